@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -41,22 +40,8 @@ environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
     },
 )
 @click.version_option(__version__, prog_name="netdesc", message="%(prog)s %(version)s")
-@click.pass_context
-def netdesc(ctx: click.Context) -> None:
+def netdesc() -> None:
     """Compile a JSON description of a spiking network into a trained network."""
-    if ctx.invoked_subcommand not in _LOAD_TORCH:
-        return
-    try:
-        os.getcwd()
-    except FileNotFoundError:  # torch would kill the process
-        message = "the working directory was deleted; go to another folder"
-        raise FileNotFoundError(errno.ENOENT, message) from None
-
-
-_LOAD_TORCH = (
-    "bench", "compile", "compile-and-train", "evaluate", "export", "import", "init", "run",
-    "train", "verify",
-)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -66,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.reconfigure(errors="replace")  # prints ? for what it cannot encode
     output = Output()
     try:
-        if asked := os.environ.get(COMPLETE_VARIABLE):
-            _complete(asked)
+        if os.environ.get(COMPLETE_VARIABLE):  # click answers the shell, and exits
+            netdesc.main(prog_name="netdesc")
         code = netdesc.main(
             args=None if arguments is None else list(arguments),
             prog_name="netdesc",
@@ -96,17 +81,6 @@ def completion(output: Output, shell: str) -> None:
     assert shell_class is not None
     script = shell_class(netdesc, {}, "netdesc", COMPLETE_VARIABLE).source()
     output.print(SafeText(script.rstrip("\n")))
-
-
-def _complete(asked: str) -> NoReturn:
-    """Lets click answer the shell, or print its script, and exits."""
-    if not asked.endswith("_source"):  # click reads these variables without a check
-        words, place = (os.environ.get(name) for name in ("COMP_WORDS", "COMP_CWORD"))
-        is_place = place is not None and (place.isdecimal() or asked.startswith("fish"))
-        if words is None or not is_place:
-            message = "COMP_WORDS and COMP_CWORD do not say what to complete; the script that "
-            raise click.UsageError(f'{message}"netdesc completion" prints sets them')
-    netdesc.main(prog_name="netdesc")
 
 
 def _replace_closed_streams() -> None:

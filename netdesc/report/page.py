@@ -139,11 +139,12 @@ def _facts(run: RunData) -> dict[str, str]:
         terms += [f"{each.weight:g} × {each.type}" for each in graph.regularizers]
         facts["Loss"] = " + ".join(terms)
     best = metrics.value_at(metrics.selection_metric, metrics.best)
+    seconds = metrics.columns["seconds"]
     return facts | {
         f"Best {what}{run.loss_unit}": number(best),
         "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
-        "Training time": duration(_training_s(run)),
-        "Median epoch": duration(_median_s(run)),
+        "Training time": duration(float(np.nansum(seconds)) if len(seconds) else None),
+        "Median epoch": duration(float(np.nanmedian(seconds)) if metrics.has("seconds") else None),
         "Parameters": f"{graph.parameters:,}",
         "Synapses": f"{graph.synapses:,}",
     }
@@ -157,17 +158,6 @@ def _describe_missing_files(run: RunData) -> str:
         f"This run has no {' and no '.join(run.missing_files)}, so the report has no sections "
         f"about them. Perhaps no epoch was complete, or the folder is an incomplete copy."
     )
-
-
-def _training_s(run: RunData) -> float | None:
-    """Returns the total time of all epochs in seconds; None if there is no epoch."""
-    seconds = run.metrics.columns["seconds"]
-    return float(np.nansum(seconds)) if len(seconds) else None
-
-
-def _median_s(run: RunData) -> float | None:
-    seconds = run.metrics.columns["seconds"]
-    return float(np.nanmedian(seconds)) if np.isfinite(seconds).any() else None
 
 
 def _describe_part(run: RunData) -> str:

@@ -150,7 +150,20 @@ def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[s
 
 
 def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
-    change = WeightChange(_weight_table(), _parameter_table())
+    change = WeightChange(
+        weights=Table(
+            caption="Synaptic weights in the unit of the threshold, on the device's grid if they "
+            "are quantised: mean ± standard deviation, and range. The change is the norm of the "
+            "difference before rounding, relative to the norm before training.",
+            headings=["Layer", "Before", "Range before", "Best", "Best range", "Change"],
+        ),
+        parameters=Table(
+            caption="What training changed in neurons. A decay is the share lost per step, beside "
+            "its time constant. If each neuron has its own: the mean, with the range in brackets.",
+            headings=["Layer", "Value", "Before", "Time constant", "Best", "Time constant"],
+            texts=(0, 1),
+        ),
+    )
     for layer in run.graph.neuron_layers if files else ():
         for kind, values in _values(layer, files).items():
             what = "delay in steps" if kind == "delay" else kind.replace("_", " ")
@@ -172,27 +185,12 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
     return change
 
 
-def _limits(layer: SynapticNode, bits: int) -> tuple[float, float]:
-    """Returns the smallest and the largest weight of a layer, in threshold units."""
-    step = layer.weight_step / 32
-    return -(1 << (bits - 1)) * step, ((1 << (bits - 1)) - 1) * step
-
-
 def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the weights as the network has them: on the grid of a layer that quantises."""
     if layer.bits is None:
         return weights
-    step = layer.weight_step / 32
-    return np.clip(np.rint(weights / step) * step, *_limits(layer, layer.bits))
-
-
-def _weight_table() -> Table:
-    return Table(
-        caption="Synaptic weights in the unit of the threshold, on the device's grid if they are "
-        "quantised: mean ± standard deviation, and range. The change is the norm of the difference "
-        "before rounding, relative to the norm before training.",
-        headings=["Layer", "Before", "Range before", "Best", "Best range", "Change"],
-    )
+    step, half = layer.weight_step / 32, 1 << (layer.bits - 1)
+    return np.clip(np.rint(weights / step), -half, half - 1) * step
 
 
 def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
@@ -208,15 +206,6 @@ def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
     if BEFORE in values and AFTER in values and (length := np.linalg.norm(values[BEFORE])):
         change = float(np.linalg.norm(values[AFTER] - values[BEFORE]) / length)
     return [*cells, percent(change)]
-
-
-def _parameter_table() -> Table:
-    return Table(
-        caption="What training changed in neurons. A decay is the share lost per step, beside its "
-        "time constant. If each neuron has its own: the mean, with the range in brackets.",
-        headings=["Layer", "Value", "Before", "Time constant", "Best", "Time constant"],
-        texts=(0, 1),
-    )
 
 
 def _parameter_row(

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
+from netdesc.atomic_write import atomic_path
 from netdesc.report.page import build_page, render
 from netdesc.report.run import read_run
-from netdesc.runs.errors import RunError, StorageError
+from netdesc.runs.errors import storing
 from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS, refuse_link
 from netdesc.runs.metrics_file import Metrics, MetricsRow, read_rows
 
 
-@contextlib.contextmanager
-def open_output(path: Path, follow_links: bool = False) -> Iterator[TextIO]:
-    """Opens a UTF-8 text file, which replaces ``path`` when the block ends without an exception.
+def _write(path: Path, text: str, follow_links: bool = False) -> None:
+    """Writes a text atomically; bytes of paths that are not UTF-8 become ``\\udcff``.
 
-    Line ends are written as they are, bytes of paths that are not UTF-8 as ``\\udcff``. Raises
-    RunError if the file cannot be written, or is a symbolic link and ``follow_links`` is false.
+    Raises RunError if that fails, or if ``path`` is a symbolic link and ``follow_links`` is false.
     """
     if not follow_links:
         refuse_link(path)
-    try:
-        with (
-            atomic_path(path) as temporary,
-            temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-        ):
-            yield file
-    except NoFileError as error:
-        raise RunError(f"{path}: {error}") from error
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {failure_reason(error)}") from error
+    with storing(path), atomic_path(path) as temporary:
+        temporary.write_text(text, "utf-8", "backslashreplace", newline="")
 
 
 def write_report(
@@ -56,8 +46,7 @@ def write_report(
     with np.errstate(all="ignore"):  # a run that diverged may contain infinite values
         page = build_page(read_run(run))
         text = render(page)
-    with open_output(path, follow_links=target is not None) as file:
-        file.write(text)
+    _write(path, text, follow_links=target is not None)
     for each in page.damage:
         warn(each)
     return path
@@ -74,11 +63,11 @@ def write_metrics_csv(run: Path) -> Path:
     names = {name for row in read_rows(run) for name, _ in _cells(row)}
     order = list(MetricsRow.model_fields)
     columns = sorted(names, key=lambda name: (order.index(name.partition(".")[0]), name))
-    path = run / METRICS_CSV
-    with open_output(path) as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(dict(_cells(row)) for row in read_rows(run))
+    path, text = run / METRICS_CSV, io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dict(_cells(row)) for row in read_rows(run))
+    _write(path, text.getvalue())
     return path
 
 
@@ -112,8 +101,7 @@ def _write_slayer_log(path: Path, metrics: Metrics, metric: str) -> bool:
     }
     if not columns:
         return False
-    with open_output(path) as file:
-        file.write(f"#{''.join(columns)}\r\n")
-        for values in zip(*columns.values(), strict=True):
-            file.write("".join(f"{value:12.6f} " for value in values) + "\r\n")
+    rows = zip(*columns.values(), strict=True)
+    lines = ["".join(f"{value:12.6f} " for value in values) for values in rows]
+    _write(path, "".join(f"{line}\r\n" for line in (f"#{''.join(columns)}", *lines)))
     return True

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from netdesc.atomic_write import failure_reason
+from netdesc.atomic_write import NoFileError, failure_reason
 
 
 class RunError(ValueError):
@@ -29,8 +29,13 @@ class StorageError(RunError):
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Converts an OSError within the block to a StorageError that names ``path`` and the reason."""
+    """Converts an OSError within the block to a StorageError that names ``path`` and the reason.
+
+    A path that leads to no file, but to a folder or a pipe, is a RunError.
+    """
     try:
         yield
+    except NoFileError as error:
+        raise RunError(f"{path}: {error}") from error
     except OSError as error:
         raise StorageError(f"cannot write {path}: {failure_reason(error)}") from error

@@ -18,7 +18,6 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph, SynapticNode
 from netdesc.kernels.fixed_point import BIAS_BITS, DECAY_ONE, WEIGHT_UNIT
 from netdesc.modules import Network
-from netdesc.modules.synapse import Synapse
 from netdesc.runs.activity_file import MIN_SATURATED_RATE, Activity
 from netdesc.runs.metrics_file import Metrics
 from netdesc.runs.run_record import Finding
@@ -249,14 +248,15 @@ def _find_neurons_that_do_not_take_part(run: TrainedNetwork) -> Iterator[Finding
             yield Finding(code="ND418", layer=layer.name, message=message)
 
 
+@torch.no_grad()
 def _find_weights_at_limit(run: TrainedNetwork, layer: SynapticNode) -> Iterator[Finding]:
     """Yields a finding if many weights have the lowest or highest value of the grid."""
+    if layer.bits is None:
+        return
     for synapse in dict(run.best.blocks())[layer.name].synapses.values():
-        if layer.bits is None:
-            return
         step, half = layer.weight_step / 32, 1 << (layer.bits - 1)
         low, high = -half * step, (half - 1) * step
-        weights = _weights_on_grid(synapse)
+        weights = synapse()
         count = int(((weights == low) | (weights == high)).sum())
         if count and count >= MIN_SHARE_AT_LIMIT * weights.numel():
             yield Finding(
@@ -267,11 +267,6 @@ def _find_weights_at_limit(run: TrainedNetwork, layer: SynapticNode) -> Iterator
                 "cannot grow further",
                 help="a lower threshold increases the effect of all weights",
             )
-
-
-@torch.no_grad()
-def _weights_on_grid(synapse: Synapse) -> Tensor:
-    return synapse()
 
 
 def _find_decays_at_limit(run: TrainedNetwork, layer: SynapticNode) -> Iterator[Finding]:

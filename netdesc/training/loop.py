@@ -8,7 +8,7 @@ import functools
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from netdesc.runs.errors import RunError
 from netdesc.runs.metrics_file import MetricsFile
@@ -124,33 +124,23 @@ def call_back(
 ) -> None:
     """Calls each of ``callbacks`` with the metrics of the last epoch.
 
-    If one raises, a checkpoint is written if that is possible.
+    Training ends if one returns True. If one raises, a checkpoint is written if that is possible.
+    TypeError unless each returns None or a boolean of Python, numpy or torch.
     """
     try:
         for callback in callbacks:
-            if ends_training(callback, copy.deepcopy(setup.scale.shown(progress.last))):
-                saver.stopping.by_callback = True
+            answer: Any = callback(copy.deepcopy(setup.scale.shown(progress.last)))
+            if getattr(answer, "ndim", None) == 0:  # a number of numpy or torch
+                answer = answer.item()
+            if answer is not None and not isinstance(answer, bool):
+                name = getattr(callback, "__name__", type(callback).__name__)
+                way = "it must return True to end training, or else False or None"
+                raise TypeError(f"the callback {name} returned {answer!r}; {way}")
+            saver.stopping.by_callback |= bool(answer)
     except BaseException:  # Ctrl-C, too, as the epoch is complete; it is passed on
         with contextlib.suppress(Divergence, RunError):
             save(setup, progress, saver, metrics)
         raise
-
-
-def ends_training(callback: Callback, metrics: dict[str, Any]) -> bool:
-    """Calls a callback. Returns whether training ends.
-
-    TypeError unless the callback returns None or a boolean of Python, numpy or torch.
-    """
-    answer = callback(metrics)
-    if getattr(answer, "ndim", None) == 0:  # a number of numpy or torch
-        answer = cast("Any", answer).item()
-    if answer is None or isinstance(answer, bool):
-        return bool(answer)
-    name = getattr(callback, "__name__", type(callback).__name__)
-    raise TypeError(
-        f"the callback {name} returned {answer!r}; it must return True to end training, or else "
-        "False or None"
-    )
 
 
 def update_best(

@@ -143,9 +143,8 @@ def load_optimizer_tensors(
 ) -> None:
     """Restores the state that ``optimizer_tensors`` returned.
 
-    Raises KeyError if a parameter is unknown. Raises ValueError if a tensor has another shape than
-    its parameter or is not float32, because fused optimizers would read beyond the tensor's end, or
-    if a parameter has only a part of its state.
+    Raises KeyError if a parameter is unknown, and ValueError if a tensor has another shape than its
+    parameter or is not float32, because fused optimizers would read beyond the tensor's end.
     """
     parameters = dict(network.named_parameters())
     for key, value in tensors.items():
@@ -155,12 +154,3 @@ def load_optimizer_tensors(
         if value.shape != shape or value.dtype != torch.float32:
             raise ValueError(f"{key} has shape {list(value.shape)} and type {value.dtype}")
         optimizer.state[parameter][what] = value.to(parameter.device)
-    for group in optimizer.param_groups:
-        needed = _ADAPTIVE_STATE if "betas" in group else {"momentum_buffer"}
-        for parameter in group["params"]:
-            state = set(optimizer.state.get(parameter, ()))
-            if state and not needed <= state:
-                raise ValueError("a parameter lacks a part of the optimizer's state")
-
-
-_ADAPTIVE_STATE = {"step", "exp_avg", "exp_avg_sq"}

@@ -33,10 +33,6 @@ Callback = Callable[[dict[str, Any]], object]
 training, or else False or None."""
 
 
-def say_nothing(text: str) -> None:
-    """Takes the place of a function that is called with warnings."""
-
-
 @dataclass(frozen=True)
 class TrainingOptions:
     """What a caller can choose for a training besides the document.
@@ -55,7 +51,7 @@ class TrainingOptions:
     data: MemoryData | None = None
     callbacks: Sequence[Callback] = ()
     ignore_memory: bool = False
-    warn: Callable[[str], None] = say_nothing
+    warn: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +93,7 @@ class Setup:
 def prepare(
     description: Description,
     device: torch.device,
-    warn: Callable[[str], None] = say_nothing,
+    warn: Callable[[str], None] = lambda text: None,
     data: MemoryData | None = None,
     *,
     check_memory: bool = False,

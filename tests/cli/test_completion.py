@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.cli_process import Netdesc, exit_code, netdesc_process
+from support.cli_process import exit_code, netdesc_process
 
 from netdesc.cli.commands import COMMANDS
 from netdesc.description.explanations import ENTRIES
@@ -54,19 +54,6 @@ def test_commands_and_options_are_offered(tab: Tab) -> None:
 )  # fmt: skip
 def test_the_shell_offers_files_wherever_one_is_taken(words: list[str], tab: Tab) -> None:
     assert tab(*words, "")[:1] == ["file"]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-@pytest.mark.parametrize("given", [{}, {"COMP_WORDS": "netdesc"}, {"COMP_CWORD": "1"}])
-def test_without_the_variables_of_a_shell_it_is_wrong_usage(
-    shell: str, given: dict[str, str], monkeypatch: pytest.MonkeyPatch, netdesc: Netdesc
-) -> None:
-    for name, value in {"_NETDESC_COMPLETE": f"{shell}_complete", **given}.items():
-        monkeypatch.setenv(name, value)
-    ended = netdesc()
-    assert (ended.code, ended.out) == (2, "")
-    assert "COMP_CWORD" in ended.err
-    assert "bug" not in ended.err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -85,21 +85,6 @@ def test_weights_that_may_not_be_read_are_not_missing(
     assert (outcome.code, "permission denied" in outcome.err) == (3, True)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows keeps a working directory")
-@pytest.mark.parametrize(
-    "line", ["train a.json", "compile a.json", "init a", "import a.net", "run a.json b.bs1"]
-)
-def test_a_deleted_working_directory_is_told(
-    netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
-) -> None:
-    (tmp_path / "gone").mkdir()
-    monkeypatch.chdir(tmp_path / "gone")
-    (tmp_path / "gone").rmdir()
-    outcome = netdesc(*line.split())
-    assert (outcome.code, "working directory" in outcome.err) == (3, True)
-    assert outcome.err.count("\n") == 1
-
-
 def test_an_address_in_a_net_file_that_no_file_has(netdesc: Netdesc, document: Path) -> None:
     """The system refuses it with an error number, but the file is damaged and not missing."""
     assert netdesc("export", document, "-o", "a.net").code == 0

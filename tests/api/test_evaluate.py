@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
+from support.classify_task import (
+    CELLS,
+    CLASSES,
+    STEPS,
+    samples,
+    write_arrays,
+    write_classify_task,
+    write_labelled_files,
+)
 from support.exchange_samples import set_time
 from support.training_task import read_metrics, write_task
 
@@ -20,15 +28,11 @@ from netdesc.api import run as inference
 from netdesc.api.compile import compile
 from netdesc.api.evaluate import Evaluation
 from netdesc.api.load import load
-from netdesc.data.batches import Batches
 from netdesc.data.data_errors import DataError
-from netdesc.data.samples import SampleSpec
-from netdesc.data.splits import read_splits
 from netdesc.description import DescriptionError
 from netdesc.description.models import Arrays
 from netdesc.events import Event, EventFileError, from_dense, write_events
 from netdesc.exchange import export_net
-from netdesc.training.evaluate import measure
 
 
 def train(document: Path, run: Path) -> Run:
@@ -230,17 +234,7 @@ def test_warnings_of_the_data_are_returned(tmp_path: Path) -> None:
 @pytest.fixture
 def labelled(tmp_path: Path) -> Path:
     """A document with three labelled files, and random weights."""
-    values, labels = samples(3)
-    pairs = []
-    for number in range(3):
-        spikes = np.tile(values[number] > 1, (STEPS, 1))
-        write_events(tmp_path / f"{number}.bs1", from_dense(spikes, 1.0))
-        pairs.append({"input": {"path": f"{number}.bs1"}, "label": int(labels[number])})
-    document = write_classify_task(tmp_path)
-    content = json.loads(document.read_text())
-    content["data"] = {"type": "spike_files", "train": pairs}
-    document.write_text(json.dumps(content))
-    return document
+    return write_labelled_files(tmp_path, 3)
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "integer"])
@@ -356,7 +350,6 @@ def test_a_loss_does_not_depend_on_the_batches(tmp_path: Path, reduction: str) -
 
 
 def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
-    """In validation and in ``evaluate``; training uses dropout again after validation."""
     path = write_classify_task(tmp_path / "task")
     content = json.loads(path.read_text())
     content["neurons"]["cuba"]["dropout"] = 0.5
@@ -364,11 +357,3 @@ def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
     dropped = train(path, tmp_path / "dropped")
     assert dropped.best is not None
     assert netdesc.evaluate(dropped, "validation").loss == dropped.best["validation_loss"]
-
-    compiled = compile(load(path))
-    parts = read_splits(load(path), SampleSpec.of(compiled.graph), print)
-    batches = Batches(parts.train, None, torch.device("cpu"), 0)
-    for mode in (True, False):
-        compiled.model.train(mode)
-        measure(compiled.model, compiled.loss, batches)
-        assert compiled.model.training is mode

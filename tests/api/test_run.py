@@ -107,8 +107,12 @@ def test_running_a_network_leaves_its_modes_and_states(tmp_path: Path) -> None:
     netdesc.verify(compiled, inputs)
     samples = np.ones((2, STEPS, CELLS), np.float32), np.zeros(2, int)
     netdesc.evaluate(compiled, data={"test": samples})
-    assert not model.training
     assert torch.equal(torch.cat([began, model(input_TBN[4:])]), whole)
+    for mode in (True, False):
+        model.train(mode)
+        netdesc.run(compiled, inputs)
+        netdesc.evaluate(compiled, data={"test": samples})
+        assert model.training is mode
 
 
 def test_spikes_of_a_layer_are_counted_alike_in_both_arithmetics() -> None:

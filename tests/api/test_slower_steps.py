@@ -55,7 +55,7 @@ def test_a_network_of_slower_output_is_trained_measured_run_and_reported(documen
     assert len(steps)
     assert found.t.tolist() == (steps * FACTOR).tolist()
     assert found.x.tolist() == neurons.tolist()
-    assert run.report_path is not None
+    report_has_the_times_of_each_layer(run.path)
 
 
 def test_at_the_end_of_training_slower_layers_are_verified_in_many_steps(document: Path) -> None:
@@ -69,8 +69,8 @@ def test_at_the_end_of_training_slower_layers_are_verified_in_many_steps(documen
     assert verified["steps"] >= 10 * 40
 
 
-def test_a_report_has_the_times_of_each_layer(document: Path) -> None:
-    run = read_run(netdesc.train(document, run_dir=document.parent / "run", progress="quiet").path)
+def report_has_the_times_of_each_layer(folder: Path) -> None:
+    run = read_run(folder)
     shown = traces(run)
     assert shown is not None
     assert (shown.data["steps"], shown.data["stepMs"]) == (STEPS // FACTOR, FACTOR)

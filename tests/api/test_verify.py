@@ -35,18 +35,6 @@ def compare_with(model: Network, other: Network, tmp_path: Path) -> Verification
     return compare_runs(model, tmp_path / "a.net", INPUT_TN)
 
 
-def test_three_runs_are_identical(tmp_path: Path) -> None:
-    model = network()
-    found = compare_with(model, model, tmp_path)
-    assert found.is_identical
-    with torch.no_grad():
-        output_TBN = model.eval()(torch.from_numpy(INPUT_TN).unsqueeze(1))
-    spikes = int(output_TBN.count_nonzero())
-    *_, last = found.layers
-    assert (last.float, last.integer, last.exported) == (spikes, spikes, spikes)
-    assert spikes
-
-
 @pytest.mark.parametrize(
     ("reason", "neuron"),
     [
@@ -115,17 +103,6 @@ def test_the_first_step_counts_and_then_the_first_layer(tmp_path: Path) -> None:
     assert difference.layer == "first"
 
 
-def test_a_network_that_no_file_holds_has_two_runs(tmp_path: Path) -> None:
-    path = write_task(tmp_path)
-    content = json.loads(path.read_text())
-    content["layers"][0]["axonal_delay_step"] = False
-    path.write_text(json.dumps(content))
-    found = netdesc.verify(path)
-    assert found.is_identical
-    assert "axonal delay step" in found.export_problem
-    assert {each.exported for each in found.layers} == {None}
-
-
 def test_the_input_is_that_of_the_document_of_the_caller_or_random(tmp_path: Path) -> None:
     path = write_task(tmp_path)
     own = netdesc.verify(path)
@@ -141,11 +118,22 @@ def test_the_input_is_that_of_the_document_of_the_caller_or_random(tmp_path: Pat
     assert random.layers[0].float
 
 
-def test_a_run_is_verified_at_its_end_and_also_without_its_data(tmp_path: Path) -> None:
+def test_a_run_is_verified_with_its_file_and_also_without_its_data(tmp_path: Path) -> None:
     run = netdesc.train(write_task(tmp_path, epochs=1), run_dir=tmp_path / "run", progress="quiet")
     recorded = read_record(run.path)["verification"]
     whole = netdesc.verify(run)
     assert (recorded["identical"], recorded["summary"]) == (True, whole.summary)
+    file, model = run.path / "network.net", netdesc.compile(run).model
+    with torch.no_grad():
+        next(model.parameters()).mul_(-1)
+    export_net(model, file)
+    assert [each.reason for each in netdesc.verify(run).differences] == ["file"]
+    for content in (lambda: export_net(network(), file), lambda: file.write_bytes(b"damaged")):
+        content()
+        with pytest.raises(NetFileError, match=re.escape(str(file))):
+            netdesc.verify(run)
+    file.unlink()
+    assert netdesc.verify(run).is_identical
     (tmp_path / "input0.bs1").unlink()
     found = netdesc.verify(run)
     assert found.is_identical
@@ -169,18 +157,3 @@ def test_a_run_without_a_file_is_verified_if_it_has_integers(
     report = run.report_path.read_text()
     assert ("Integers" in report) is (recorded is not None)
     assert '<th scope="col">network.net' not in report
-
-
-def test_the_file_of_a_run_is_what_is_verified(tmp_path: Path) -> None:
-    run = netdesc.train(write_task(tmp_path, epochs=1), run_dir=tmp_path / "run", progress="quiet")
-    file, model = run.path / "network.net", netdesc.compile(run).model
-    with torch.no_grad():
-        next(model.parameters()).mul_(-1)
-    export_net(model, file)
-    assert [each.reason for each in netdesc.verify(run).differences] == ["file"]
-    for content in (lambda: export_net(network(), file), lambda: file.write_bytes(b"damaged")):
-        content()
-        with pytest.raises(NetFileError, match=re.escape(str(file))):
-            netdesc.verify(run)
-    file.unlink()
-    assert netdesc.verify(run).is_identical

@@ -12,7 +12,6 @@ from support.report_samples import metrics_row, write_run
 from netdesc.report import write_report
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
-from netdesc.runs.errors import RunError
 
 
 def ended(folder: Path, keep: list[int], **record: Any) -> Path:
@@ -72,17 +71,3 @@ def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, dama
     assert [plot.spec for plot in page.training] == [plot.spec for plot in whole.training]
     text = write_report(folder).read_text()
     assert text.index(name) < text.index('class="headline"')
-
-
-@pytest.mark.parametrize("name", ["run.json", "network.lock.json", "metrics.jsonl"])
-@pytest.mark.parametrize("damage", ["garbage", "folder", "missing"])
-def test_a_damaged_file_ends_in_one_message(tmp_path: Path, name: str, damage: str) -> None:
-    folder = write_run(tmp_path / "run")
-    path = folder / name
-    spoil(path, damage)
-    with pytest.raises(RunError) as caught:
-        write_report(folder)
-    assert name in str(caught.value)
-    is_missing = damage == "missing" or (damage == "folder" and name == "network.lock.json")
-    assert caught.value.exit_code == (3 if is_missing else 1)
-    assert not (folder / "report.html").exists()

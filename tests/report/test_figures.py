@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from netdesc.report.coincidence import coincidences
-from netdesc.report.format import duration, number, percent, spread, time_constant
+from netdesc.report.format import duration, number, percent, time_constant
 from netdesc.report.pictures import (
     ENLARGED,
     INK,
@@ -29,7 +29,6 @@ from netdesc.report.pictures import (
     still_picture,
 )
 from netdesc.report.plots import MAX_POINTS, Curve, curves, downsample, histogram
-from netdesc.report.run import LayerRates
 from netdesc.runs.activity_file import Sample, SpikeRaster
 
 floats = st.floats(allow_nan=True, allow_infinity=True)
@@ -115,11 +114,6 @@ def test_matches_are_those_of_the_definition(output: list[Any], target: list[Any
         tolerance: (near(target, output, tolerance), near(output, target, tolerance))
         for tolerance in (0, 1, 2, 5)
     }
-
-
-def test_silent_and_saturated_neurons_are_counted() -> None:
-    layer = LayerRates.of("hidden", np.array([0.0, 0.0, 0.1, 0.899, 0.9, 1.0, math.nan]))
-    assert (layer.neurons, layer.silent, layer.saturated) == (7, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -213,10 +207,3 @@ def test_numbers_are_written_as_people_do(
     write: Callable[[Any], str], texts: dict[float | None, str]
 ) -> None:
     assert {value: write(value) for value in texts} == texts
-
-
-def test_a_spread_is_mean_and_range() -> None:
-    assert spread(np.array([0.0, 1.0]), lambda decay: time_constant(decay, 2.0)) == (
-        "2.885 ms\n(∞ ms to 0 ms)"
-    )
-    assert spread(np.array([0.3, 0.3])) == "0.3"

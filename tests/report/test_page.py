@@ -1,4 +1,4 @@
-"""The page as a whole: what it says, what it may load, and that one file is all there is."""
+"""The page as a whole: what it says, what it may load; and the data of its filtered traces."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import pytest
 from support.cli_process import netdesc_process
 from support.report_samples import activity, document, metrics_row, write_run
 
+from netdesc.report import traces as module
 from netdesc.report import write_report
 from netdesc.report.page import build_page
-from netdesc.report.run import MAX_PLOTTED_LAYERS, read_run
+from netdesc.report.run import MAX_PLOTTED_LAYERS, RunData, read_run
+from netdesc.report.traces import traces
 from netdesc.runs.errors import RunError
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}"
@@ -144,19 +146,6 @@ def test_values_are_not_drawn_as_spikes(tmp_path: Path) -> None:
     assert run.graph.classifier.measure == "mean output"
 
 
-def test_samples_whose_input_is_no_spikes_have_the_other_pictures(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", classes=True)
-    arrays = activity(classes=True)
-    for k in range(2):
-        del arrays[f"input_{k}"], arrays[f"output_{k}"]
-    np.savez(folder / "activity.npz", **arrays)
-    first, second = build_page(read_run(folder)).samples
-    assert [each.title for each in first.rasters] == ["Layer hidden"]
-    assert first.rates is not None
-    assert "Prediction: class 0" in second.decision
-    assert 'href="#pictures"' in page(folder)
-
-
 def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
     text = page(write_run(tmp_path / "run"))
     elements = Elements(text)
@@ -198,22 +187,6 @@ def test_markup_shows_as_text(tmp_path: Path, classes: bool) -> None:
         Elements(page(write_run(tmp_path / "b" / "run", classes=classes))).all("script")
     )
     assert all("onerror" not in attributes for _, attributes in elements.tags)
-
-
-@pytest.mark.parametrize("status", ["interrupted", "diverged", "failed", "running"])
-def test_what_went_wrong_stands_first(tmp_path: Path, status: str) -> None:
-    text = Elements(page(write_run(tmp_path / "run", status=status, epochs=7))).text
-    body = text[text.index("netdesc report") :]
-    assert re.match(r"netdesc report tiny (Interrupted|Diverged|Failed|Killed)", body)
-
-
-def test_no_epoch_and_no_weights_are_still_a_report(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", epochs=0, status="failed")
-    for path in folder.rglob("*.safetensors"):
-        path.unlink()
-    text = Elements(page(folder)).text
-    assert "Nothing was trained." in text
-    assert "netdesc evaluate" not in text
 
 
 def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Path) -> None:
@@ -296,3 +269,49 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
         write_report(folder)
     assert (folder / "report.html").read_bytes() == before
     assert {path.suffix for path in folder.iterdir() if path.name.startswith(".")} == set()
+
+
+def run_with(folder: Path, **arrays: np.ndarray) -> RunData:
+    path = write_run(folder / "run")
+    np.savez(path / "activity.npz", **(activity() | arrays))
+    return read_run(path)
+
+
+def test_the_neuron_with_most_unmatched_spikes_is_shown_first(tmp_path: Path) -> None:
+    """Neuron 2 has most spikes, neuron 4 most that only one of both has."""
+    target = np.array([(step, 2) for step in range(30)] + [(0, 4), (9, 4)], np.int32)
+    output = np.array([(step, 2) for step in range(29)] + [(5, 4)], np.int32)
+    found = traces(run_with(tmp_path, target_0=target, output_0=output))
+    assert found is not None
+    assert found.neuron == 4
+
+
+def test_the_steps_in_the_page_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_STEPS", 40)
+    run = run_with(tmp_path)
+    found = traces(run)
+    assert found is not None
+    trains = [each for trains in found.data["trains"] for pair in trains.values() for each in pair]
+    assert 30 < max(max(each) for each in trains if each) < 40
+    assert "step 40" in found.note
+    assert found.note in write_report(run.path).read_text(encoding="utf-8")
+
+
+def test_steps_that_the_run_did_not_store_are_not_drawn(tmp_path: Path) -> None:
+    found = traces(run_with(tmp_path, cut_target_1=np.int32(25)))
+    assert found is not None
+    assert found.data["steps"] == 25
+
+
+def test_only_a_loss_of_spike_times_has_traces(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", classes=True)
+    assert traces(read_run(folder)) is None
+    assert 'id="trace-neuron"' not in write_report(folder).read_text(encoding="utf-8")
+
+
+def test_a_silent_pair_is_drawn(tmp_path: Path) -> None:
+    none = np.zeros((0, 2), np.int32)
+    found = traces(run_with(tmp_path, target_0=none, output_0=none))
+    assert found is not None
+    assert found.neuron == 0
+    json.dumps(found.data, allow_nan=False)

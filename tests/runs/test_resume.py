@@ -1,19 +1,28 @@
-"""Checkpoints: when they are written, which runs are resumed, and which are refused."""
+"""Checkpoints and ends: which runs are resumed, after SIGKILL or a full disk to the same bits."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import random
 import shlex
+import shutil
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.training_task import at_epoch, train, train_task
+from support.cli_process import Netdesc, Outcome
+from support.grids import slow
+from support.training_task import at_epoch, read_record, train, train_task, write_task
 
+import netdesc as package
 from netdesc.api.load import load
 from netdesc.description.models.training import Training
 from netdesc.runs.errors import RunError
@@ -108,3 +117,122 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_refused(
             train(resume=run, progress="quiet")
     state.write_bytes(sound)
     assert train(resume=run, progress="quiet").status == "done"
+
+
+KILLER = Path(__file__).parents[1] / "support" / "training_killer.py"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
+@pytest.mark.parametrize("stride", [20, pytest.param(1, marks=slow)])
+def test_a_killed_and_resumed_run_is_bit_identical(tmp_path: Path, stride: int) -> None:
+    """The run is killed at every ``stride``-th file operation."""
+    document = write_task(
+        tmp_path / "task",
+        pairs=5,
+        dropout=0.2,
+        epochs=5,
+        batch_size=2,
+        validation_split=0.2,
+        gradient_clip=1.0,
+        schedule={"type": "cosine", "warmup_epochs": 1},
+    )
+    command = [sys.executable, KILLER, document, tmp_path, str(stride)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=1200, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    outcomes = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(outcomes) > 90 // stride
+    for outcome in outcomes:
+        assert outcome["different"] == [], outcome
+        assert outcome["status"][-1] == 0, outcome
+    kills = [outcome["status"].count(-9) for outcome in outcomes]
+    assert sum(kills) > len(outcomes)  # most runs were killed twice
+
+
+@contextmanager
+def full_disk(name: str) -> Iterator[None]:
+    """Lets every attempt to write the file ``name`` fail as on a full disk."""
+    replace = os.replace
+
+    def replace_or_fail(temporary: Path, target: Path) -> None:
+        if target.name == name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(temporary, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", replace_or_fail)
+        yield
+
+
+def train_on_full_disk(netdesc: Netdesc, run: Path, name: str) -> Outcome:
+    """Trains with a disk that has no space for the file ``name``."""
+    document = write_task(run.parent / "task")
+    with full_disk(name):
+        return netdesc("train", document, "--run-dir", run, "--quiet")
+
+
+def test_a_full_disk_at_the_end_is_told_and_costs_no_report(
+    netdesc: Netdesc, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    outcome = train_on_full_disk(netdesc, run, "network.net")
+    assert outcome.code == 0
+    assert f"{run / 'network.net'}: " in outcome.err
+    assert "no space left on the device" in outcome.err
+    assert f"netdesc export {run}" in outcome.err
+    assert read_record(run)["status"] == "done"
+    assert (run / "report.html").exists()
+    assert not list(run.glob(".network.net.*"))
+    assert netdesc("export", run, "-o", run / "network.net").code == 0
+    assert package.import_net(run / "network.net").weights
+
+
+def test_export_on_a_full_disk(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task")
+    with full_disk("mine.net"):
+        outcome = netdesc("export", document, "-o", "mine.net")
+    assert outcome.code == 3
+    assert "mine.net: cannot be written: no space left on the device" in outcome.err
+    assert not Path("mine.net").exists()
+
+
+def test_a_report_that_meets_a_full_disk_is_written_later(netdesc: Netdesc, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    outcome = train_on_full_disk(netdesc, run, "report.html")
+    assert outcome.code == 0
+    assert f"cannot write {run / 'report.html'}: no space left on the device" in outcome.err
+    assert netdesc("train", "--resume", run).code == 0
+    assert (run / "report.html").exists()
+
+
+def test_resuming_a_run_that_is_done_changes_nothing(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task", epochs=4)
+    done = package.train(document, run_dir=tmp_path / "run", progress="quiet").path
+    (done / "network.net").unlink()
+    before = {path: path.stat().st_mtime_ns for path in done.rglob("*")}
+    outcome = netdesc("train", "--resume", done)
+    assert outcome.code == 0
+    assert "nothing was trained" in outcome.err
+    assert {path: path.stat().st_mtime_ns for path in done.rglob("*")} == before
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
+@pytest.mark.parametrize("hint", ["best.safetensors", "network.lock.json"])
+def test_a_run_that_lost_its_checkpoint_does_not_start_again(
+    tmp_path: Path, status: str, hint: str
+) -> None:
+    document = write_task(tmp_path / "task", epochs=4)
+    run = package.train(document, run_dir=tmp_path / "run", progress="quiet").path
+    record = (run / "run.json").read_text()
+    (run / "run.json").write_text(record.replace('"status": "done"', f'"status": "{status}"'))
+    for name in ("last.state", "last.safetensors"):
+        (run / "checkpoints" / name).unlink()
+    if hint == "network.lock.json":
+        shutil.rmtree(run / "checkpoints")
+    metrics = (run / "metrics.jsonl").read_bytes()
+    with pytest.raises(RunError, match=f"is gone.*{hint}$") as error:
+        package.train(resume=run, progress="quiet")
+    assert error.value.exit_code == 1
+    assert (run / "metrics.jsonl").read_bytes() == metrics

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from netdesc.events import from_dense, write_events
+
 CLASSES, CELLS, STEPS = 3, 9, 12
 
 
@@ -68,4 +70,17 @@ def write_classify_task(folder: Path, **changes: Any) -> Path:
     write_arrays(folder / "data.npz")
     path = folder / "classes.json"
     path.write_text(json.dumps(classify_document(**changes)))
+    return path
+
+
+def write_labelled_files(folder: Path, count: int, **changes: Any) -> Path:
+    """As ``write_classify_task``, with a file of spikes for each sample."""
+    values, labels = samples(count)
+    pairs = []
+    for number, (row, label) in enumerate(zip(values, labels, strict=True)):
+        write_events(folder / f"{number}.bs1", from_dense(np.tile(row > 1, (STEPS, 1)), 1.0))
+        pairs.append({"input": {"path": f"{number}.bs1"}, "label": int(label)})
+    path = write_classify_task(folder, **changes)
+    document = json.loads(path.read_text()) | {"data": {"type": "spike_files", "train": pairs}}
+    path.write_text(json.dumps(document))
     return path

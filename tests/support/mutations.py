@@ -1,7 +1,7 @@
 """Mutations of texts and bytes, as accidents and strangers make them; a seed chooses one.
 
 A mutation takes a ``random.Random`` and the content of a file and returns another content.
-``file_mutations`` has those that know a binary format.
+``damaged_files`` has those that know a binary format.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trains runs and kills them, for ``runs/test_kills.py``; started as a process of its own.
+"""Trains runs and kills them, for ``runs/test_resume.py``; started as a process of its own.
 
 It imports everything once and forks before torch starts a thread, so that a run is quick. SIGKILL
 ends a run before a chosen file operation; an operation that writes has then written half of its
@@ -13,7 +13,6 @@ import os
 import pkgutil
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -48,8 +47,8 @@ def import_everything() -> None:
             importlib.import_module(module.name)
 
 
-def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
-    """Calls ``act`` in a fork, which SIGKILL may end after some seconds; returns the exit code."""
+def in_child(act: Callable[[], None]) -> int:
+    """Calls ``act`` in a fork; returns the exit code."""
     child = os.fork()
     if child == 0:
         code = 99
@@ -61,9 +60,6 @@ def in_child(act: Callable[[], None], kill_after_s: float | None = None) -> int:
                 traceback.print_exc()
                 sys.stderr.flush()
             os._exit(code)
-    if kill_after_s is not None:
-        time.sleep(kill_after_s)
-        os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -118,14 +114,14 @@ def save_often() -> None:
     progress.Display.is_due = lambda self, now: True  # type: ignore[method-assign]
 
 
-def run(document: Path, folder: Path, engine: str, fatal: int = 0) -> None:
+def run(document: Path, folder: Path, fatal: int = 0) -> None:
     """Starts a run, or resumes the one in the folder."""
     save_often()
     operations = watch_files(folder, fatal)
     if (folder / "network.lock.json").exists():
         netdesc.train(resume=folder, progress="quiet")
     else:
-        netdesc.train(netdesc.load(document), run_dir=folder, engine=engine, progress="quiet")
+        netdesc.train(netdesc.load(document), run_dir=folder, engine="reference", progress="quiet")
     (folder.parent / f"{folder.name}.operations").write_text(str(operations()))
 
 
@@ -160,35 +156,19 @@ def report(at: str, folder: Path, uninterrupted: Path, status: list[int]) -> Non
 def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
     """Kills at every ``stride``-th file operation, in the first session and in the second."""
     uninterrupted = folder / "uninterrupted"
-    assert in_child(partial(run, document, uninterrupted, "reference")) == 0
+    assert in_child(partial(run, document, uninterrupted)) == 0
     operations = int((folder / "uninterrupted.operations").read_text())
     for fatal in range(1, operations + 1, stride):
         killed = folder / f"operation-{fatal}"
         status = [
-            in_child(partial(run, document, killed, "reference", number))
+            in_child(partial(run, document, killed, number))
             for number in (fatal, fatal // 2 + 1, 0)
         ]
         report(f"operation {fatal} of {operations}", killed, uninterrupted, status)
 
 
-def kill_at_moments(document: Path, folder: Path, moments: int) -> None:
-    """Kills at times spread over a run, on the CPU engine."""
-    uninterrupted = folder / "uninterrupted-cpu"
-    # Compiles, the first time.
-    assert in_child(partial(run, document, uninterrupted, "cpu")) == 0
-    begin = time.perf_counter()
-    assert in_child(partial(run, document, folder / "timed", "cpu")) == 0
-    duration = time.perf_counter() - begin
-    for number in range(moments):
-        killed = folder / f"moment-{number}"
-        delay = duration * (number + 0.5) / moments
-        act = partial(run, document, killed, "cpu")
-        report(f"{delay:.3f} s", killed, uninterrupted, [in_child(act, delay), in_child(act)])
-
-
 if __name__ == "__main__":
     import_everything()
     torch.set_num_threads(1)
-    document, folder, stride, moments = sys.argv[1:]
+    document, folder, stride = sys.argv[1:]
     kill_at_operations(Path(document), Path(folder), int(stride))
-    kill_at_moments(Path(document), Path(folder), int(moments))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -108,39 +107,6 @@ def test_initial_weights_and_first_frame_are_from_before_training(tmp_path: Path
     output_TN = model(torch.from_numpy(dense(found["input_0"], INPUTS))[:, None])[:, 0]
     assert found["frame_epochs"].tolist() == sorted(frame_epochs(12))
     assert (dense(found["frame_0"], OUTPUTS) == output_TN.detach().numpy()).all()
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing of the run is written any more."""
-
-
-@pytest.mark.parametrize("file", ["activity.npz", "last.state", "last.safetensors"])
-def test_frames_survive_a_kill_after_any_file_of_a_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
-) -> None:
-    complete = read_activity(train_task(tmp_path / "complete", epochs=12).path)
-    path, run = write_task(tmp_path / "task", epochs=12), tmp_path / "run"
-    replace, times, is_dead = os.replace, itertools.count(1), False
-
-    def kill(source: Path, target: Path) -> None:
-        nonlocal is_dead
-        if is_dead:
-            return
-        replace(source, target)
-        if target.name == file and next(times) == 3:
-            is_dead = True
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        saves = itertools.count()
-        patch.setattr("netdesc.training.saver.Saver.is_due", lambda *_: next(saves) % 3 == 2)
-        patch.setattr(os, "replace", kill)
-        with pytest.raises(Killed):
-            train(netdesc.load(path), run_dir=run, progress="quiet")
-    train(resume=run, progress="quiet")
-    again = read_activity(run)
-    assert again.keys() == complete.keys()
-    assert all(np.array_equal(again[name], complete[name]) for name in complete)
 
 
 def test_the_hidden_layers_of_a_sample_share_the_events(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -14,7 +13,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.classify_task import CELLS, CLASSES, STEPS, samples, write_arrays, write_classify_task
+from support.classify_task import (
+    CELLS,
+    CLASSES,
+    STEPS,
+    samples,
+    write_arrays,
+    write_classify_task,
+    write_labelled_files,
+)
 from support.training_task import read_metrics, read_record, train, untimed_metrics, weights_of
 
 import netdesc
@@ -24,7 +31,6 @@ from netdesc.data.batches import Batches
 from netdesc.data.encoding import build_code
 from netdesc.data.samples import SampleSpec
 from netdesc.description.models import Arrays, SpikeMoid
-from netdesc.events import from_dense, write_events
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, SpikeMoidLoss
 from netdesc.report.run import read_run
@@ -55,10 +61,9 @@ RATE = {"type": "spike_rate", "true_rate": 0.6, "false_rate": 0.05}
         {},
         {"data": {"encoding": {"type": "latency"}}, "loss": RATE},
         {"loss": {"type": "spike_max", "mode": "softmax"}, "classifier": {"type": "rate"}},
-        {"loss": RATE | {"window_steps": 6, "reduction": "mean"}},
         {"classifier": {"type": "moving_window", "window_steps": 4}},
     ],
-    ids=["max", "latency, rate", "softmax", "window", "classes by a window"],
+    ids=["max", "latency, rate", "softmax", "classes by a window"],
 )
 def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
     run = start(training={"epochs": 30}, **changes)
@@ -110,15 +115,7 @@ def test_a_label_a_step(tmp_path: Path) -> None:
 
 def test_labels_of_spike_files(tmp_path: Path) -> None:
     """Without validation the training samples are counted."""
-    values, labels = samples(9)
-    pairs = []
-    for number, (row, label) in enumerate(zip(values, labels, strict=True)):
-        write_events(tmp_path / f"{number}.bs1", from_dense(np.tile(row > 1, (STEPS, 1)), 1.0))
-        pairs.append({"input": {"path": f"{number}.bs1"}, "label": int(label)})
-    path = write_classify_task(tmp_path, training={"epochs": 60})
-    document = json.loads(path.read_text())
-    document["data"] = {"type": "spike_files", "train": pairs}
-    path.write_text(json.dumps(document))
+    path = write_labelled_files(tmp_path, 9, training={"epochs": 60})
     row = read_metrics(train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet").path)[
         -1
     ]

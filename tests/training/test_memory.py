@@ -1,8 +1,9 @@
-"""A whole run needs about three float32 numbers for each neuron, step and sample of a batch."""
+"""The memory of a run: how much it needs, and what the heap keeps."""
 
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ from netdesc.training.train import train
 
 train(load(sys.argv[1]), TrainingOptions(sys.argv[2], progress="quiet"))
 # Not ru_maxrss, which a process inherits from the one that starts it.
+assert "torch._dynamo" not in sys.modules, "it would dominate the time of a short run"
 (peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(int(peak.split()[1]) * 1024)
 """
@@ -107,3 +109,29 @@ def test_gigantic_networks_are_refused_at_once(document: Path) -> None:
     gigantic = load(document, ["time.steps=1000000", "layers.layer.units=1000000"])
     with pytest.raises(MemoryShortageError):
         _require_memory(gigantic)
+
+
+PROGRAM = """
+import resource
+import torch
+from netdesc.training.device import keep_freed_memory
+
+def page_faults():
+    torch.ones(1 << 24)  # larger than any threshold of the C library
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.ones(1 << 24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+with keep_freed_memory():
+    inside = page_faults()
+print([inside, page_faults()])
+"""
+"""A program of its own, because tests may run in another thread than the first one."""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library alone has settings")
+def test_memory_is_taken_from_the_system_again_only_outside_the_block() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True)
+    inside, outside = json.loads(ended.stdout)
+    assert 4 * inside < outside

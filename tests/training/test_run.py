@@ -203,11 +203,6 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
         ({"engine": "abacus"}, "unknown engine"),
         ({"device": "abacus"}, "unknown device"),
         ({"device": "gpu"}, 'did you mean "cuda"?'),
-        pytest.param(
-            {"device": "cuda"},
-            '"cuda" is not available',
-            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here"),
-        ),
     ],
 )
 def test_an_unavailable_device_or_engine_is_one_error(

@@ -192,7 +192,7 @@ def test_a_file_says_which_weights_exist(tmp_path: Path, name: str, weight_norm:
         ({"path": "a.json"}, "not a file of a mask"),
         ({"path": "missing.npy"}, "there is no file"),
         ({"path": "a.npy", "sha256": "0" * 64}, "SHA-256"),
-        ({"path": "a.npy", "density": 0.5}, "a file and a density"),
+        ({"path": "a.npy", "density": 0.5}, "density has no effect"),
     ],
 )
 def test_a_file_that_does_not_fit_is_one_diagnostic(tmp_path: Path, mask, words) -> None:

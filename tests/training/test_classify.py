@@ -220,18 +220,6 @@ def test_bad_arrays_are_refused_before_a_run_begins(tmp_path: Path) -> None:
         assert not (tmp_path / "run").exists()
 
 
-def test_a_class_without_training_samples_gives_a_warning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = write_classify_task(tmp_path / "task", training={"epochs": 1})
-    labels = np.arange(60) % 2
-    labels[40] = 2  # a validation sample
-    write_arrays(path.with_name("data.npz"), labels=labels)
-    train(netdesc.load(path), run_dir=tmp_path / "run", progress="quiet")
-    assert "no training sample has the label 2" in capsys.readouterr().err
-    assert "no training sample has the label 2" in (tmp_path / "run/train.log").read_text()
-
-
 # Scores
 
 

@@ -156,7 +156,8 @@ def _describe_inferred(overview: Overview, training_set: TrainingSet) -> Iterato
     if training.batch_size is None and samples != 1:
         count = "all" if samples is None else f"all {samples:,}"
         yield f"{count} training samples make one batch (training.batch_size)"
-    if not training_set.has_validation and not training.validation_split:
+    is_known = training_set.samples is not None
+    if is_known and not training_set.has_validation and not training.validation_split:
         yield "no validation: the best weights are those with the lowest training loss"
 
 

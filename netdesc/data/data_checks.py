@@ -58,8 +58,9 @@ def check_data(
 def read_training_set(description: Description) -> TrainingSet:
     """Returns what is known of the training set of a valid document, even if files are missing."""
     context = DataContext(description, SampleSpec.of(build_graph(description.document)))
-    has_data = description.document.data is not None
-    if has_data and not any(FileChecks(description).run(("data",))):
+    data = description.document.data
+    lists_samples = type(data) is SpikeFiles
+    if lists_samples or (data is not None and not any(FileChecks(description).run(("data",)))):
         read_parts(context)
     return context.training_set
 

@@ -146,15 +146,6 @@ def test_run_names_the_class(netdesc: Netdesc, document: Path) -> None:
     assert silent.out.splitlines()[-1] == "no class: the output is silent"
 
 
-def test_the_table_has_labels_as_rows(netdesc: Netdesc, document: Path) -> None:
-    """An untrained network takes classes for one another one-sidedly."""
-    confusion = np.array(json.loads(netdesc("evaluate", document, "--json").out)["confusion"])
-    assert not np.array_equal(confusion, confusion.T)
-    lines = netdesc("evaluate", document).out.splitlines()
-    matrix = np.array([line.split() for line in lines[4 : 4 + CLASSES]], int)
-    assert np.array_equal(matrix[:, 1 : 1 + CLASSES], confusion)
-
-
 def test_steps_with_labels_are_called_so(netdesc: Netdesc, document: Path) -> None:
     values, labels = samples(60)
     spikes = np.repeat(values[:, None] > 1, STEPS, axis=1)

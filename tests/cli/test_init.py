@@ -90,23 +90,6 @@ def test_the_blank_template_reaches_its_target(netdesc: Netdesc) -> None:
     assert min(row["loss"] for row in rows) < 0.05 * rows[0]["loss"]
 
 
-@pytest.mark.parametrize("there", ["empty", "parents missing", "here"])
-def test_the_folder_may_be_empty_or_deep_or_here(
-    there: str, netdesc: Netdesc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "a" / "b"
-    argument = "a/b"
-    if there != "parents missing":
-        folder.mkdir(parents=True)
-    if there == "here":
-        monkeypatch.chdir(folder)
-        argument = "."
-    inode = folder.stat().st_ino if folder.exists() else None
-    assert netdesc("init", argument, "--template", "blank").code == 0
-    assert "b.json" in files(folder)
-    assert inode in (None, folder.stat().st_ino)
-
-
 def test_json_says_where_everything_is(netdesc: Netdesc) -> None:
     record = netdesc("init", "a b", "--template", "blank", "--json").record
     assert Path(record["document"]).is_file()

@@ -7,7 +7,6 @@ import io
 import itertools
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,32 +61,6 @@ def every_command() -> Iterator[str]:
         command = netdesc.get_command(click.Context(netdesc), name)
         below = command.commands if isinstance(command, click.Group) else [""]
         yield from (f"{name} {each}".rstrip() for each in below)
-
-
-def example_files() -> Iterator[tuple[str, str]]:
-    """Files and folders in the examples of the help, by command; of those that need no others."""
-    for name in every_command():
-        command: click.Command = netdesc
-        for part in name.split():
-            assert isinstance(command, click.Group)
-            found = command.get_command(click.Context(command), part)
-            assert found is not None
-            command = found
-        if name.split()[0] not in ("init", "completion", "doctor", "bench"):
-            for word in re.findall(r"[\w.*-]+(?:/[\w.*-]+)+|\b[\w-]+\.\w+\b", command.epilog or ""):
-                if not re.fullmatch(r"(training|layers)\..*", word):
-                    yield name, word
-
-
-@pytest.mark.parametrize(("name", "file"), sorted(set(example_files())))
-def test_examples_work_where_the_readme_was_followed(name: str, file: str) -> None:
-    """They name what is in the repository, what README's commands make, or what they write."""
-    if not file.startswith("runs/"):
-        assert list(ROOT.glob(file)), f"netdesc {name}: there is no {file}"
-        return
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    written = re.search(rf"(-o|target\.bs1) {re.escape(file)}", help_of(name))
-    assert written or file in readme, f"netdesc {name}: nothing makes {file}"
 
 
 def help_of(name: str) -> str:

@@ -262,18 +262,6 @@ def test_a_net_file_is_shown(show: Netdesc, tmp_path: Path) -> None:
     assert show(tmp_path / "b.hdf5", "--set", "time.steps=1").code == 2
 
 
-def test_netx_may_need_an_argument(show: Netdesc, tmp_path: Path) -> None:
-    import netdesc
-
-    conv = {"name": "c", "type": "conv", "channels": 3, "kernel": 3}
-    layers = [conv | {"neuron": document()["layers"][1]["neuron"]}]
-    netdesc.export_net(document(layers=layers, input={"shape": [2, 8, 8]}), tmp_path / "a.net")
-    with h5py.File(tmp_path / "a.net", "a") as file:
-        del file["layer/0"]
-        file.move("layer/1", "layer/0")
-    assert row(show(tmp_path / "a.net").out, "conv0")[-1] == "needs input_shape"
-
-
 def test_what_netx_makes_of_layers_is_shown(show: Netdesc, tmp_path: Path) -> None:
     """Of a ``.net`` file, and of that of a run, whose layers have other names."""
     import netdesc

@@ -53,13 +53,6 @@ def test_the_order_changes_with_seed_and_epoch() -> None:
     assert orders[0] != orders[2]
 
 
-def test_one_batch_of_everything_is_built_once() -> None:
-    ordered = Batches(numbered(3), None, CPU, seed=0)
-    (first,), (second,) = ordered.shuffled(0), ordered.in_order()
-    assert first is second
-    assert numbers([first]) == [[0, 1, 2]]
-
-
 @given(st.integers(2, 30), st.integers(1, 20), st.integers(0, 1000))
 def test_samples_are_held_out_by_the_seed(count: int, held_out: int, seed: int) -> None:
     samples = numbered(count)

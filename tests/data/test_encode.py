@@ -45,13 +45,6 @@ def test_an_array_is_encoded_as_samples_are(tmp_path: Path, kind: str, in_memory
     assert np.array_equal(found, evaluated.score.confusion)
 
 
-def test_an_image_with_rows_fits_as_many_inputs(tmp_path: Path) -> None:
-    task, image = write_classify_task(tmp_path), samples(1)[0][0]
-    shapes = (CELLS,), (3, 3), (1, CELLS)
-    first, *others = (netdesc.run(task, image.reshape(shape)).spikes_TN for shape in shapes)
-    assert all(np.array_equal(first, each) for each in others)
-
-
 def test_what_is_not_encoded_is_told(tmp_path: Path) -> None:
     def told(task: object, values: np.ndarray) -> bool:
         return any("input.npy" in each for each in netdesc.run(task, save(values)).warnings)

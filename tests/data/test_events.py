@@ -152,18 +152,6 @@ def test_the_events_outside_are_those_that_binning_drops(
     assert told.startswith(f"{count} {len(rows)} events of a.npy lie outside")
 
 
-def test_a_missing_file_with_a_like_name(tmp_path):
-    (diagnostic,) = findings(tmp_path, _document("inptu.bs1", [4]))
-    assert (diagnostic.code, diagnostic.hint) == ("ND301", 'did you mean "input.bs1"?')
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub/Spikes.npy").write_bytes(b"")
-    (diagnostic,) = findings(tmp_path, _document("sub/spike.npy", [4]))
-    assert diagnostic.hint == 'did you mean "sub/Spikes.npy"?'
-    for name in ("sub/input.npz.bs1", "nowhere/input.bs1", "quite_another.bs1"):
-        assert codes(found := findings(tmp_path, _document(name, [4]))) == ["ND301"]
-        assert found[0].hint == ""
-
-
 def test_a_file_that_many_samples_name_is_looked_at_once(tmp_path, monkeypatch):
     """A faulty one is reported where it is named."""
     for name, raw in (("good.bs1", events((0, 1), (1, 2))), ("bad.bs1", b"\0\0\0")):

@@ -6,7 +6,7 @@ import hashlib
 import os
 
 import pytest
-from support.description_samples import BASE, LABELLED, codes, findings, with_text, write_files
+from support.description_samples import BASE, codes, findings, with_text, write_files
 
 from netdesc.api.load import check
 
@@ -41,16 +41,6 @@ def test_the_finding_is_at_the_path_and_says_where_it_looked(tmp_path):
 )
 def test_suffix_and_length(name, size, code, tmp_path):
     assert codes(_with(tmp_path, name, bytes(size))) == ([code] if code else [])
-
-
-def test_files_of_other_data_name_their_type(tmp_path):
-    (diagnostic,) = _with(tmp_path, "a.npz", b"PK")
-    assert diagnostic.hint == 'data of "type": "arrays" reads .npz files'
-    (diagnostic,) = _with(tmp_path, "a.bs1", bytes(5), "/data/path", LABELLED)
-    assert (diagnostic.code, diagnostic.hint) == (
-        "ND305",
-        'data of "type": "spike_files" reads .bs1 files',
-    )
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,6 @@ def test_an_epoch_allocates_a_small_part_of_the_file(
     assert peak < size / 6
 
 
-def test_a_compressed_array_is_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
-) -> None:
-    np.savez_compressed(tmp_path / "a.npz", **content)
-    monkeypatch.setattr(array_files, "MAX_RESIDENT_BYTES", 10_000)
-    assert not is_mapped(read(tmp_path / "a.npz")["train"].inputs)
-
-
 def test_values_of_a_file_are_checked_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
 ) -> None:

@@ -119,16 +119,6 @@ def test_spike_trains_and_tensors_train_as_their_files(tmp_path: Path) -> None:
     assert untimed_metrics(run.path) == untimed_metrics(of_files.path)
 
 
-def test_the_files_of_the_document_are_not_read(tmp_path: Path) -> None:
-    content = classify_document(data={"path": "is_not_there.npz"})
-    data = {"train": samples(12)}
-    run = netdesc.train(content, run_dir=tmp_path / "run", data=data, progress="quiet")
-    assert run.status == "done"
-    origins = netdesc.load(run.path / "network.lock.json").origins
-    assert origins["/data"] == "Python"
-    assert "--set" not in origins.values()
-
-
 def test_the_report_suggests_calls_in_python_for_what_needs_the_arrays(tmp_path: Path) -> None:
     data = {"train": samples(12)}
     run = netdesc.train(classify_document(), run_dir=tmp_path / "a", data=data, progress="quiet")

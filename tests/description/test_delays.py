@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.description_samples import LABELLED, codes, findings, labelled
+from support.description_samples import LABELLED, codes, findings
 
 import netdesc
 from netdesc.description.diagnostics.diagnostic import Diagnostic
@@ -98,8 +98,3 @@ def test_steps_after_time_decimation_are_longer(tmp_path: Path, slow_delay, expe
     late = [SLOW | {"from": "input"}, {"name": "late", "type": "delay", "steps": 1}]
     join = layer("c", **{"from": ["first_slow", "late"]})
     assert codes(found(tmp_path, [*early, *late, join], 20)) == expected
-
-
-def test_an_unknown_source_hides_the_warning(tmp_path: Path) -> None:
-    text = labelled(layers=[layer("a", **{"from": "nowhere"})], time={"steps": 1})
-    assert "ND245" not in codes(findings(tmp_path, text, "data=null"))

@@ -72,11 +72,6 @@ def _offered(text: str) -> dict[str, dict[str, str]]:
     return {each["label"]: each for each in answer["offered"]}
 
 
-def _hovered(text: str, key: str) -> str:
-    (answer,) = _ask({"text": text, "hover": text.index(f'"{key}"') + 2})
-    return answer["said"].replace("\\", "")
-
-
 GOOD = _with_schema(BASE)
 
 
@@ -107,20 +102,6 @@ def test_types_are_completed_with_what_they_mean():
     said = offered['"spike_time"']["documentation"]
     assert "van Rossum" in said
     assert "likelihood" not in said, "what the other types mean"
-
-
-def test_hover_shows_description_unit_and_default():
-    text = GOOD.replace('"steps": 100', '"steps": 100, "step_ms": 1')
-    assert _hovered(text, "step_ms") == "Length of one step. Unit: ms. Default: 1.0."
-    assert "Unit: ms" in _hovered(text, "time_constant_ms")
-    assert "Voltage above which the neuron spikes" in _hovered(text, "threshold")
-
-
-def test_a_misspelt_key_of_a_neuron_is_one_problem_at_its_position():
-    (answer,) = _ask({"text": GOOD.replace('"threshold"', '"treshold"')})
-    assert answer["problems"] == [
-        {"message": "Property treshold is not allowed.", "text": '"treshold"'}
-    ]
 
 
 def _misspelt(text: str) -> list[tuple[str, str]]:

@@ -107,13 +107,6 @@ def test_a_path_from_the_command_line_is_locked_too(project, tmp_path, monkeypat
     assert again.resolve(again.document.data.train[0].input.path) == elsewhere / "input.bs1"
 
 
-def test_a_damaged_lock_section_is_refused_at_its_position(project):
-    path = _write_lock(load(project / "network.json"), project / "runs/a")
-    path.write_text(path.read_text().replace('"versions"', '"version"'))
-    (diagnostic,) = check(path)[1]
-    assert (diagnostic.code, diagnostic.pointer) == ("ND101", "/lock/version")
-
-
 def test_values_of_a_dict_come_from_python(project, monkeypatch):
     monkeypatch.chdir(project)
     description = load(json.loads(BASE), {"training.seed": 3})

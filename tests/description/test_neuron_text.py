@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import get_args
 
 import pytest
 
-from netdesc.description.neuron_text import (
-    FUNCTION_TEXTS,
-    KIND_TEXTS,
-    example_neuron,
-    neuron_record,
-    neuron_text,
-)
+from netdesc.description.neuron_text import example_neuron, neuron_record, neuron_text
 from netdesc.neurons.compile import compile_neuron
-from netdesc.neurons.definition import ParameterKind
-from netdesc.neurons.functions import ARGUMENTS
 from netdesc.neurons.models import NEURONS
 
 
@@ -56,8 +47,3 @@ def test_values_units_and_ranges_are_those_of_the_document() -> None:
     assert cuba["states"] == {"u": "wraps", "v": "is clipped"}
     assert neuron_record(example_neuron("sigma_delta"))["state_unit"] == 2**-18
     assert "1/262144" in neuron_text(example_neuron("integrator"), is_example=True)
-
-
-def test_all_functions_and_kinds_have_a_text() -> None:
-    assert FUNCTION_TEXTS.keys() == ARGUMENTS.keys()
-    assert KIND_TEXTS.keys() == set(get_args(ParameterKind))

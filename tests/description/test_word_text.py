@@ -42,8 +42,3 @@ def test_each_section_names_its_fields_or_its_types(section):
         types = structure.type_names(model) if len(models) > 1 else ()
         for name in types or set(structure.fields(model)) - {"type"}:
             assert f"\n{name}: " in text or f"  {name}: " in text or f", {name}: " in text
-
-
-def test_a_section_of_the_document_goes_before_others_of_its_name():
-    assert [model.__name__ for model in sections()["input"]] == ["Input"]
-    assert {"time", "data", "training", "surrogate", "early_stopping"} <= set(sections())

@@ -53,16 +53,6 @@ def test_a_finding_is_one_command_with_its_place():
     )
 
 
-def test_columns_are_left_out_where_a_finding_spans_lines():
-    line = workflow_command(_diagnostic(end_line=4, end_column=2), ROOT)
-    assert _parsed(line)[1] == {
-        "file": "nets/a.json",
-        "line": "3",
-        "endLine": "4",
-        "title": "netdesc ND101",
-    }
-
-
 def test_a_finding_without_a_place_and_one_from_the_command_line():
     whole = Diagnostic("ND001", "error", "/elsewhere/a.json", "gone")
     given = Diagnostic("ND112", "warning", "/checkout/a.json", "no field", override="a=1")

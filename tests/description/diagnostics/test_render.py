@@ -138,16 +138,6 @@ def test_narrow_terminals_break_lines_at_spaces(width, line, words, start):
         assert "".join(words.split()) in "".join(text.replace("|", "").split())
 
 
-def test_marks_without_room_take_none():
-    # A vowel sign of class 0, a variation selector, and an accent.
-    for mark in ("\u093f", "\ufe0f", "\u0301"):
-        wanted = 0 if unicodedata.category(mark) in ("Mn", "Me") else 1
-        assert cells("a" + mark) == 1 + wanted
-    line = '{"e\u0301\u20dd": 1, "a": 1}'
-    under = render_text([_diagnostic(line, 11, 14)]).splitlines()[4]
-    assert under == "  |" + " " * 10 + "^^^"
-
-
 def test_what_can_be_fixed_is_marked_and_counted():
     fix = Fix("do it", (Edit(0, 1, "x"),))
     one, other = _diagnostic("", 0, 0, fix=fix), _diagnostic("", 0, 0)
@@ -155,13 +145,6 @@ def test_what_can_be_fixed_is_marked_and_counted():
     assert lines[0] == "a.json:7:1: error[ND101]: a message [*]"
     assert lines[-1] == "a.json: 2 errors, 1 can be fixed with netdesc validate --fix"
     assert "[*]" not in "".join(render_text([other]).splitlines())
-
-
-def test_several_files_are_summed_up():
-    warning = Diagnostic("ND202", "warning", "b.json", "m")
-    lines = render_text([_diagnostic("", 0, 0), warning], files=3).splitlines()
-    assert lines[-3:] == ["a.json: 1 error", "b.json: 1 warning", "3 files: 1 error, 1 warning"]
-    assert render_text([], files=3) == ""
 
 
 def test_many_samples_with_one_problem_are_counted():
@@ -174,12 +157,6 @@ def test_many_samples_with_one_problem_are_counted():
     assert "a.json: 6 more warnings ND307" in lines[-2]
     assert lines[-1] == "a.json: 1 error, 10 warnings"
     assert len(to_json(many, 1)["diagnostics"]) == 9
-
-
-def test_huge_names_are_cut():
-    diagnostic = Diagnostic("ND101", "error", "a.json", "m", "/" + "x" * 100_000, 1, 1, 1, 2)
-    assert len(render_text([diagnostic])) < 3000
-    assert len(to_json([diagnostic], 1)["diagnostics"][0]["pointer"]) == 100_001
 
 
 class _Terminal(io.StringIO):

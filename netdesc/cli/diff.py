@@ -186,7 +186,6 @@ def _print(
 
 
 def _colourise(line: str, colour: bool) -> SafeText:
-    """Escapes a line, and gives it the colour of its sign."""
     text, code = escape(line), _COLOURS[line[0]] if colour else ""
     return SafeText(f"{code}{text}\x1b[0m") if code else text
 

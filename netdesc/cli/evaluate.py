@@ -39,7 +39,8 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     result = evaluation.evaluate(network, part)
     output.warn(*result.warnings)
     if output.as_json:
-        output.print_json(_record(network, result))
+        record: dict[str, Any] = {"network": str(network), **asdict(result)}
+        output.print_json(record | (record.pop("score") or {}))
         return
     output.print(f"{network}: {result.part}, {amount(result.samples, 'sample')}")
     output.print(", ".join(_format_metrics(result)))
@@ -49,11 +50,6 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
         ("layer", "neurons", "spikes a neuron a step"),
         [(each.layer, each.neurons, f"{each.rate:.4f}") for each in result.layers],
     )
-
-
-def _record(network: Path, result: Evaluation) -> dict[str, Any]:
-    record = {"network": str(network), **asdict(result)}
-    return record | (record.pop("score") or {})
 
 
 def _format_metrics(result: Evaluation) -> list[str]:

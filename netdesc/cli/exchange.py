@@ -102,7 +102,6 @@ def import_command(
 
 
 def _row(layer: ImportedLayer) -> dict[str, object]:
-    """Returns the cells of a layer by their headings."""
     return {
         "layer": layer.layer,
         "name": layer.name,

@@ -18,8 +18,6 @@ from netdesc.description.diagnostics.wording import place, visible
 from netdesc.description.load import check_text
 from netdesc.description.source import Source, read_source
 
-_MAX_COMPARED_LINES = 20_000
-"""The diff of a longer file replaces all lines, because ``difflib`` may take quadratic time."""
 MAX_ROUNDS = 50
 """Largest number of rounds. A fix may reveal another error, such as the next comma too many."""
 
@@ -138,13 +136,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _diff(name: str, result: FixResult) -> list[str]:
-    """Returns the lines of a unified diff, without their line breaks."""
     old, new = (_split_lines(source.text) for source in (result.before, result.after))
-    if max(len(old), len(new)) > _MAX_COMPARED_LINES:
-        head = [f"--- {name}", f"+++ {name}", f"@@ -1,{len(old)} +1,{len(new)} @@"]
-        lines = [*head, *(f"-{line}" for line in old), *(f"+{line}" for line in new)]
-    else:
-        lines = list(difflib.unified_diff(old, new, name, name, lineterm=""))
+    lines = difflib.unified_diff(old, new, name, name, lineterm="")
     return [part for line in lines for part in line.split("\n")]
 
 

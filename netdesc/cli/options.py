@@ -34,32 +34,27 @@ def output_path(
     return click.option("-o", "--output", name, metavar=metavar, type=kind, help=help, **settings)
 
 
-def _set_as_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    ctx.ensure_object(Output).as_json |= value
+def _output_flag(field: str, *names: str, help: str) -> Callable[[Command], Command]:
+    """Returns a flag that sets a field of the ``Output``.
+
+    It is eager, so that errors in other options are already printed in the requested format.
+    """
+
+    def set_field(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        output = ctx.ensure_object(Output)
+        setattr(output, field, value or getattr(output, field))
+
+    return click.option(
+        *names, is_flag=True, is_eager=True, expose_value=False, callback=set_field, help=help
+    )
 
 
-def _set_quiet(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    ctx.ensure_object(Output).quiet |= value
-
-
-# Eager, so that errors in other options are already printed in the requested format.
-_json = click.option(
+_json = _output_flag(
+    "as_json",
     "--json",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_set_as_json,
     help="Print one JSON object on standard output, and everything else on standard error.",
 )
-_quiet = click.option(
-    "--quiet",
-    "-q",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_set_quiet,
-    help="Print results and errors only.",
-)
+_quiet = _output_flag("quiet", "--quiet", "-q", help="Print results and errors only.")
 
 
 def json_and_quiet(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -38,7 +38,11 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
         raise click.UsageError("--write and --check exclude each other")
     if file is not None and not (write or check):
         raise click.UsageError(f"{file}: a FILE needs --write or --check")
-    text = _text(form)
+    if form == "markdown":
+        from netdesc.description.reference import reference_text as describe
+    else:
+        from netdesc.description import schema_text as describe
+    text = describe()
     path = file or FILES[form]
     if write:
         _write(path, form, text)
@@ -58,16 +62,6 @@ def schema(output: Output, form: str, file: Path | None, write: bool, check: boo
     else:
         output.print(SafeText(text.rstrip("\n")))
     return 0
-
-
-def _text(form: str) -> str:
-    if form == "markdown":
-        from netdesc.description.reference import reference_text
-
-        return reference_text()
-    from netdesc.description import schema_text
-
-    return schema_text()
 
 
 def _write(path: Path, form: str, text: str) -> None:

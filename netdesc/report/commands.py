@@ -37,15 +37,11 @@ def run_commands(run: RunData) -> list[Command]:
     ]
 
 
-def next_steps(run: RunData, status: RunStatus) -> list[Command]:
-    """Suggests commands for the next step, with absolute paths; the most useful one comes first.
+def next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
+    """Yields purpose and text of commands for the next step; the most useful one comes first.
 
     If the run trained on arrays of a Python program, those that need its data are calls in Python.
     """
-    return [Command(*each) for each in _next_steps(run, status)]
-
-
-def _next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
     if status.can_resume:
         yield "Resume this run", resume_command(os.path.abspath(run.path))

@@ -50,15 +50,12 @@ def neuron_views(run: RunData) -> list[NeuronView]:
         if name not in views and len(views) < MAX_TEXTS:
             views[name] = NeuronView(name, neuron_text(layer.neuron, is_example=False, width=100))
         if name in views:
-            found = traces.get(layer.name) if layer.name in run.plotted_layers else None
-            views[name].plots[layer.name] = _plots(layer, found)
+            shown = traces.get(layer.name) if layer.name in run.plotted_layers else None
+            plots = (
+                [_plot(layer, place, shown) for place in range(len(shown.neurons))] if shown else []
+            )
+            views[name].plots[layer.name] = plots
     return list(views.values())
-
-
-def _plots(layer: SynapticNode, traces: LayerTraces | None) -> list[Plot]:
-    if traces is None:
-        return []
-    return [_plot(layer, place, traces) for place in range(len(traces.neurons))]
 
 
 def _plot(layer: SynapticNode, place: int, traces: LayerTraces) -> Plot:

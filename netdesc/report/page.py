@@ -103,7 +103,11 @@ def build_page(run: RunData) -> Page:
         training=list(training_plots.training_plots(run)),
         confusion=None
         if counts is None
-        else confusion_matrix(counts, f"{run.classified_items}{over}", run.classified_unit),
+        else confusion_matrix(
+            counts,
+            f"{run.classified_items}{over}",
+            "steps" if run.record.labels_by_step else "samples",
+        ),
         network=tables.network_table(run),
         verification=verified and tables.verification_table(verified),
         neurons=neuron_views(run),
@@ -116,7 +120,7 @@ def build_page(run: RunData) -> Page:
         experiment=tables.experiment_table(run),
         environment=tables.environment_table(run),
         commands=run_commands(run),
-        steps=next_steps(run, status),
+        steps=[Command(*step) for step in next_steps(run, status)],
         lock=_shorten(run.lock_text, MAX_LOCK_CHARACTERS),
         unplotted_layers=len(run.graph.neuron_layers) - len(run.plotted_layers),
     )

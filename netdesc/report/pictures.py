@@ -156,7 +156,6 @@ def _counts(raster: SpikeRaster, bins: NDArray[np.int64], size: MaxSize) -> NDAr
 
 
 def _pixels(raster: SpikeRaster, size: MaxSize) -> tuple[int, int]:
-    """Returns width and height of the raster's picture."""
     return min(raster.steps, size.width), min(raster.cells, size.height)
 
 

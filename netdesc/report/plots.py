@@ -122,7 +122,10 @@ def curves(
 
 def histogram(title: str, series: Mapping[str, Values], counted: str, *, unit: str) -> Plot:
     """Plots the outlines of one or several histograms of ``counted``, all with the same bins."""
-    finite = [_finite(values) for values in series.values()]
+    finite = [  # clipped, so that their range is finite, too
+        np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)
+        for values in series.values()
+    ]
     bins = min(MAX_BINS, max(MIN_BINS, math.isqrt(2 * max(map(len, finite)))))
     limits = _limits(np.concatenate(finite))
     data: list[dict[str, Any]] = []
@@ -200,11 +203,6 @@ def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
     ends = [first - margin, last + margin]
     axis = {"title": {"text": "epoch"}, "range": ends, "tickformat": TICK_FORMAT}
     return axis | ({"dtick": 1} if last - first < 10 else {})
-
-
-def _finite(values: Values) -> NDArray[np.float64]:
-    """Returns the finite values, clipped to ±1e300 so that their range is finite, too."""
-    return np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:

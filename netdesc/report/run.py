@@ -72,11 +72,6 @@ class RunData:
         return None if loss is None else loss / self.loss_scale.divisors[metric]
 
     @property
-    def classified_unit(self) -> str:
-        """The unit of classification: ``samples``, or ``steps`` if each step has a label."""
-        return "steps" if self.record.labels_by_step else "samples"
-
-    @property
     def classified_items(self) -> str:
         """What is classified, such as ``validation samples`` or ``steps of training samples``."""
         samples = f"{self.metrics.part} samples"

@@ -149,7 +149,6 @@ def _describe_output(run: RunData) -> str:
 
 
 def _spike_verdict(same_step: Coincidence, one_step: Coincidence) -> str:
-    """Describes the shares of spikes that match in the same step and within one step."""
     if not one_step.outputs and one_step.targets:
         return "The network is silent: its output has no spikes, but the target has."
     share = min(one_step.recall, one_step.precision)

@@ -68,7 +68,6 @@ def epoch_slider(run: RunData) -> EpochSlider | None:
 
 
 def _subject(activity: Activity) -> str:
-    """Describes the sample that the slider shows, with its label and its prediction."""
     text = f"The first {activity.part} sample"
     if not activity.samples or activity.samples[0].label is None:
         return f"{text}."

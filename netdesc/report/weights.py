@@ -186,7 +186,6 @@ def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
 
 
 def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the weights as the network has them: on the grid of a layer that quantises."""
     if layer.bits is None:
         return weights
     step, half = layer.weight_step / 32, 1 << (layer.bits - 1)

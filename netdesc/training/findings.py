@@ -250,7 +250,6 @@ def _find_neurons_that_do_not_take_part(run: TrainedNetwork) -> Iterator[Finding
 
 @torch.no_grad()
 def _find_weights_at_limit(run: TrainedNetwork, layer: SynapticNode) -> Iterator[Finding]:
-    """Yields a finding if many weights have the lowest or highest value of the grid."""
     if layer.bits is None:
         return
     for synapse in dict(run.best.blocks())[layer.name].synapses.values():

@@ -179,7 +179,6 @@ class Session:
 
     @property
     def _is_over(self) -> bool:
-        """Whether early stopping or a callback ends the run."""
         return self.saver.stopping.is_over(self.setup.training.early_stopping)
 
     def _end_diverged(self, error: Divergence) -> Outcome:

@@ -84,7 +84,6 @@ def _start(description: Description, options: TrainingOptions, display: Display)
 
 
 def _resume(path: Path, options: TrainingOptions, display: Display) -> Outcome:
-    """Trains a run that was interrupted to its end."""
     lock_of(path)
     ended = _read_outcome(path)
     if ended is None:

@@ -22,6 +22,12 @@ from netdesc.description.synonyms import Suggestion, names_in_netdesc, suggest_f
 MAX_ERRORS = 200
 """Largest number of reported errors. A file with more is probably not a description."""
 
+_MAX_FIRST_ENTRIES = 500
+"""Number of entries of a list or object that are validated first."""
+
+_NAMES = frozenset(name for model in structure.model_paths() for name in structure.fields(model))
+"""All field names of the language. Keys with these names are validated first, too."""
+
 _LENGTH_KINDS = ("too_short", "too_long")
 
 
@@ -56,14 +62,42 @@ class InvalidDocumentError(ValueError):
 
 
 def validate_document(data: Any) -> Document:
-    """Converts plain data to a document. InvalidDocumentError if the data are not valid."""
-    try:
-        return Document.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
+    """Converts plain data to a document. InvalidDocumentError if the data are not valid.
+
+    Pydantic makes an object for every error, and a hostile file can have a million. So the
+    beginnings of long lists and objects are validated first, and the rest only if these have few
+    errors.
+    """
+    errors: list[ErrorDetails] = []
+    for part in (_first_entries(data), data):
+        try:
+            document = Document.model_validate_json(json.dumps(part))
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+            if len(errors) > MAX_ERRORS:
+                break
+        else:
+            if part is data:
+                return document
     located = [_locate(error, data) for error in errors[:MAX_ERRORS]]
     shown = _with_fixes(_without_consequences(located), data)
     raise InvalidDocumentError(shown, max(0, len(errors) - MAX_ERRORS))
+
+
+def _first_entries(value: Any) -> Any:
+    """Returns ``value`` itself if it has no long list or object, else a copy with fewer entries."""
+    held = members(value)
+    if not held:
+        return value
+    few = {
+        key: inner
+        for number, (key, inner) in enumerate(held.items())
+        if number < _MAX_FIRST_ENTRIES or key in _NAMES
+    }
+    cut = {key: _first_entries(inner) for key, inner in few.items()}
+    if len(cut) == len(held) and all(cut[key] is inner for key, inner in held.items()):
+        return value
+    return list(cut.values()) if isinstance(value, list) else cut
 
 
 def _locate(details: ErrorDetails, data: Any) -> LocatedError:

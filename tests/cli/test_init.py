@@ -17,7 +17,6 @@ from netdesc.api.load import check
 from netdesc.cli.init import TEMPLATES, network_name
 from netdesc.description import schema_text
 from netdesc.description.document_text import document_text
-from netdesc.resources import shipped
 
 
 def files(folder: Path) -> set[str]:
@@ -63,23 +62,6 @@ def test_a_new_document_is_laid_out_and_leads_nowhere_else(
     assert "../" not in text
     schema = document.parent / json.loads(text)["$schema"]
     assert schema.read_text(encoding="utf-8") == schema_text()
-
-
-def test_a_template_that_is_copied_changes_only_its_name_and_places(
-    netdesc: Netdesc, tmp_path: Path
-) -> None:
-    assert netdesc("init", "new", "--name", "other").code == 0
-    ours = (tmp_path / "new" / "other.json").read_text().splitlines()
-    theirs = shipped("examples/oxford.json").read_text().splitlines()
-    changed = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
-    assert [re.sub(r'"oxford"', '"other"', b.replace("../", "")) for _, b in changed] == [
-        a for a, _ in changed
-    ]
-    assert len(changed) == 4
-    copied = tmp_path / "new" / "data" / "oxford"
-    assert files(copied) == files(shipped("data/oxford"))
-    for name in files(copied):
-        assert (copied / name).read_bytes() == (shipped("data/oxford") / name).read_bytes()
 
 
 def test_the_blank_template_reaches_its_target(netdesc: Netdesc) -> None:

@@ -101,12 +101,6 @@ def test_samples_go_to_their_splits(file: Path, save: Any) -> None:
         assert np.array_equal(spikes[0] == 1, np.rint((16 - values) * 5 / 16) == 0)
 
 
-def test_without_a_split_all_is_for_training(file: Path) -> None:
-    np.savez(file, **good())
-    parts = read(file, split=None)
-    assert {name: len(samples) for name, samples in parts.items()} == {"train": SAMPLES}
-
-
 def test_spikes_may_have_fewer_steps_and_a_warning_says_so(file: Path) -> None:
     values = np.zeros((SAMPLES, 4, 2, 3), np.uint8)
     values[5, 3, 1, 2] = 1

@@ -16,7 +16,6 @@ from support.description_samples import (
     labelled_data,
 )
 
-from netdesc.api.load import check
 from netdesc.data import array_samples
 
 SPLIT = labelled_data(split="split")
@@ -69,11 +68,6 @@ def test_samples_are_counted_in_the_file(split, training, expected, tmp_path):
     document = json.loads(SPLIT if split else LABELLED) | {"training": _training(**training)}
     arrays = {"split": split} if split else {}
     assert codes(array_findings(tmp_path, json.dumps(document), **arrays)) == expected
-
-
-def test_without_files_nothing_is_counted(tmp_path):
-    (tmp_path / "network.json").write_text(labelled(training=_training(batch_size=7)))
-    assert check(tmp_path / "network.json", with_files=False)[1] == []
 
 
 def test_large_arrays_of_labels_are_left_to_training(tmp_path, monkeypatch):

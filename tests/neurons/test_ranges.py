@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from support.equations import Case, cases
-from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, RF, RF_IZ, SIGMA_DELTA
+from support.neuron_definitions import ALIF, CUBA, SIGMA_DELTA
 from support.program_interpreter import VALUES, evaluate, on_grid, run_case, toward_zero
 
 from netdesc.neurons.compile import compile_neuron
@@ -92,37 +92,6 @@ def test_the_near_limit_is_the_largest_power_of_two() -> None:
     assert compile_neuron(replace(doubled, parameters=parameters), True).near_limit == 1 << 17
     without_products = compile_neuron(SIGMA_DELTA, True)
     assert without_products.near_limit > 1 << 20
-
-
-def test_states_are_checked_and_what_else_is_multiplied_or_saturated() -> None:
-    usual = (CUBA, ALIF, RF, RF_IZ, SIGMA_DELTA, INTEGRATOR)
-    assert not any(compile_neuron(each, True).forward.products for each in usual)
-    multiplied = replace(CUBA, step=("u = scaled(x, 0.5) + decay(u, current_decay)", CUBA.step[1]))
-    (product,) = compile_neuron(multiplied, False).forward.products
-    assert product.operation == "input"
-
-
-def saturations(definition: Definition) -> int:
-    roots = forward_roots(compile_neuron(definition, False))
-    return sum(a.operation == "saturate" for a in in_order(roots, with_gradients=False))
-
-
-def test_saturation_stands_where_it_may_act_alone() -> None:
-    """Decayed and clipped values stay within the limit, and so do sums with parameters."""
-    plain = Definition((("d", "decay"),), ("u = decay(u, d)", "v = clip(x, -1, 1)"), output="u + v")
-    assert saturations(plain) == 0
-    assert saturations(CUBA) == 2
-    assert saturations(ALIF) == 4  # u, v, and a and r where they are reset
-
-
-def test_the_operands_of_long_sums_saturate() -> None:
-    """Four states of ± 2^29 do not fit. Two of them, saturated, and the others do."""
-    terms = ("a + b", "a + b + c", "a + b + c + a + b + c")
-    counts = []
-    for each in terms:
-        step = ("a = a + x", "b = b - x", "c = c + x", f"v = {each}")
-        counts.append(saturations(Definition((), step, output="v + c")))
-    assert counts[0] == counts[1] < counts[2]
 
 
 @pytest.mark.parametrize(

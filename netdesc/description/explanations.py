@@ -3,30 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-import tomllib
-from collections.abc import Iterator
-from pathlib import Path
 
-from netdesc.description.codes import Entry
+from netdesc.description.codes import ENTRIES, Entry
 from netdesc.description.diagnostics.wording import code_block, prose
-from netdesc.description.rules import RULES
 from netdesc.description.spelling import did_you_mean
-
-
-def _catalogue() -> Iterator[Entry]:
-    """Yields the entries of the files in the folder codes: the codes that are no rules'."""
-    for path in (Path(__file__).parent / "codes").glob("*.toml"):
-        for code, fields in tomllib.loads(path.read_text("utf-8")).items():
-            texts = {name: " ".join(fields[name].split()) for name in ("cause", "fix")}
-            yield Entry(code, **(fields | texts))
-
-
-ENTRIES: dict[str, Entry] = {
-    entry.code: entry
-    for entry in sorted(
-        (*_catalogue(), *(rule.entry for rule in RULES)), key=lambda each: each.code
-    )
-}
 
 _PLACES = {"": "", "--set": " with --set", "command": ", as a command"}
 _ENCODINGS = {

@@ -11,7 +11,7 @@ import pytest
 from support.cli_process import exit_code, netdesc_process
 
 from netdesc.cli.commands import COMMANDS
-from netdesc.description.explanations import ENTRIES
+from netdesc.description.codes import ENTRIES
 
 Tab = Callable[..., list[str]]
 

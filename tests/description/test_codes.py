@@ -17,7 +17,7 @@ from netdesc.data.array_checks import MAX_INPUT_BYTES
 from netdesc.data.array_files import MAX_UNPACKED_BYTES
 from netdesc.data.array_samples import MAX_CHECKED_BYTES
 from netdesc.description import explain, render_text
-from netdesc.description.explanations import ENTRIES
+from netdesc.description.codes import ENTRIES
 from netdesc.description.json.tree import MAX_DEPTH
 from netdesc.description.models.arrays import MAX_REAL_INPUT
 from netdesc.description.source import MAX_BYTES, MAX_MARKS, may_be_document

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from support.description_samples import BASE, LABELLED, with_text
 
-from netdesc.description.explanations import ENTRIES
+from netdesc.description.codes import ENTRIES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "vscode-json-languageservice"

@@ -20,7 +20,7 @@ from support.mutations import TEXT, holders
 
 from netdesc.api.load import check
 from netdesc.description import render_text, to_json
-from netdesc.description.explanations import ENTRIES
+from netdesc.description.codes import ENTRIES
 from netdesc.description.model_validation import MAX_ERRORS
 
 COUNT = int(os.environ.get("NETDESC_FUZZ", "200"))

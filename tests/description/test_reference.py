@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from support.description_samples import all_models
 
 from netdesc.description import json_schema
-from netdesc.description.explanations import ENTRIES
+from netdesc.description.codes import ENTRIES
 from netdesc.description.model_structure import doc_line, example, fields
 from netdesc.description.models import Document
 from netdesc.description.reference import reference_text

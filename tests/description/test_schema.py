@@ -24,7 +24,7 @@ from support.description_samples import (
 
 from netdesc.api.load import load
 from netdesc.description import json_schema, lock_text, schema_text
-from netdesc.description.explanations import ENTRIES
+from netdesc.description.codes import ENTRIES
 from netdesc.description.json_pointer import lookup, members
 from netdesc.description.model_structure import alternatives, fields
 

@@ -1,8 +1,11 @@
-"""Explanations of diagnostic codes: of rules with the rule, of others in TOML files."""
+"""Explanations of diagnostic codes, which the TOML files of this folder hold."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from netdesc.description.diagnostics.diagnostic import Severity
@@ -36,3 +39,14 @@ class Entry:
     def wrong_text(self) -> str:
         """The wrong example as it is printed: "(empty)" for an empty document."""
         return self.wrong or "(empty)"
+
+
+def _catalogue() -> Iterator[Entry]:
+    for path in Path(__file__).parent.glob("*.toml"):
+        for code, fields in tomllib.loads(path.read_text("utf-8")).items():
+            texts = {name: " ".join(fields[name].split()) for name in ("cause", "fix")}
+            yield Entry(code, **(fields | texts))
+
+
+ENTRIES = {entry.code: entry for entry in sorted(_catalogue(), key=lambda entry: entry.code)}
+"""Code -> its explanation, sorted by code."""

@@ -9,22 +9,9 @@ from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
 from netdesc.description.shapes import INPUT, Wiring
 
 
-@rule(
-    "ND245",
-    "a sample ends before its spikes reach the output",
-    at="/time/steps",
-    wrong="1",
-    right="100",
-    data="labels",
-)
+@rule("ND245")
 def few_steps(context: Context) -> Found:
-    """Each layer with axonal_delay_step, which is the default, delays its spikes by one step, and
-    delay adds further steps. On the way with the fewest delays, a spike of the first step reaches
-    what the losses read only after the last step, so the output does not depend on the input, and
-    nothing can be learned. After time_decimation, a step lasts as long as factor steps before it.
-
-    Use more time.steps, shorter delays, or set "axonal_delay_step": false in layers.
-    """
+    """A sample ends before its spikes reach the output."""
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
@@ -67,27 +54,9 @@ def _layer_delay(document: Document, wiring: Wiring, index: int) -> int:
     return steps * wiring.decimations[index]
 
 
-_DELAYED = '{"name": "a", "type": "dense", "units": 4, "neuron": "cuba"}'
-_JOINED = '{"name": "c", "type": "dense", "units": 4, "neuron": "cuba", "from": ["a", "b"]}'
-_BEHIND = '{"name": "b", "type": "dense", "units": 4, "neuron": "cuba"'
-
-
-@rule(
-    "ND249",
-    "paths of different delays that join",
-    at="/layers",
-    wrong=f"[{_DELAYED},\n {_BEHIND}}},\n {_JOINED}]",
-    right=f'[{_DELAYED},\n {_BEHIND}, "axonal_delay_step": false}},\n {_JOINED}]',
-    severity="warning",
-)
+@rule("ND249")
 def unequal_delays(context: Context) -> Found:
-    """A layer joins the outputs of several layers step by step, and the layers on one path delay
-    their spikes by more steps than those on another. What comes in at one step arrives at
-    different ones.
-
-    Set "axonal_delay_step": false in a layer of the longer path, or put a layer of the type delay
-    into the shorter one. If the network is meant to compare different steps, nothing is wrong.
-    """
+    """Paths of different delays that join."""
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
@@ -104,19 +73,9 @@ def unequal_delays(context: Context) -> Found:
             yield RuleDiagnostic(("layers", index, "from"), message, hint=hint)
 
 
-@rule(
-    "ND250",
-    "a delay that is not fixed or not learnt",
-    at="/layers/0/delay",
-    wrong='{"steps": 3, "learn": true}',
-    right='{"steps": 3}',
-)
+@rule("ND250")
 def delay_form(context: Context) -> Found:
-    """A delay has its steps, or it is learnt. The range of its initial_steps is [low, high], within
-    max_steps.
-
-    Write steps, or "learn": true, and no range above max_steps.
-    """
+    """A delay that is not fixed or not learnt."""
     for index, layer in context.neuron_layers():
         delay, parts = layer.delay, ("layers", index, "delay")
         if delay is None:

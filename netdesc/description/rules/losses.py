@@ -10,20 +10,9 @@ from netdesc.description.models.loss import OUTPUT
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 
 
-@rule(
-    "ND213",
-    "the time constant is longer than the filter",
-    at="/loss",
-    wrong='{"type": "spike_time", "time_constant_ms": 200}',
-    right='{"type": "spike_time", "time_constant_ms": 200, "filter_steps": 1000}',
-    severity="warning",
-)
+@rule("ND213")
 def time_constant(context: Context) -> Found:
-    """The loss cuts its exponential filter off after filter_steps steps. With a time constant
-    longer than that, most of the exponential is lost.
-
-    Increase filter_steps or reduce the time constant.
-    """
+    """The time constant is longer than the filter."""
     for parts, loss in context.losses():
         index, spike_filter = context.layer_of(loss), loss.spike_filter
         if index is None or spike_filter is None:
@@ -51,21 +40,9 @@ _LOSSES = {
 }
 
 
-@rule(
-    "ND228",
-    "the samples do not have what the loss learns from",
-    at="/data/train/0",
-    wrong='{"input": {"path": "input.bs1"}, "label": 1}',
-    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
-)
+@rule("ND228")
 def target_for_loss(context: Context) -> Found:
-    """spike_time compares the output with target spikes, which event files or an array hold.
-    spike_rate, spike_max and cross_entropy compare it with labels, spike_moid with the array that
-    data.multi_hot names, mean_squared_error with the one that data.targets names. All losses of a
-    list learn from the same.
-
-    Use losses that fit the samples, or give the samples what the losses learn from.
-    """
+    """The samples do not have what the loss learns from."""
     (parts, loss), *others = context.losses()
     for place, other in others:
         if other.learns_from != loss.learns_from:
@@ -136,21 +113,9 @@ def _check_data(parts: Parts, loss: OneLoss, data: DataSection) -> Found:
     )
 
 
-@rule(
-    "ND232",
-    "two rates in the wrong order",
-    at="/loss",
-    wrong='{"type": "spike_rate", "true_rate": 0.02, "false_rate": 0.03}',
-    right='{"type": "spike_rate", "true_rate": 0.2, "false_rate": 0.03}',
-    data="labels",
-)
+@rule("ND232")
 def rate_order(context: Context) -> Found:
-    """spike_rate trains the label's neuron to spike at true_rate and the other neurons to spike at
-    false_rate. The neuron that spikes most gives the class, so true_rate must be larger. The
-    regularizer event_rate costs nothing from min_rate to max_rate, so min_rate must not be larger.
-
-    Exchange the rates, or change one of them.
-    """
+    """Two rates in the wrong order."""
     for parts, loss in context.losses():
         true_rate, false_rate = loss.label_rates or (1.0, 0.0)
         if true_rate <= false_rate:
@@ -169,20 +134,9 @@ def rate_order(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND243",
-    "a loss of spikes for graded values",
-    at="/neurons/cuba",
-    wrong='{"type": "integrator"}',
-    right='{"type": "lif", "threshold": 1, "voltage_decay": 0.1}',
-)
+@rule("ND243")
 def graded_output(context: Context) -> Found:
-    """An integrator, or a neuron with graded output, hands on numbers that can be negative, and so
-    can be the states of neurons. spike_time compares the times of spikes, and spike_max with the
-    mode probability divides by a sum of counts. The other losses read any numbers.
-
-    Use cross_entropy, or spike_max with "mode": "softmax"; or an output neuron that spikes.
-    """
+    """A loss of spikes for graded values."""
     for parts, loss in context.losses():
         index = context.layer_of(loss)
         if index is None or loss.reason_for_spikes is None:
@@ -203,19 +157,9 @@ def graded_output(context: Context) -> Found:
         )
 
 
-@rule(
-    "ND283",
-    "no loss reads the last layer",
-    at="/loss",
-    wrong='{"type": "spike_time", "time_constant_ms": 2, "from": "hidden"}',
-    right='{"type": "spike_time", "time_constant_ms": 2}',
-)
+@rule("ND283")
 def untrained_output(context: Context) -> Found:
-    """The last layer is the output of the network, and classes follow from it. Every loss names
-    another layer in "from", so that the last one learns nothing.
-
-    Add a loss of the last layer to the list, or remove the layers behind those that losses read.
-    """
+    """No loss reads the last layer."""
     last = len(context.document.layers) - 1
     found = [(parts, context.layer_of(loss)) for parts, loss in context.losses()]
     if all(index not in (last, None) for _, index in found):

@@ -15,21 +15,9 @@ from netdesc.neurons.models import NeuronSection
 from netdesc.neurons.names import names_behind, names_in
 
 
-@rule(
-    "ND238",
-    "a mistake in an equation",
-    at="/neurons/cuba",
-    wrong='{"type": "equations", "step": ["v = v + y"], "output": "v"}',
-    right='{"type": "equations", "step": ["v = v + x"], "output": "v"}',
-    data="labels",
-)
+@rule("ND238")
 def equation_mistake(context: Context) -> Found:
-    """An equation has a name that is unknown, types that do not fit together, something that
-    equations may not say, or a sum that 32 bits cannot hold. A name that an equation assigns is
-    a state. Other names are parameters and inputs of the neuron.
-
-    Change the marked part of the equation. netdesc explain equations lists all functions.
-    """
+    """A mistake in an equation."""
     for parts, neuron in context.neurons():
         if not neuron.has_own_equations:
             continue  # tests read the equations of the others
@@ -57,23 +45,9 @@ def _path(place: Place, definition: Definition) -> Parts:
     return (place.part,) if place.part in ("spike", "output") else (place.part, place.index)
 
 
-@rule(
-    "ND239",
-    "a parameter that cannot be learnt",
-    at="/neurons/cuba",
-    wrong='{"type": "sigma_delta", "threshold": 0.1, "learn": ["threshold"]}',
-    right='{"type": "sigma_delta", "threshold": 0.1}',
-    data="labels",
-)
+@rule("ND239")
 def learn_nothing(context: Context) -> Found:
-    """learn names a parameter that the neuron does not have, or that has no gradient: a real number
-    of equations, a threshold of differences, or the decay of a state that the reset does without.
-    No gradient passes through stop(…), the value of straight_through(…) and comparisons, except the
-    first of spike. A parameter that only resets read, such as threshold_step, has a gradient with
-    "reset_gradient": "exact" alone.
-
-    Leave the name out, or let gradients pass through resets ("reset_gradient": "exact").
-    """
+    """A parameter that cannot be learnt."""
     for parts, neuron in context.neurons():
         known = list(neuron.learnable())
         for index, name in enumerate(neuron.learn):
@@ -110,23 +84,9 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
             yield RuleDiagnostic((*parts, "learn", index), message, hint=hint)
 
 
-@rule(
-    "ND240",
-    "a field that has no effect",
-    at="/neurons/cuba",
-    wrong='{"type": "rf", "threshold": 1, "period": 10, "decay": 0.1, "norm": "mean"}',
-    right='{"type": "rf", "threshold": 1, "period": 10, "decay": 0.1}',
-)
+@rule("ND240")
 def idle_field(context: Context) -> Found:
-    """A neuron without spikes has no surrogate gradient, no reset and no graded spikes. surrogate
-    stands in place of tau_grad and scale_grad. A norm, and the bias of a layer, act where
-    equations have norm(…), and only the reset of refractory neurons has a refractory_decay. Layers
-    whose neurons share their weights draw none, and have no mask. A mask with a file draws none.
-    nesterov needs a momentum, and a classifier a loss that learns from labels. With window_steps, a
-    loss compares the means of windows.
-
-    Leave the field out, or write norm(x) for x in own equations.
-    """
+    """A field that has no effect."""
     for parts, section in context.sections():
         for name, reason in section.idle_fields().items():
             hint = "leave it out"
@@ -156,19 +116,9 @@ def _hint_without_norm(neuron: NeuronSection) -> str:
     return f"leave it out, or write norm({name}) for {name} in step"
 
 
-@rule(
-    "ND241",
-    "a field that is needed because of another field",
-    at="/neurons/cuba",
-    wrong='{"type": "equations", "step": ["v = v + x"], "spike": "v > 1"}',
-    right='{"type": "equations", "step": ["v = v + x"], "spike": "v > 1", "surrogate": {}}',
-)
+@rule("ND241")
 def missing_field(context: Context) -> Found:
-    """The reset "refractory" of "alif" has a state that fades by refractory_decay, and the spike of
-    "equations" needs a surrogate gradient. A mask has a file or a density.
-
-    Add the field.
-    """
+    """A field that is needed because of another field."""
     for parts, section in context.sections():
         for name, reason in section.missing_fields().items():
             value = json.dumps(example(fields(type(section))[name]))

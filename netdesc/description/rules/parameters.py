@@ -11,19 +11,9 @@ from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.models.fields import SHARE_RANGES
 
 
-@rule(
-    "ND211",
-    "a threshold that becomes zero on the device",
-    at="/neurons/cuba/threshold",
-    wrong="0.01",
-    right="0.1",
-)
+@rule("ND211")
 def threshold_zero(context: Context) -> Found:
-    """The device stores trunc(64·threshold), and netdesc trains with that value. A threshold below
-    1/64 becomes 0, so every positive voltage would cause a spike.
-
-    Use a threshold of at least 1/64 = 0.015625.
-    """
+    """A threshold that becomes zero on the device."""
     for each in context.neuron_parameters():
         # Without spikes, a threshold of 0 hands on every difference; own equations may mean it.
         for parts, end in each.ends if each.is_spike_threshold else ():
@@ -43,22 +33,9 @@ _STORED: dict[ParameterKind, tuple[str, Callable[[float], int], tuple[int, ...]]
 _DECAYS = {0: ": the state never fades", 4096: ": the state is dropped in one step"}
 
 
-@rule(
-    "ND212",
-    "a parameter that rounds to 0 or to 1",
-    at="/neurons/cuba/voltage_decay",
-    wrong="0.00001",
-    right="0.001",
-    severity="warning",
-)
+@rule("ND212")
 def rounding_surprise(context: Context) -> Found:
-    """The device stores a decay or a factor as round(4096·p), a threshold as trunc(64·p) and a
-    number of the kind grid as trunc(4096·p), and netdesc trains with that value. A decay below
-    1/8192 becomes 0, so the state never fades. A decay above 1 - 1/8192 becomes 1, so the state is
-    dropped in one step. A small threshold or number becomes 0.
-
-    Write 0 or 1 if you mean this, or a number that the device can tell from them.
-    """
+    """A parameter that rounds to 0 or to 1."""
     for each in context.neuron_parameters():
         if each.kind not in _STORED or each.is_spike_threshold:
             continue  # ND211 refuses such a threshold
@@ -75,19 +52,9 @@ def rounding_surprise(context: Context) -> Found:
                 )
 
 
-@rule(
-    "ND215",
-    "a range of a parameter without per_channel",
-    at="/neurons/cuba",
-    wrong='{"type": "lif", "threshold": 1, "voltage_decay": [0.1, 0.2]}',
-    right='{"type": "lif", "threshold": 1, "voltage_decay": [0.1, 0.2], "per_channel": true}',
-)
+@rule("ND215")
 def range_without_per_channel(context: Context) -> Found:
-    """A parameter of the form [low, high] gives every neuron its own value. Without per_channel,
-    the neurons of a layer share one value.
-
-    Set "per_channel": true, or write one number.
-    """
+    """A range of a parameter without per_channel."""
     for each in context.neuron_parameters():
         if isinstance(each.value, tuple) and not each.neuron.per_channel:
             yield RuleDiagnostic(
@@ -98,20 +65,9 @@ def range_without_per_channel(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND216",
-    "a range with its ends swapped, equal or too far apart",
-    at="/neurons/cuba",
-    wrong='{"type": "lif", "threshold": 1, "voltage_decay": [0.2, 0.1], "per_channel": true}',
-    right='{"type": "lif", "threshold": 1, "voltage_decay": [0.1, 0.2], "per_channel": true}',
-)
+@rule("ND216")
 def range_order(context: Context) -> Found:
-    """A range is [low, high]. low must not be larger than high. The low end of data.range becomes 0
-    and the high end 1, so they must not be equal, and high - low must fit into a 64-bit float, so
-    it must be less than 1.8e308.
-
-    Swap the two ends, or write the smallest and the largest value of data into data.range.
-    """
+    """A range with its ends swapped, equal or too far apart."""
     for each in context.neuron_parameters():
         if isinstance(each.value, tuple) and each.value[0] > each.value[1]:
             low, high = each.value
@@ -137,21 +93,9 @@ MAX_STATE = (1 << 23) - 1
 """The value at which the device clips states, in units of the neuron's states."""
 
 
-@rule(
-    "ND224",
-    "a threshold or level that no state of the device reaches",
-    at="/neurons/cuba/threshold",
-    wrong="3000",
-    right="1000",
-    severity="warning",
-)
+@rule("ND224")
 def threshold_range(context: Context) -> Found:
-    """The device clips states at 2^23 - 1, in units of 1/4096 of the threshold's unit. That is
-    slightly below 2048, so a neuron with a higher threshold never spikes there. States of
-    "sigma_delta" have 64 times finer units, so that their limit is 32.
-
-    Use a threshold below 2048.
-    """
+    """A threshold or level that no state of the device reaches."""
     for each in context.neuron_parameters():
         bits = each.neuron.unit_bits
         # Of the parameters that netdesc brings, states are compared with the threshold alone.
@@ -163,27 +107,9 @@ def threshold_range(context: Context) -> Found:
                 yield RuleDiagnostic(parts, message, hint=f"stay within ±{MAX_STATE + 1 >> bits}")
 
 
-@rule(
-    "ND242",
-    "a decay, factor or learnt value out of its range",
-    at="/neurons/cuba",
-    wrong=(
-        '{"type": "equations", "parameters": {"leak": {"kind": "decay", "value": 1.5}},\n'
-        ' "step": ["v = decay(v, leak) + x"], "output": "v"}'
-    ),
-    right=(
-        '{"type": "equations", "parameters": {"leak": {"kind": "decay", "value": 0.5}},\n'
-        ' "step": ["v = decay(v, leak) + x"], "output": "v"}'
-    ),
-    data="labels",
-)
+@rule("ND242")
 def share_range(context: Context) -> Found:
-    """A decay is the share of a state that is lost in a step, from 0 to 1. A factor is what a state
-    is multiplied by, from -1 to 1. Training clamps a learnt value to the range that netdesc explain
-    names for it, so that a number of equations must begin there.
-
-    Write a number in the range, or leave the name out of learn.
-    """
+    """A decay, factor or learnt value out of its range."""
     for each in context.neuron_parameters():
         low, high = SHARE_RANGES.get(each.kind, (-math.inf, math.inf))
         learnt = each.neuron.learnable() if each.name in each.neuron.learn else {}

@@ -13,18 +13,9 @@ from netdesc.description.spelling import allowed_note, certain_name, closest_nam
 from netdesc.description.synonyms import hint_for_neuron
 
 
-@rule(
-    "ND201",
-    "a layer names a neuron that is not defined",
-    at="/layers/0/neuron",
-    wrong='"cubs"',
-    right='"cuba"',
-)
+@rule("ND201")
 def unknown_neuron(context: Context) -> Found:
-    """A layer names a neuron that is not in "neurons".
-
-    Correct the name, add the neuron to "neurons", or write the neuron as an object in the layer.
-    """
+    """A layer names a neuron that is not defined."""
     known = context.document.neurons
     for index, layer in context.neuron_layers():
         if isinstance(layer.neuron, str) and layer.neuron not in known:
@@ -41,22 +32,9 @@ MAX_UNKNOWN_NAMES = 100
 """At most this many unknown names are compared with the names of neurons."""
 
 
-@rule(
-    "ND202",
-    "a neuron that no layer uses",
-    at="/neurons",
-    wrong=(
-        '{"cuba": {"type": "lif", "threshold": 1, "voltage_decay": 0.1},\n'
-        ' "slow": {"type": "lif", "threshold": 1, "voltage_decay": 0.01}}'
-    ),
-    right='{"cuba": {"type": "lif", "threshold": 1, "voltage_decay": 0.1}}',
-    severity="warning",
-)
+@rule("ND202")
 def unused_neuron(context: Context) -> Found:
-    """No layer names this neuron of "neurons". Often a layer should use it, but names another one.
-
-    Name it in a layer, or remove it.
-    """
+    """A neuron that no layer uses."""
     layers = [layer for _, layer in context.neuron_layers()]
     if not layers:
         return  # ND210 reports a network without such layers
@@ -72,14 +50,9 @@ def unused_neuron(context: Context) -> Found:
             yield RuleDiagnostic(("neurons", name), f'no layer uses the neuron "{name}"', on="key")
 
 
-@rule("ND203", "a name is there twice", at="/layers/0/name", wrong='"output"', right='"hidden"')
+@rule("ND203")
 def repeated_name(context: Context) -> Found:
-    """Two layers have the same name, or one has the name "input", which is that of the network's
-    input, or "from" or "learn" has an entry twice. A name identifies a layer in "from", in weights
-    files and in reports. In "from" an output would be added twice.
-
-    Give each layer its own name, and remove one of two entries.
-    """
+    """A name is there twice."""
     layers = context.document.layers
     names: list[list[tuple[Parts, str]]] = [
         [(("layers", index, "name"), layer.name) for index, layer in enumerate(layers)]
@@ -103,18 +76,9 @@ def repeated_name(context: Context) -> Found:
                 yield RuleDiagnostic(parts, what, hint=hint, related=related)
 
 
-@rule(
-    "ND205",
-    '"from" names a layer that does not exist',
-    at="/layers/1/from",
-    wrong='"hiden"',
-    right='"hidden"',
-)
+@rule("ND205")
 def unknown_source(context: Context) -> Found:
-    """A layer's "from" names a layer that is not in "layers".
-
-    Correct the name. The network's own input is called "input".
-    """
+    """ "from" names a layer that does not exist."""
     layers = context.document.layers
     for problem in context.wiring.problems:
         if problem.kind == "unknown":
@@ -136,19 +100,9 @@ _TEXTS: dict[InputProblemKind, tuple[str, str]] = {
 """Maps a kind of problem to what the layer does, and to the label of the layer that it reads."""
 
 
-@rule(
-    "ND206",
-    '"from" names the layer itself or a later one',
-    at="/layers/0/from",
-    wrong='"output"',
-    right='"input"',
-)
+@rule("ND206")
 def later_source(context: Context) -> Found:
-    """Layers run in the order in which they are listed, so a layer can only read the layers before
-    it.
-
-    Change the order of the layers, or name an earlier one.
-    """
+    """ "from" names the layer itself or a later one."""
     layers = context.document.layers
     for problem in context.wiring.problems:
         if problem.kind not in _TEXTS:
@@ -167,20 +121,9 @@ def later_source(context: Context) -> Found:
 _SOURCE_PROBLEMS = ("unknown", "later", "itself")
 
 
-@rule(
-    "ND214",
-    "nothing reads a layer's output",
-    at="/layers/1/from",
-    wrong='"input"',
-    right='"hidden"',
-    severity="warning",
-)
+@rule("ND214")
 def unread_layer(context: Context) -> Found:
-    """Only the last layer is the network's output. No other layer and no loss reads the output of
-    this layer, so it costs time and learns nothing.
-
-    Name it in another layer's "from" or in that of a loss, or remove the layer.
-    """
+    """Nothing reads a layer's output."""
     if any(problem.kind in _SOURCE_PROBLEMS for problem in context.wiring.problems):
         return  # the wrong "from" may be a misspelt name of such a layer
     read: set[str | None] = {source for sources in context.wiring.sources for source in sources}
@@ -194,18 +137,9 @@ def unread_layer(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND280",
-    "training names a layer that does not exist",
-    at="/loss",
-    wrong='{"type": "spike_time", "time_constant_ms": 2, "from": "outptu"}',
-    right='{"type": "spike_time", "time_constant_ms": 2, "from": "output"}',
-)
+@rule("ND280")
 def unknown_layer(context: Context) -> Found:
-    """A loss, a regularizer or a group of parameters names a layer that is not in "layers".
-
-    Correct the name.
-    """
+    """Training names a layer that does not exist."""
     document = context.document
     known = [layer.name for layer in document.layers]
     named: list[tuple[Parts, str | None]] = [
@@ -230,19 +164,9 @@ def unknown_layer(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND281",
-    "a loss reads a state that does not exist",
-    at="/loss",
-    wrong='{"type": "cross_entropy", "signal": "w", "over": "max"}',
-    right='{"type": "cross_entropy", "signal": "v", "over": "max"}',
-    data="labels",
-)
+@rule("ND281")
 def unknown_signal(context: Context) -> Found:
-    """ "signal" is "output", or the name of a state in the equations of the layer's neurons.
-
-    Name one of the states that the message lists; netdesc show prints the equations.
-    """
+    """A loss reads a state that does not exist."""
     for parts, loss in context.losses():
         index, signal = context.layer_of(loss), loss.signal
         if index is None or signal == OUTPUT:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from netdesc.description.codes import Entry, ExampleData
-from netdesc.description.diagnostics.diagnostic import Severity
+from netdesc.description.codes import ENTRIES, Entry
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Document, OneLoss, Pair
 from netdesc.description.models.layers import LayerSection, SynapticSection
@@ -148,23 +147,6 @@ class Rule:
     check: Callable[[Context], Found]
 
 
-def rule(
-    code: str,
-    title: str,
-    *,
-    at: str,
-    wrong: str,
-    right: str,
-    severity: Severity = "error",
-    data: ExampleData = "events",
-) -> Callable[[Callable[[Context], Found]], Rule]:
-    """Makes a rule of a check, whose docstring explains the code: its cause, then its fix.
-
-    The arguments are those of ``Entry``.
-    """
-
-    def make_rule(check: Callable[[Context], Found]) -> Rule:
-        cause, fix = (" ".join(each.split()) for each in (check.__doc__ or "\n\n").split("\n\n"))
-        return Rule(Entry(code, title, cause, fix, wrong, right, at, severity, data), check)
-
-    return make_rule
+def rule(code: str) -> Callable[[Callable[[Context], Found]], Rule]:
+    """Makes a rule of a check. The folder ``codes`` explains its code."""
+    return lambda check: Rule(ENTRIES[code], check)

@@ -9,21 +9,9 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 from netdesc.description.shapes import output_locations, trace_shape
 
 
-@rule(
-    "ND227",
-    "a sample needs one target or label",
-    at="/data/train/0",
-    wrong='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}, "label": 1}',
-    right='{"input": {"path": "input.bs1"}, "target": {"path": "target.bs1"}}',
-)
+@rule("ND227")
 def target_or_label(context: Context) -> Found:
-    """A sample says what the network should do with its input: either the spikes that the last
-    layer should emit (target), or the index of the output neuron that should spike most (label).
-    Arrays have labels, or name targets or multi_hot in their place.
-
-    Give what the loss learns from: targets for spike_time and mean_squared_error, multi_hot for
-    spike_moid, labels for the other losses.
-    """
+    """A sample needs one target or label."""
     for parts, pair in context.pairs():
         if pair.target is not None and pair.label is not None:
             message = f"{dotted(parts)} has both a target and a label"
@@ -43,27 +31,9 @@ def target_or_label(context: Context) -> Found:
         )
 
 
-@rule(
-    "ND229",
-    "a label beyond the outputs",
-    at="/data",
-    wrong=(
-        '{"type": "spike_files",\n'
-        ' "train": [{"input": {"path": "input.bs1"}, "label": 1},\n'
-        '           {"input": {"path": "input.bs1"}, "label": 2}]}'
-    ),
-    right=(
-        '{"type": "spike_files",\n'
-        ' "train": [{"input": {"path": "input.bs1"}, "label": 0},\n'
-        '           {"input": {"path": "input.bs1"}, "label": 1}]}'
-    ),
-    data="labels",
-)
+@rule("ND229")
 def label_beyond_output(context: Context) -> Found:
-    """A label is the index of an output neuron, counted from 0. The last layer has fewer.
-
-    Correct the label, or give the last layer one unit per class.
-    """
+    """A label beyond the outputs."""
     classes = context.wiring.classes
     for parts, pair in context.pairs():
         if pair.label is not None and classes is not None and pair.label >= classes:
@@ -78,22 +48,9 @@ def label_beyond_output(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND231",
-    "more steps than a sample has",
-    at="/loss",
-    wrong='{"type": "spike_rate", "window_steps": 200}',
-    right='{"type": "spike_rate", "window_steps": 20}',
-    data="labels",
-)
+@rule("ND231")
 def beyond_sample(context: Context) -> Found:
-    """A moving window covers the last window_steps steps, latency encoding spreads the spikes of a
-    sample over within_steps steps, and a loss skips the first skip_steps steps. A sample has fewer
-    steps, or none is left. An augmentation that moves inputs by as many steps as a sample has, or
-    by as many pixels as an axis, leaves no inputs.
-
-    Use a smaller number, or null, which means the whole sample.
-    """
+    """More steps than a sample has."""
     document, length = context.document, context.document.time.steps
     found: list[tuple[Parts, int | None, int]] = []
     for parts, loss in context.losses():
@@ -121,21 +78,9 @@ def beyond_sample(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND247",
-    "values that are scaled to what the encoding cannot take",
-    at="/data/to",
-    wrong="[0, 2]",
-    right="[0, 0.5]",
-    data="labels",
-)
+@rule("ND247")
 def scaled_range(context: Context) -> Found:
-    """data.range is scaled to data.to. For the encoding rate, the result is a share of max_rate,
-    and for latency, it says how early a spike comes, so both ends must lie between 0 and 1. If
-    the two ends are equal, all inputs are the same.
-
-    Write two different numbers from 0 to 1, or use the encoding constant, which takes any numbers.
-    """
+    """Values that are scaled to what the encoding cannot take."""
     data = context.document.data
     if not isinstance(data, ValueData):
         return

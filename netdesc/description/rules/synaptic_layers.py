@@ -10,22 +10,9 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 from netdesc.description.shapes import shape_locations
 
 
-@rule(
-    "ND236",
-    "initial weights that all become zero on the device",
-    at="/layers/0/weight_scale",
-    wrong="0.03",
-    right="1",
-    severity="warning",
-)
+@rule("ND236")
 def zero_weights(context: Context) -> Found:
-    """Initial weights are uniform in ±weight_scale/sqrt(inputs), and netdesc trains with their
-    values on the grid of the layer's quantization, by default 2·round(32·w). Weights up to half a
-    step, by default 1/64, become 0 there, so the layer would receive no input and learn nothing.
-
-    Use a larger weight_scale, a smaller range of quantization, set weight_norm to true, or set
-    quantization to null if the layer should stay in floating point.
-    """
+    """Initial weights that all become zero on the device."""
     if context.document.weights is not None:
         return
     for index, layer in context.neuron_layers():
@@ -63,19 +50,9 @@ def _round_up(number: float) -> float:
     return round(math.ceil(number / unit) * unit, 12)
 
 
-@rule(
-    "ND251",
-    "a range of weights that the device does not have",
-    at="/layers/0/quantization",
-    wrong='{"bits": 4, "range": 3}',
-    right='{"bits": 4, "range": 2}',
-)
+@rule("ND251")
 def weight_range(context: Context) -> Found:
-    """Weights of few bits are multiples of a step, 2·range/2^bits, which is a power of two and at
-    least 1/32. So the range is a power of two from 2^bits/64 to 4.
-
-    Use such a range, or more bits.
-    """
+    """A range of weights that the device does not have."""
     for index, layer in context.neuron_layers():
         grid = layer.quantization
         if grid is None:
@@ -91,21 +68,9 @@ def weight_range(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND260",
-    "a norm in a recurrent layer",
-    at="/layers/0",
-    wrong='{"name": "hidden", "type": "recurrent", "units": 32,\n'
-    ' "neuron": {"type": "lif", "threshold": 1, "voltage_decay": 0.1, "norm": "mean"}}',
-    right='{"name": "hidden", "type": "recurrent", "units": 32,\n'
-    ' "neuron": {"type": "lif", "threshold": 1, "voltage_decay": 0.1}}',
-)
+@rule("ND260")
 def recurrent_norm(context: Context) -> Found:
-    """A norm subtracts the mean over all steps of a batch. In a recurrent layer, what arrives in a
-    step depends on the spikes of the step before, so that the mean is not known in time.
-
-    Set norm to null in the neuron of a recurrent or winner_take_all layer.
-    """
+    """A norm in a recurrent layer."""
     for index, layer in context.neuron_layers():
         neuron = context.neuron_of(layer)
         if layer.feeds_back and neuron is not None and neuron.norm:
@@ -120,20 +85,9 @@ def recurrent_norm(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND261",
-    "neurons that cannot compete",
-    at="/layers/0",
-    wrong='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 9, "neuron": "cuba"}',
-    right='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 2, "neuron": "cuba"}',
-)
+@rule("ND261")
 def winners(context: Context) -> Found:
-    """In a winner_take_all layer, neurons that spike inhibit the others, and the number of winners
-    is set by a current of threshold·(units − 2·winners)/units.
-
-    Use at most as many winners as there are units, and neurons that have one input and spike at a
-    parameter named threshold.
-    """
+    """Neurons that cannot compete."""
     for index, layer in context.neuron_layers():
         if layer.drive_share is None:
             continue
@@ -152,23 +106,9 @@ def winners(context: Context) -> Found:
             )
 
 
-@rule(
-    "ND262",
-    "what neurons of a winner_take_all layer get is cut off",
-    at="/layers/0",
-    wrong='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 1,\n'
-    ' "neuron": {"type": "lif", "threshold": 10, "voltage_decay": 0.1}}',
-    right='{"name": "a", "type": "winner_take_all", "units": 8, "winners": 1,\n'
-    ' "neuron": {"type": "lif", "threshold": 1, "voltage_decay": 0.1}}',
-    severity="warning",
-)
+@rule("ND262")
 def cut_off(context: Context) -> Found:
-    """The current that sets the number of winners, threshold·(units − 2·winners)/units, is on the
-    device's grid from -4 to 3.97, and self_excitation and inhibition are on the grid of the layer's
-    weights. Training cuts off what is beyond, as the device does.
-
-    Use a smaller threshold or weights, more winners, or a larger range of quantization.
-    """
+    """What neurons of a winner_take_all layer get is cut off."""
     for index, layer in context.neuron_layers():
         neuron, share = context.neuron_of(layer), layer.drive_share
         if neuron is None or share is None or share < -1:

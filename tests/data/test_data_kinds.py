@@ -158,16 +158,6 @@ def test_recordings_of_folders_and_of_tonic_are_the_same_samples(
         assert first[0].sum() > 0
 
 
-def test_events_outside_are_told_and_a_damaged_recording_is_named(tmp_path: Path) -> None:
-    path = write_document(tmp_path, KINDS["event_folders"], time={"steps": 6})
-    (warning,) = netdesc.load(path).warnings
-    assert (warning.code, warning.pointer) == ("ND308", "/data/train/path")
-    broken = tmp_path / "train/left/00003.bin"
-    broken.write_bytes(broken.read_bytes()[:-1])
-    with pytest.raises(DescriptionError, match=r"00003\.bin ends within an event"):
-        netdesc.evaluate(netdesc.load(path, with_files=False), part="train")
-
-
 def test_without_tonic_the_command_that_installs_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,10 +198,3 @@ def test_options_are_arguments_of_a_dataset_of_tonic(tmp_path: Path, tonic: None
     for name in ("transform", "save_to", "absent"):
         with pytest.raises(DataError, match=f'no option "{name}"; it takes train, copies'):
             read(**{name: 1})
-
-
-def test_labels_of_an_idx_file_are_named_by_their_file(tmp_path: Path) -> None:
-    data = {**KINDS["idx"], "labels": {"path": "test-labels"}}
-    path = write_document(tmp_path, data)
-    with pytest.raises(DescriptionError, match=r'array "labels" has the shape \[6\]'):
-        netdesc.evaluate(netdesc.load(path, with_files=False), part="train")

@@ -24,7 +24,6 @@ def network(tmp_path):
 VALUES = [
     ("training.epochs=50", lambda d: d.training.epochs, 50),
     ("layers.hidden.units=3", lambda d: d.layers[0].units, 3),
-    ('layers.1.from=["hidden"]', lambda d: d.layers[1].from_, ("hidden",)),
     ('name="other"', lambda d: d.name, "other"),
     ("training.schedule.type=cosine", lambda d: d.training.schedule.type, "cosine"),
     ("training.early_stopping.patience_epochs=5", lambda d: _stop(d).patience_epochs, 5),

@@ -1,7 +1,5 @@
 """README's "Add a neuron": a file and a line in a table make a neuron for every room."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

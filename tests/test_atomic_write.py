@@ -1,7 +1,5 @@
 """Regular files are replaced atomically, also through links; anything else is refused."""
 
-from __future__ import annotations
-
 import errno
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The GitHub action, the pre-commit hooks and the README's workflow do what they promise."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """What comes with netdesc is found in the repository and inside an installed package."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

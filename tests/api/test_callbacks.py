@@ -1,7 +1,5 @@
 """Functions of the user that are called after each epoch."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """``evaluate`` on parts of the data, and ``run`` on one input."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Each neuron of the language: it is trained, resumed, evaluated and run from a document."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Documents, overrides and networks that are Python values instead of files."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

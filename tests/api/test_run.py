@@ -1,7 +1,5 @@
 """``run`` hands on all of a network's output, and reads a file in one way only."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

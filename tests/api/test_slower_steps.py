@@ -1,7 +1,5 @@
 """Networks whose output has longer steps than their input: all times are those of the output."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The steps of slayer's tutorial by the public interface alone; the examples of its docstrings."""
 
-from __future__ import annotations
-
 import doctest
 import inspect
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``verify`` says whether three runs of a network agree, or where and why they differ."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

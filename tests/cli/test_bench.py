@@ -1,7 +1,5 @@
 """``netdesc bench`` times the epochs of a document."""
 
-from __future__ import annotations
-
 from support.cli_process import Netdesc
 
 from netdesc.api.bench import REST

@@ -1,7 +1,5 @@
 """Every command on a small network, from the document to the .net file and back."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

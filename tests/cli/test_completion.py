@@ -1,7 +1,5 @@
 """Completion: the scripts for shells, and what is offered where."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable

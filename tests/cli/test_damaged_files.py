@@ -1,7 +1,5 @@
 """Damaged and hostile files: every command that reads one ends with one message, and soon."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """``netdesc diff``: what means the same is equal, and every difference is named at its place."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

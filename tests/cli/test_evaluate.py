@@ -1,7 +1,5 @@
 """``netdesc evaluate``, and what ``netdesc run`` says of classes."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import re

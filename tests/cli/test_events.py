@@ -1,7 +1,5 @@
 """``netdesc events``: what each command prints, writes and refuses."""
 
-from __future__ import annotations
-
 import json
 import os
 from functools import partial

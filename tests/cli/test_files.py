@@ -1,7 +1,5 @@
 """Files that are missing, damaged or of another kind: one clear message of every command."""
 
-from __future__ import annotations
-
 import errno
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``netdesc validate --fix`` and ``--diff`` on files."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``netdesc init``: folders that validate and train, made whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import json
 import re

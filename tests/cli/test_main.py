@@ -1,7 +1,5 @@
 """The command line itself: what it loads, how it ends, and what it prints where."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import itertools

@@ -1,7 +1,5 @@
 """Text of files and names cannot control the terminal or imitate lines, whoever prints it."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """The command as a process of its own: it leaves fast, and loses no Ctrl-C."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

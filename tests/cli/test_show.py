@@ -1,7 +1,5 @@
 """``netdesc show``: what a network is, of documents, runs and ``.net`` files."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import math

@@ -1,7 +1,5 @@
 """``netdesc verify``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

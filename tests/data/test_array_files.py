@@ -1,7 +1,5 @@
 """The reader of .npz and .npy files: right about sound ones, calm about others, never greedy."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import struct

@@ -1,7 +1,5 @@
 """Samples of ``.npz`` files: valid files are read, invalid ones raise one message."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Augmentation moves and drops the inputs of training samples, drawn from the seed."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

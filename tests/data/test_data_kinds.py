@@ -1,7 +1,5 @@
 """Each kind of data is validated, trained on, resumed, evaluated and locked."""
 
-from __future__ import annotations
-
 import importlib.machinery
 import json
 import sys

@@ -1,7 +1,5 @@
 """``run`` encodes one array as the samples are encoded that a network learns from."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

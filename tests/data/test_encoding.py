@@ -1,7 +1,5 @@
 """Encodings of arrays as inputs, compared with their definitions; independent of batches."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Folders of recordings: a folder a class, found and checked without reading all of them."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a quick look at event files says, compared with what training makes of them."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

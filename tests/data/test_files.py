@@ -1,7 +1,5 @@
 """Data and weights files that a document refers to."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 

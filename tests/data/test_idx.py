@@ -1,7 +1,5 @@
 """Idx files: their arrays are numpy's, and damaged or hostile files give one clear message."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import struct

@@ -1,7 +1,5 @@
 """Samples with labels and without: what loss and classifier make of them, and their windows."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Large arrays are read batch by batch from the file, and never as a whole."""
 
-from __future__ import annotations
-
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Training on arrays in memory: the same results as from files, and what is refused."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The shipped data are what their scripts make of them, and as their READMEs say."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import runpy

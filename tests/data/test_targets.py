@@ -1,7 +1,5 @@
 """Arrays with target values and real-valued inputs: what is said of them, and where."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

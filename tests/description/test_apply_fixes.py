@@ -1,7 +1,5 @@
 """``validate --fix`` writes all certain fixes, and none that adds errors."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

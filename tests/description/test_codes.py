@@ -1,7 +1,5 @@
 """Every code has an example that fails and a twin that passes, and none is emitted unexplained."""
 
-from __future__ import annotations
-
 import os
 import re
 import textwrap

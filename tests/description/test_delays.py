@@ -1,7 +1,5 @@
 """Samples that end before a spike can reach the output, and paths of different delays."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

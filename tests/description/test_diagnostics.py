@@ -1,7 +1,5 @@
 """Diagnostics of documents with wrong fields or values, and their positions."""
 
-from __future__ import annotations
-
 import pytest
 from support.description_samples import (
     BASE,

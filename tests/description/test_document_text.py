@@ -1,7 +1,5 @@
 """The layout of the documents that netdesc writes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

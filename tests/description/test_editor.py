@@ -5,8 +5,6 @@ NETDESC_NODE_MODULES names, and among npm's global packages; where there is no n
 package, these tests are skipped. CI installs it.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import os

@@ -4,8 +4,6 @@ Runs 200 documents. For more: NETDESC_FUZZ=50000 pytest -n 2 tests/description/t
 A document that fails is named by its seed: NETDESC_FUZZ_SEED=17 runs that one alone.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """Layers with a kernel: shapes, numbers of synapses, and inputs that do not fit."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Large valid, damaged and malicious documents are checked in seconds."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The lock: a document with every default, which reproduces a run."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

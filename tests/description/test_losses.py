@@ -1,7 +1,5 @@
 """Losses, regularizers and groups of parameters that a document cannot have."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The number of diagnostics is limited, and every rendering states that there may be more."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

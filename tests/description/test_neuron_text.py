@@ -1,7 +1,5 @@
 """What is printed of a neuron: all of its equations, states, parameters, functions."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

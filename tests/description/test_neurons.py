@@ -1,7 +1,5 @@
 """Diagnostics of neurons, in a process with one more than documents have."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

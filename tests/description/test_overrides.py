@@ -1,7 +1,5 @@
 """``--set``: values from the command line."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

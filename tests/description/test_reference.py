@@ -1,7 +1,5 @@
 """The reference in Markdown: up to date and complete, with valid examples and links."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

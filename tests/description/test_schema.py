@@ -1,7 +1,5 @@
 """The JSON Schema: complete, documented, up to date, and one error for one typo."""
 
-from __future__ import annotations
-
 import copy
 import json
 from pathlib import Path

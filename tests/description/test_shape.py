@@ -1,7 +1,5 @@
 """One wrong field or value gives one diagnostic with a hint that says what to write."""
 
-from __future__ import annotations
-
 import json
 import re
 

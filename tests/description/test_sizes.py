@@ -1,7 +1,5 @@
 """Limits of sample counts per batch and split, and of the memory that arrays may take."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Suggested names are known and close; a fix writes only a name that differs by one slip."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

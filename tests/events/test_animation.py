@@ -1,7 +1,5 @@
 """Animations, read back with Pillow and ffmpeg: frames, times and colours."""
 
-from __future__ import annotations
-
 import base64
 import io
 import itertools

@@ -1,7 +1,5 @@
 """Events from lists, and their pictures in a notebook."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import Any

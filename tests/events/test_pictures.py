@@ -1,7 +1,5 @@
 """Rasters and images of events as PNG, SVG and PDF files."""
 
-from __future__ import annotations
-
 import io
 import re
 import xml.etree.ElementTree as ET

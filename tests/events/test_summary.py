@@ -1,7 +1,5 @@
 """Statistics of a recording equal a count by hand."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Events as tensors and back: bins, duplicates, layouts and dtypes."""
 
-from __future__ import annotations
-
 import warnings
 from collections import Counter
 

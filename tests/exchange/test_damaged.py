@@ -1,7 +1,5 @@
 """A damaged or hostile file gives one clear error, and no other file is read."""
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess

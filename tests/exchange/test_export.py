@@ -1,7 +1,5 @@
 """Layers that a file has only at its input, and those that are a part of another layer in it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Layers as other programs write them are read; any other content is one clear error."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

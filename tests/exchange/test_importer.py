@@ -1,7 +1,5 @@
 """Files become documents, with a table that says what was inferred and what was filled in."""
 
-from __future__ import annotations
-
 import math
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Layers with a kernel in ``.net`` files: written, read, refused."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 from typing import Any

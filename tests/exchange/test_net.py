@@ -1,7 +1,5 @@
 """Files have slayer's layout, and exporting an imported file gives the same file."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """What netx makes of layers, as ``tests/peers/netx_files.py`` saw it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

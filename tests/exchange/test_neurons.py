@@ -1,7 +1,5 @@
 """The form of each neuron in files: both directions, and what has none."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

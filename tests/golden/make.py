@@ -3,8 +3,6 @@
 Run ``python tests/golden/make.py`` after a change of the oracle, and explain each difference.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

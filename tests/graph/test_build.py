@@ -1,7 +1,5 @@
 """From documents to graphs: shapes, wiring, resolved parameters, and the table of a graph."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

@@ -1,7 +1,5 @@
 """Estimates of a network's memory."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Chunks, resets and Lava's timing of the integer run."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The integer run gives the spikes of the device's definition and of the float network."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The integer run of any equations, with states that leave 24 bits."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from dataclasses import replace

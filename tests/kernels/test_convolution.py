@@ -1,7 +1,5 @@
 """Synapses with a kernel, without neurons: their output and gradients on every engine."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -3,8 +3,6 @@
 The oracle shares no code with the package, from the quantisation of weights to the surrogate.
 """
 
-from __future__ import annotations
-
 import math
 
 import numba

@@ -1,7 +1,5 @@
 """Synapses without neurons: their output and gradients, by events and by the product."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

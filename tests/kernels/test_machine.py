@@ -1,7 +1,5 @@
 """Cores and memory that a process may use, in containers too."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

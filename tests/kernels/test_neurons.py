@@ -1,7 +1,5 @@
 """The operator ``neurons`` and its definition in plain torch."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The operators in torch: registration, engines, and errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Parameters of neurons on the fixed-point grid."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import example, given

@@ -6,8 +6,6 @@ arrivals; and the gradients are right if they are those of such neurons for the 
 to which the weights have added.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Segments of several layers: the CPU engine against the reference, forward and backward."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The squared error of values against numpy in float64."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Rate losses and classifiers against numpy, and gradients against finite differences."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The van Rossum distance and its gradient against explicit convolutions."""
 
-from __future__ import annotations
-
 import math
 import weakref
 

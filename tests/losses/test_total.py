@@ -1,7 +1,5 @@
 """Losses of any signal, and their sum, against formulas in float64."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

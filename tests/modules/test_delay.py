@@ -1,7 +1,5 @@
 """Delays of layers: values, gradients, streams and files."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

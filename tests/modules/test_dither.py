@@ -1,7 +1,5 @@
 """``dither`` moves values from the device's grid, and no output changes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Networks against golden files: our own, and the Oxford task as trained by lava-dl's slayer."""
 
-from __future__ import annotations
-
 import math
 import runpy
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Inputs of a network: shapes, types and devices that fit, and errors for others."""
 
-from __future__ import annotations
-
 import warnings
 
 import pytest

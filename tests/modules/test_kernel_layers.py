@@ -1,7 +1,5 @@
 """Layers with a kernel: their first weights, one weight of pools, and a network of them."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from support.kernel_layers import Case

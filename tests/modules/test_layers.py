@@ -1,7 +1,5 @@
 """Synapses and neurons: quantised weights, weight norm, dropout, mean norm."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

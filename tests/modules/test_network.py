@@ -1,7 +1,5 @@
 """The network as a torch module: names, wiring, copies, reports, gradients."""
 
-from __future__ import annotations
-
 import copy
 import io
 import pickle

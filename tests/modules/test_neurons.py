@@ -1,7 +1,5 @@
 """Neurons of every kind as torch modules: values, surrogate, norm, streams, recorded states."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import itertools

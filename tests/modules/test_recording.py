@@ -1,7 +1,5 @@
 """Recorded spikes and voltages, against the equations of CUBA neurons."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Recurrent layers and layers of winners: what the module computes, hands on and keeps."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which layers are computed by one operator."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from support.modules_samples import dense, network, spikes

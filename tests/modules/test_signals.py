@@ -1,7 +1,5 @@
 """What a network hands to losses: outputs and states of any layer, with gradient."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

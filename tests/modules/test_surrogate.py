@@ -1,7 +1,5 @@
 """The width of the surrogate gradient over a run."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

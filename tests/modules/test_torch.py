@@ -1,7 +1,5 @@
 """The network is ordinary torch: it can be compiled, and trained by several processes."""
 
-from __future__ import annotations
-
 import copy
 import os
 import pickle

@@ -1,7 +1,5 @@
 """Gradients of the step back, against forward-mode derivatives and finite differences."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Programs: what compilation promises to printers, and neurons that are split at their norm."""
 
-from __future__ import annotations
-
 import random
 import subprocess
 import sys

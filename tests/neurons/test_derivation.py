@@ -1,7 +1,5 @@
 """What is derived from stored values is what the forward step computed."""
 
-from __future__ import annotations
-
 import random
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """Equations mean what their text says: states, spikes, types of names, gradients of spikes."""
 
-from __future__ import annotations
-
 import math
 from types import SimpleNamespace
 from typing import Any

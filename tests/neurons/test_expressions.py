@@ -1,7 +1,5 @@
 """Whatever makes expressions simplifies them, and changes no integer and no NaN by it."""
 
-from __future__ import annotations
-
 import math
 
 import hypothesis.strategies as st

@@ -3,8 +3,6 @@
 ``tests/peers/slayer_neurons.py`` recorded that, and says what the arrays hold.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass, replace

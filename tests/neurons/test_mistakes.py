@@ -1,7 +1,5 @@
 """Every mistake in equations has its place, and what may be meant."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

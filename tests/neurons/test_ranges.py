@@ -1,7 +1,5 @@
 """32 bits hold every integer, far with saturation and near without."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import replace

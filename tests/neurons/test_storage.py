@@ -1,7 +1,5 @@
 """How many values a neuron stores a step."""
 
-from __future__ import annotations
-
 import pytest
 from support.neuron_definitions import DEFINITIONS
 

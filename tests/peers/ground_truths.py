@@ -11,8 +11,6 @@ Recordings count steps from 0 and Lava computes a layer one step later than the 
 our axonal step delays spikes. So step t of our currents is column t + 1 of a recording.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import tempfile

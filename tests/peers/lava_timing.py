@@ -12,8 +12,6 @@ sigma-delta neurons reset their states. All outputs must be equal, and were with
 second column says how many differ in the timing of training, so that one sees that it matters.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -18,8 +18,6 @@ units of 2^-18, after they are cut to 1/4096 as our outputs are. Files whose nam
 that a bias acts as early as on netx, the integer run of ``bias`` has the timing of Lava.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from dataclasses import replace

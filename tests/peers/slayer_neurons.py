@@ -31,8 +31,6 @@ What is not taken, because slayer is wrong there:
 - the sine and cosine of lava-nc's RF, which are cut toward zero: it gets the rounded ones
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report in a headless Chromium: as a reader sees it, on a screen, a phone and paper."""
 
-from __future__ import annotations
-
 import itertools
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Files of a run that are incomplete or damaged: the report says so first and errs in no figure."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

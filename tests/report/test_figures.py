@@ -1,7 +1,5 @@
 """What a report computes: thinned curves, histograms, matches, rates, pictures and words."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """The metrics for other tools: ``metrics.csv``, and ``loss.txt`` and ``accuracy.txt``."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

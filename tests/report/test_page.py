@@ -1,7 +1,5 @@
 """The page as a whole: what it says, what it may load; and the data of its filtered traces."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

@@ -1,7 +1,5 @@
 """The tables of the report: what was trained, how long, and what became of the weights."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How a run stands, what it achieved and what to do next, in words."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import json

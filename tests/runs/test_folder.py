@@ -1,7 +1,5 @@
 """The folder of a run: its files, its lock, and links, which nothing is written through."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

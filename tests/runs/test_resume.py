@@ -1,7 +1,5 @@
 """Checkpoints and ends: which runs are resumed, after SIGKILL or a full disk to the same bits."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """What a run notes in ``run.json``, its metrics and its activity, as a report reads them."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math

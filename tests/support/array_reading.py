@@ -1,7 +1,5 @@
 """Reads arrays as training does, without a document around them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Small classification tasks for the tests of training and evaluation."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Running the command line: in this process, or in one of its own for what it loads."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Gradients of random layers: the exact ones, those of an engine, and the tolerance."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from support import cuba_oracle

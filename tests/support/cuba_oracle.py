@@ -3,8 +3,6 @@
 This module does not use the package. Arrays are time-first; states are in units of 1/4096.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every kind of file that netdesc reads: its mutations, and how commands that read it may end."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

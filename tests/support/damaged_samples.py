@@ -1,7 +1,5 @@
 """A damaged example document, for the tests of diagnostics."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A sound description with its data files, for the tests of description and graph."""
 
-from __future__ import annotations
-
 import functools
 import io
 import json

@@ -5,8 +5,6 @@ inputs and targets) and takes its share of the batch. The process of rank 0 writ
 that DistributedDataParallel leaves.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import sys
 from pathlib import Path

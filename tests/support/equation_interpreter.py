@@ -3,8 +3,6 @@
 It shares no code with netdesc, and knows no gradients and no ranges. Only assigned states saturate.
 """
 
-from __future__ import annotations
-
 import ast
 import operator
 from collections.abc import Mapping, Sequence

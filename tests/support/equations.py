@@ -3,8 +3,6 @@
 Every value is exact in float32 and on the grid, so that no conversion rounds.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """Spike events for the tests of events."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

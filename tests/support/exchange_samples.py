@@ -1,7 +1,5 @@
 """Networks, records and files for the tests of exchange."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import random

@@ -1,7 +1,5 @@
 """Checks of a forward pass against exact integers, and of functions of vectors."""
 
-from __future__ import annotations
-
 import numba
 import numpy as np
 import torch

@@ -5,8 +5,6 @@ the step. Recording refuses what a capture refuses: to read a number from a tens
 numbers to the device. Unlike a capture, recording computes, so all tensors are restored after it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

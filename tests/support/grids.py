@@ -1,7 +1,5 @@
 """Tests that run a few cases by default, and all of their cases with ``-m slow``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Idx files and folders of recordings, for the tests of data."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs neurons in the device's integers, without a network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

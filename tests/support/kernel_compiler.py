@@ -1,7 +1,5 @@
 """Compiles the kernels that most tests need: those of CUBA neurons, and of all losses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """Random layers with a kernel, and the shapes of their inputs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hypothesis import strategies as st

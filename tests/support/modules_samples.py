@@ -1,7 +1,5 @@
 """Small networks for the tests of modules and losses, from documents."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -4,8 +4,6 @@ A mutation takes a ``random.Random`` and the content of a file and returns anoth
 ``damaged_files`` has those that know a binary format.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import random

@@ -1,7 +1,5 @@
 """Random documents over the whole language of layers: neuron × layer × options."""
 
-from __future__ import annotations
-
 import copy
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """Neurons for tests: the built-in ones, with each choice of the options that change equations."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -4,8 +4,6 @@ Forward, integers have 64 bits. Forward-mode derivatives of the same expressions
 their own, are the oracle of every step back, which goes in reverse. Values have any one shape.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

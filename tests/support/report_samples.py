@@ -1,7 +1,5 @@
 """Run folders as training writes them, made without training, for the tests of the report."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

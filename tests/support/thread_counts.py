@@ -1,7 +1,5 @@
 """Results of kernels that must not depend on the number of threads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

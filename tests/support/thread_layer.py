@@ -1,7 +1,5 @@
 """A layer whose results are compared across threads and processes."""
 
-from __future__ import annotations
-
 import torch
 from support.cuba_cases import Layer, plain_layer
 from support.cuba_gradients import LEARNT

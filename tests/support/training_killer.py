@@ -5,8 +5,6 @@ ends a run before a chosen file operation; an operation that writes has then wri
 data.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

@@ -1,7 +1,5 @@
 """A small spike-matching task for the tests of training."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ It is checked in a document, printed, computed on two engines, trained, run in i
 reported.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

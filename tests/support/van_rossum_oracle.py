@@ -1,7 +1,5 @@
 """The van Rossum distance by numpy's convolution, and a check of engines against it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """``activity.npz``: the spikes that a run records for its report."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

@@ -1,7 +1,5 @@
 """Runs that learn classes: accuracy, confusion matrix, and reproducible random inputs."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How runs end before their last epoch: diverged, interrupted or failed."""
 
-from __future__ import annotations
-
 import errno
 import os
 import signal

@@ -1,7 +1,5 @@
 """What training finds out about a network: decided once, with settings that its document takes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from types import SimpleNamespace

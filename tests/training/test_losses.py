@@ -1,7 +1,5 @@
 """Runs with several losses, with multi-hot labels, and with target values."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

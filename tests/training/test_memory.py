@@ -1,7 +1,5 @@
 """The memory of a run: how much it needs, and what the heap keeps."""
 
-from __future__ import annotations
-
 import json
 import platform
 import subprocess

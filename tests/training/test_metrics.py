@@ -1,7 +1,5 @@
 """Metrics of an epoch: sums over batches, and the search for NaN and infinity."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

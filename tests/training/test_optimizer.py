@@ -1,7 +1,5 @@
 """Optimizers equal to torch's, their state as tensors; learning rates by epoch; early stopping."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import replace

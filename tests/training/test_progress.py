@@ -1,7 +1,5 @@
 """What a run says on standard error, in its log and for TensorBoard."""
 
-from __future__ import annotations
-
 import errno
 import io
 import json

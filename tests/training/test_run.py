@@ -1,7 +1,5 @@
 """Runs: what they learn, which files they write, and which errors stop them before."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from importlib import metadata

@@ -1,7 +1,5 @@
 """A run computes what a user's own loop computes, for every kind of data, wiring and mask."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

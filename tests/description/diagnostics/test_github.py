@@ -1,7 +1,5 @@
 """Findings as GitHub Actions reads them: nothing of a document is taken for a command or markup."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Second places of diagnostics, and the story of shapes that clash."""
 
-from __future__ import annotations
-
 import pytest
 from support.description_samples import BASE, LABELLED, base_of, codes, findings, with_text
 

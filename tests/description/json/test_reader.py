@@ -1,7 +1,5 @@
 """Reading JSON: errors at their positions, and valid text as the standard library parses it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Packed spikes, and their events by row and by input."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Forward loops whose states leave the range in which a decay takes fewer instructions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import example, given, settings

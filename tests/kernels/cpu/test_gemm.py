@@ -1,7 +1,5 @@
 """The GEMM of the CPU engine: exact for integers, and equal on any number of threads."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

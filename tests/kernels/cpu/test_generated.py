@@ -1,7 +1,5 @@
 """Generated modules: equal text in each process, files that Numba's cache finds again."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

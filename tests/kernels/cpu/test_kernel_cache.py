@@ -1,7 +1,5 @@
 """Cached kernels are compiled anew when a source has changed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

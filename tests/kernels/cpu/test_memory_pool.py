@@ -1,7 +1,5 @@
 """The memory pool never reuses memory that an object still holds."""
 
-from __future__ import annotations
-
 import threading
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Neurons on the CPU engine: outputs, states, notes and gradients are those of the reference."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

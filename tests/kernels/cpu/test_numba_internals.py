@@ -1,7 +1,5 @@
 """Functions run on all threads, and give the same bits by ``numba.njit`` alone."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

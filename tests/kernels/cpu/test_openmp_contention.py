@@ -1,7 +1,5 @@
 """Idle OpenMP threads exist while cores are contended, and end afterwards."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

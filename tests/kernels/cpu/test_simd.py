@@ -1,7 +1,5 @@
 """SIMD vectors: each lane equals numpy, and loads and stores stay within their elements."""
 
-from __future__ import annotations
-
 import numba
 import numpy as np
 from hypothesis import given, settings

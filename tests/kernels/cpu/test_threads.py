@@ -1,7 +1,5 @@
 """Results depend on the input alone, not on threads, tiles or other computations."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

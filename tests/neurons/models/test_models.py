@@ -1,7 +1,5 @@
 """What neurons of the language have in common, and resets; ``test_golden`` has their equations."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

@@ -7,8 +7,6 @@ runs once a checkout, in shuffled order and in a process of its own. Printed are
 milliseconds and the median of the rounds' ratios, second checkout to first.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -16,8 +16,6 @@ weights. An epoch of Oxford is forward pass, loss, backward pass and optimizer.
 
 # pyright: reportMissingImports=false
 
-from __future__ import annotations
-
 import math
 import sys
 import time

@@ -62,7 +62,6 @@ class _Grid(NamedTuple):
 
 @functools.cache
 def _grid(kind: ParameterKind, state_unit: int) -> _Grid | None:
-    """Returns the grid of a kind of parameter, None for real numbers."""
     if kind == "decay":
         return _Grid(DECAY_ONE, 0, DECAY_ONE, is_rounded=True, factor=-1, offset=DECAY_ONE)
     if kind == "factor":

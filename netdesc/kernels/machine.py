@@ -77,7 +77,6 @@ def memory(system: Path = _SYSTEM) -> Memory:
 
 
 def _control_groups(system: Path) -> list[Path]:
-    """Returns the folders of the process's control group and of the groups that contain it."""
     root = system / "sys/fs/cgroup"
     line = _read(system / "proc/self/cgroup").partition("\n")[0]
     name = line.removeprefix("0::").strip("/") if line.startswith("0::") else ""

@@ -89,7 +89,6 @@ class Lines:
         return [self._names[value_of(root)] for root in roots]
 
     def _write(self, each: Expression) -> str:
-        """Adds the line of a value that has arguments, and returns the value's name."""
         arguments = [self._names[value_of(argument)] for argument in each.arguments]
         text = self._texts[each.operation].format(*arguments, value=each.value)
         return text if text in arguments else self.add(text)

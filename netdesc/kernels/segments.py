@@ -66,8 +66,6 @@ class SegmentGradients(NamedTuple):
 
 
 class _Text(NamedTuple):
-    """What an operator's lists say of a layer, apart from its tensors."""
-
     definition: str
     delay: int
     learn: bool

@@ -13,8 +13,6 @@ HALF_A_SPIKE = 0.5
 
 
 class _LabelLoss(Loss):
-    """A loss that compares values with labels; a subclass defines ``costs``."""
-
     def __init__(
         self, loss: sections.SpikeRate | sections.SpikeMax | sections.CrossEntropy
     ) -> None:

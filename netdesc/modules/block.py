@@ -31,7 +31,6 @@ def _is_hooked(module: nn.Module) -> bool:
 
 
 def _has_hooks(module: nn.Module) -> bool:
-    """Whether a hook is registered on a module or on one of its parts."""
     parts = module._modules.values()  # a module's method ``modules`` is slow
     return _is_hooked(module) or any(_has_hooks(part) for part in parts if part is not None)
 
@@ -160,7 +159,6 @@ class SynapticBlock(Block):
         return out_TBN if len(shape) == 1 else out_TBN.unflatten(2, shape)
 
     def _arrive(self, signal: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Returns the neurons' inputs [steps, batch, neurons], and the packed spikes."""
         self.begin_forward(signal.device)
         compute, weights = self._arrive_by, self.synapse.weights()
         arrived = [compute(self._layer, signal, weight) for weight in weights]

@@ -130,10 +130,7 @@ class Network(nn.Module):
         segments: list[list[str]],
         compute: Callable[[list[str], Tensor], Tensor],
     ) -> dict[str, Tensor]:
-        """Calls ``compute`` for each segment with the sum of what it reads.
-
-        Returns the outputs of layers that losses read, and of the last layer.
-        """
+        """Returns the outputs of layers that losses read, and of the last layer."""
         values, unread = {INPUT: input.to(torch.float32)}, dict(self._readers)
         for names in segments:
             inputs = self._inputs[names[0]]
@@ -181,7 +178,6 @@ class Network(nn.Module):
         return values[self._output], after
 
     def _check_state(self, state: State | None) -> None:
-        """Raises ValueError if ``state`` is not that of the layers of this network."""
         names = sorted(name for name in self._inputs if cast(Block, self.layers[name]).has_states)
         found = sorted(state) if isinstance(state, dict) else type(state).__name__
         if state is not None and found != names:

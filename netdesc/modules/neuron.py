@@ -130,7 +130,6 @@ class NeuronModule(nn.Module):
         return equations.text, self._learns_in(equations), [known[p] for p in equations.parameters]
 
     def _learns_in(self, equations: KernelEquations) -> bool:
-        """Whether training changes parameters of the equations."""
         return bool(self._limits) and (
             self._is_derived or any(name in self._limits for name in equations.parameters)
         )
@@ -260,12 +259,10 @@ class NeuronModule(nn.Module):
         return NeuronsRun(second.out_TBN, torch.stack(notes), states, normalised)
 
     def _normalise(self, norm: MeanNorm, values_TBN: Tensor) -> Tensor:
-        """Applies the norm of channels to neurons."""
         values_TBSC = values_TBN.unflatten(2, (-1, self._per_channel)).movedim(2, 3)
         return norm(values_TBSC, self._learnt_bias()).movedim(3, 2).flatten(2)
 
     def _of_neurons(self, parameter: Tensor) -> Tensor:
-        """Repeats the values of channels for each of their neurons."""
         if not parameter.dim() or self._per_channel == 1:
             return parameter
         return parameter.repeat_interleave(self._per_channel)
@@ -305,7 +302,6 @@ class NeuronModule(nn.Module):
         return self.value("threshold") if "threshold" in self._names else None
 
     def _kernel_parameters(self) -> dict[str, Tensor]:
-        """Returns the parameters of the equations, by name."""
         known, norm = self._derive(), self.norm
         if norm is not None and not self.training:
             return known | {"bias": norm.bias(norm.running_mean, self._learnt_bias())}

@@ -69,10 +69,7 @@ class ConcatBlock(Block):
 
 
 class _Mean(torch.autograd.Function):
-    """``trunc(4096 · total / count) / 4096``, whose gradient is that of the division.
-
-    The total is a multiple of 1/4096.
-    """
+    """``trunc(4096 · total / count) / 4096``, whose gradient is that of the division."""
 
     @staticmethod
     def forward(ctx: Any, total: Tensor, count: int) -> Tensor:

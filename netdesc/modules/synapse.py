@@ -192,7 +192,6 @@ RECURRENT: dict[type[layers.LayerSection], Callable[..., Any]] = {
 
 
 def _drive(section: layers.WinnerTakeAll, threshold: Tensor) -> Tensor:
-    """Raises or lowers all neurons alike, so that about ``winners`` of them fire."""
     return quantize_weight(threshold * section.drive_share, BIAS_BITS)
 
 

@@ -56,7 +56,6 @@ def _times(adjoint: _Adjoint, gradient: Expression, a: Expression, share: Expres
 
 
 def _choose(condition: Expression, gradient: Expression) -> _Gradients:
-    """Returns the gradients of the values between which a condition chooses."""
     return where(condition, gradient, ZERO), where(condition, ZERO, gradient)
 
 
@@ -112,8 +111,6 @@ Other operations have no gradient: comparisons, conditions, and what only surrog
 
 
 class _Adjoint:
-    """Builds the step back of one neuron."""
-
     def __init__(self, neuron: Neuron, learn: bool) -> None:
         self._neuron = neuron
         # ``to_real`` divides by 4096, whatever the unit of states is.
@@ -133,7 +130,6 @@ class _Adjoint:
                 self._uses.append(_Use(a, neuron.spike, None))
 
     def convert_to_real(self, a: Expression) -> Expression:
-        """Returns ``a`` as a real number; a state in threshold units."""
         if a.type is REAL:
             return a
         return to_real(a) * self._unit if a.type is GRID else to_real(a)
@@ -153,10 +149,7 @@ class _Adjoint:
         return replace(back, carries=tuple(back.carries[index] for index in kept))
 
     def _step_back(self, carried: list[Expression]) -> Backward:
-        """Computes the step back. ``carried`` has the carry of each use, from the step after.
-
-        The result has a carry for each use, for the step before.
-        """
+        """``carried`` has each use's carry from the step after; the result, those for before."""
         adjoints: dict[Expression, Expression] = {}
 
         def add(a: Expression, gradient: Expression) -> None:
@@ -192,7 +185,6 @@ class _Adjoint:
         )
 
     def _output_gradients(self) -> list[tuple[Expression, Expression]]:
-        """Returns pairs of an expression whose value is handed on, and its gradient."""
         gradient = expression("output_gradient", type=REAL)
         spike, output = self._neuron.spike, self._neuron.output
         if spike is not None and output is not None:  # the payload, where the neuron fires

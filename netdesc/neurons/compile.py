@@ -99,7 +99,6 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
 
 
 def _without_unused_names(part: Definition) -> Definition:
-    """Returns a part of a definition without the parameters and states that it does not use."""
     used = names_read_by(part)
     return replace(
         part,

@@ -57,8 +57,6 @@ def read(definition: Definition) -> Neuron:
 
 
 class _DefinitionReader(Reader):
-    """Reads one definition, in the order of its equations."""
-
     def __init__(self, definition: Definition) -> None:
         calls = {"before": self._before, "norm": self._norm, "phase_spike": self._misplaced_phase}
         super().__init__(definition.unit_bits, calls)
@@ -71,7 +69,6 @@ class _DefinitionReader(Reader):
         self._declare_names()
 
     def neuron(self) -> Neuron:
-        """Returns the neuron, or raises EquationError."""
         spike_text, output_text = self.definition.spike, self.definition.output
         for each in self.step:
             value = self.read_text(each.source, GRID)
@@ -218,7 +215,6 @@ class _DefinitionReader(Reader):
         return after
 
     def _added_parameters(self) -> dict[str, ParameterKind]:
-        """Returns the parameters that netdesc adds to those of the definition."""
         added: dict[str, ParameterKind] = {} if self.norm is None else {"bias": "grid"}
         if self.definition.spike is not None:
             added |= {"peak": "real", "width": "real"}
@@ -242,7 +238,6 @@ def _leaf(operation: str, name: str) -> Expression:
 
 
 def _terms(tree: ast.expr) -> list[ast.expr]:
-    """Returns what ``and`` joins."""
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
         return [term for each in tree.values for term in _terms(each)]
     return [tree]

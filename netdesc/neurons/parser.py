@@ -146,7 +146,6 @@ def _syntax_place(source: EquationSource, error: SyntaxError) -> Place:
 
 
 def _text_mistake(source: EquationSource) -> Mistake | None:
-    """Returns what is wrong with single characters, notations or numbers of a text."""
     for notation, message in _NOTATIONS:
         if found := re.search(notation, source.text):
             return Mistake(source.span(*found.span()), message)

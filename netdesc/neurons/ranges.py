@@ -27,7 +27,6 @@ Interval = tuple[int, int]
 
 
 def _reach(interval: Interval) -> int:
-    """Returns the largest magnitude in an interval."""
     return max(-interval[0], interval[1])
 
 

@@ -101,7 +101,6 @@ class Derivation:
         return [expressed[root] for root in self._roots]
 
     def _known_at_first(self, stored: Stored) -> dict[_Value, Expression]:
-        """Returns what is known before any rule: stored values and invariants of both steps."""
         known: dict[_Value, Expression] = {}
         for is_before, leaf in ((False, "stored"), (True, "stored_before")):
             known |= {(a, is_before): a for a in self._invariant}
@@ -141,10 +140,7 @@ def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expre
 
 
 def _list_operation_rules(step: list[Expression]) -> Iterable[_Rule]:
-    """Yields rules for both steps.
-
-    An expression follows from its arguments, and an argument from the expression and the others.
-    """
+    """An expression follows from its arguments, and an argument from the expression and others."""
     for is_before, a in product((False, True), step):
         if a.is_invariant or not a.arguments or a.type is REAL:
             continue

@@ -47,7 +47,6 @@ class SurrogateGradient:
         self._to_threshold_units = constant(STATE_UNIT / 2**unit_bits, REAL)
 
     def _bell(self, distance: Expression) -> Expression:
-        """Returns the bell at a GRID difference."""
         return self._bell_of(to_real(abs(distance)) * self._to_threshold_units / WIDTH)
 
     def of_comparison(self, larger: Expression, smaller: Expression) -> Pairs:

@@ -94,10 +94,7 @@ def _convolve(images: Tensor, weight: Tensor, shape: KernelShape) -> Tensor:
 def _convolve_adjoint(
     grad: Tensor, weight: Tensor, images: tuple[int, int, int], shape: KernelShape
 ) -> Tensor:
-    """Returns the gradient of images of the shape ``images``, [channels, height, width].
-
-    It is the transposed convolution of a plain one, or the other way round, with torch's weights.
-    """
+    """Returns the gradient of images of the shape ``images``, [channels, height, width]."""
     adjoint = shape._replace(is_transposed=not shape.is_transposed, output_padding=(0, 0))
     height, width = adjoint.output_size(
         (grad.shape[2], grad.shape[3]), (weight.shape[2], weight.shape[3])
@@ -113,7 +110,6 @@ def _torch_weight(weight: Tensor, shape: KernelShape) -> Tensor:
 
 
 def _arguments(shape: KernelShape) -> tuple[Any, ...]:
-    """Returns the last arguments of torch's convolution."""
     pairs = shape.stride, shape.padding, shape.dilation
     return *pairs, shape.is_transposed, shape.output_padding, shape.groups
 

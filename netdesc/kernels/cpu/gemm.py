@@ -163,7 +163,6 @@ def _row_pointers(builder: Any, first: Any, to_row: Any) -> list[Any]:
 
 
 def _vector_at(builder: Any, first: Any, offset: int) -> Any:
-    """Returns a pointer to the vector that begins ``offset`` numbers after ``first``."""
     return builder.bitcast(builder.gep(first, [_INT64(offset)]), _VECTOR.as_pointer())
 
 
@@ -231,10 +230,7 @@ def copy_panel(right, term, depth, column, width, panel):
 
 @numba.njit(inline="always")
 def _memory_ends(terms):
-    """Returns two indices in a row of scratch memory: the end of the panel, and that of an edge.
-
-    Copies of the left factor follow.
-    """
+    """Returns the ends of the panel and of an edge in a row of scratch memory; copies follow."""
     depth = min(MAX_PANEL_TERMS, terms)
     panel = (depth + 1) * TILE_COLUMNS
     return panel, panel + TILE_ROWS * (TILE_COLUMNS + depth)
@@ -308,10 +304,7 @@ def multiply_block(left, right, shape, out, memory):
 
 @kernel
 def _multiply(left, right, shape_and_block, out, memory, threads, thread):
-    """Computes ``multiply_block`` on all threads, in blocks.
-
-    ``shape_and_block`` is ((rows, terms, columns), (rows of a block, columns of a block)).
-    """
+    """``shape_and_block``: ((rows, terms, columns), (rows of a block, columns of a block))."""
     (rows, terms, columns), block = shape_and_block
     row_blocks = (rows + block[0] - 1) // block[0]
     column_blocks = (columns + block[1] - 1) // block[1]

@@ -94,7 +94,6 @@ def notes_of(result: ForwardResult, path: int) -> Tensor:
 
 
 def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
-    """Returns memory [states + 2, batch, neurons] that begins with ``states``, then zeros."""
     initial = np.zeros(shape, np.int32)
     for slot, state in enumerate(states):
         initial[slot] = state.numpy()

@@ -67,7 +67,6 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
 
 
 def _current(rows: np.ndarray, weight_OI: np.ndarray, shape: Shape) -> np.ndarray:
-    """Returns the synaptic input: input rows times quantised weights, float32 of ``shape``."""
     z_TBN = allocate(shape, np.float32)
     matmul(rows, on_grid(weight_OI).T, as_rows(z_TBN))
     return z_TBN
@@ -121,7 +120,6 @@ def _layer_backward(
     needs_grad_z: bool,
     axes: tuple[int, int],
 ) -> Gradients:
-    """Computes the gradients of one layer; ``axes`` are the numbers of steps and samples."""
     if isinstance(source, Events):
         grad_OI = allocate(weight_OI.shape, np.float32)
         weights = WeightMemory(weight_OI, *HALF_LIMITS, grad_OI)

@@ -58,10 +58,7 @@ def make_filter(decay: float, order: int, length: int, steps: int) -> Filter | N
 
 @numba.njit(inline="always")
 def _chain(x, decay, states, first, last):
-    """Computes a step of the recurrences ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``.
-
-    ``states[first:last]`` holds the vectors y₁, y₂…. Returns the last of them.
-    """
+    """Computes a step of ``y₁ = a·y₁ + x``, ``y_k = a·y_k + y_(k−1)``; returns the last."""
     for at in range(first, last, LANES):
         x = broadcast(decay) * load(states, at, LANES) + x
         store(states, at, x, LANES)
@@ -95,7 +92,6 @@ def _difference(output, target, at, n, filter):
 
 @numba.njit(inline="always")
 def _slots(filter):
-    """Returns how many numbers the states of a vector are."""
     return (filter.order + len(filter.tail)) * LANES
 
 
@@ -127,8 +123,6 @@ class _Scratch(NamedTuple):
 
 
 class _Tile(NamedTuple):
-    """The columns from ``first`` to ``last - 1`` of signals [steps, columns]."""
-
     first: int
     last: int
     columns: int
@@ -169,10 +163,7 @@ def _filter_difference(output, target, filter, tile, memory):
 
 @jit_no_refcount
 def _filter_adjoint(filter, tile, memory, grad):
-    """Filters 2f backward in time, and writes it to the tile's columns of ``grad``.
-
-    ``memory`` is a thread's ``_Scratch`` with f; its states must be zeros.
-    """
+    """Filters 2f of ``memory``, whose states are 0, backward into the tile of ``grad``."""
     two = broadcast(np.float32(2))
     for t in range(tile.steps - 1, -1, -1):
         for left in range(tile.first, tile.last, LANES):

@@ -28,7 +28,6 @@ def why_unavailable(device: torch.device) -> str | None:
 
 
 def _gpu_problem() -> str | None:
-    """Returns what torch lacks to use a GPU, or None."""
     if torch.version.cuda is None:
         return (
             "this torch is built without CUDA; install one with CUDA, "
@@ -41,10 +40,7 @@ def _gpu_problem() -> str | None:
 
 @functools.cache
 def _triton_problem() -> str | None:
-    """Returns what is wrong with Triton, or None.
-
-    Triton is imported here, because the other engines do not need it.
-    """
+    """Triton is imported here, because the other engines do not need it."""
     try:
         import triton
     except ModuleNotFoundError:
@@ -59,7 +55,6 @@ def _triton_problem() -> str | None:
 
 @functools.cache
 def _card_problem(device: torch.device) -> str | None:
-    """Returns why the GPU ``device`` cannot be used, or None."""
     missing = _gpu_problem()
     if missing is not None:
         return missing

@@ -106,16 +106,12 @@ def start_time_loop(
 
 
 def _first_tensor(args: Iterable[Any]) -> torch.Tensor:
-    """Returns the first tensor among the arguments of a function. Some are lists of tensors."""
     flat = (each for arg in args for each in (arg if isinstance(arg, list | tuple) else (arg,)))
     return next(each for each in flat if isinstance(each, torch.Tensor))
 
 
 def _can_measure() -> bool:
-    """Whether the time of kernels can be measured now.
-
-    It cannot if Triton interprets the kernels, or while a CUDA graph is captured.
-    """
+    """Not if Triton interprets the kernels, or while a CUDA graph is captured."""
     return not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
 
 

@@ -100,7 +100,6 @@ def neurons_backward(
 
 
 def _pointers(neurons: KernelNeurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    """Returns the real parameters, and the distance between those of two neurons."""
     parameters = tuple(neurons.real_parameters)
     return parameters, tuple(each.stride(0) if each.dim() else 0 for each in parameters)
 

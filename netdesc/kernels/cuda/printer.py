@@ -97,7 +97,6 @@ def print_program(program: Program, state_unit: int) -> str:
 def _functions(
     program: Program, state_unit: int, suffix: str, arguments: str, roots: Roots
 ) -> list[str]:
-    """Returns the source of the function that computes ``roots``, and of what it prepares."""
     flat = [a for root in roots for a in ([root] if isinstance(root, Expression) else root)]
     fixed = invariants_read(flat)
     names = list(program.parameters)
@@ -130,7 +129,6 @@ def _functions(
 
 
 def _function(name: str, arguments: str, printed: Lines, roots: Roots) -> str:
-    """Returns the source of a function that returns ``roots``, which it has to compute."""
     results = [
         printed.compute([root])[0]
         if isinstance(root, Expression)

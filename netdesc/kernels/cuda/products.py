@@ -29,7 +29,6 @@ def _halves(weight):
 
 @triton.jit
 def _on_grid(weight):
-    """Returns ``clamp(round(32 · weight), -128, 127)``; NaN becomes 0."""
     halves = tl.where(weight == weight, _halves(weight), 0.0)
     halves = tl.where(halves < _LOW, _LOW, halves)
     return tl.where(halves > _HIGH, _HIGH, halves)
@@ -37,10 +36,7 @@ def _on_grid(weight):
 
 @triton.jit
 def _tile(at, row, rows, column, columns):
-    """Loads the tile of rows ``row`` and columns ``column`` of a matrix; 0 outside the matrix.
-
-    The matrix [rows, columns] is row-major.
-    """
+    """Loads a tile of a row-major matrix [rows, columns]; 0 outside the matrix."""
     mask = (row < rows)[:, None] & (column < columns)[None, :]
     return tl.load(at + row.to(tl.int64)[:, None] * columns + column[None, :], mask=mask, other=0.0)
 

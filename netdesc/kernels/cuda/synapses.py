@@ -105,10 +105,7 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor) -
 
 
 def _parts(rows: int, tiles: int) -> tuple[int, int]:
-    """Divides the rows of a weight gradient into parts, one for each program.
-
-    Returns the number of parts, and the number of rows in a part.
-    """
+    """Returns the number of parts of a weight gradient's rows, and of rows in a part."""
     count = min(cdiv(_MIN_PROGRAMS, tiles), cdiv(rows, _MIN_ROWS_PER_PART))
     share = cdiv(cdiv(rows, count), _INNER) * _INNER
     return cdiv(rows, share), share

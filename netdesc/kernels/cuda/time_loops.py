@@ -25,7 +25,6 @@ from netdesc.kernels.cuda.steps import (
 
 @triton.jit
 def _states_of_row(rows, ROW: tl.constexpr, UNIT: tl.constexpr):
-    """Converts one row of each of the inputs to states."""
     states = ()
     for k in tl.static_range(len(rows)):
         states = states + (to_state(rows[k][ROW], UNIT),)
@@ -34,7 +33,6 @@ def _states_of_row(rows, ROW: tl.constexpr, UNIT: tl.constexpr):
 
 @triton.jit
 def _choose_each(condition, a, b):
-    """Returns ``tl.where`` of each of the values in two tuples."""
     chosen = ()
     for k in tl.static_range(len(a)):
         chosen = chosen + (tl.where(condition, a[k], b[k]),)
@@ -141,7 +139,6 @@ def run_steps(
 
 @triton.jit
 def _add_each(sums, values, exists):
-    """Adds each of the values to its sum, except in columns that do not exist."""
     added = ()
     for k in tl.static_range(len(sums)):
         added = added + (sums[k] + tl.where(exists, values[k], 0.0),)

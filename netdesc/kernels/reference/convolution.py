@@ -56,7 +56,6 @@ def swap_channels(weight: Tensor, groups: int) -> Tensor:
 
 
 def _gather(images: Tensor, weight: Tensor, shape: KernelShape, sizes: Pair) -> Tensor:
-    """Returns the plain convolution. The output has the height and width ``sizes``."""
     groups = shape.groups
     factors = weight.unflatten(0, (groups, -1)).flatten(2).transpose(1, 2)
     out = images.new_empty(len(images), len(weight), *sizes)
@@ -84,7 +83,6 @@ def _spread(images: Tensor, weight: Tensor, shape: KernelShape, sizes: Pair) -> 
 
 
 def _correlate(grad: Tensor, images: Tensor, weight: Tensor, shape: KernelShape) -> Tensor:
-    """Returns the gradient of the weight of a plain convolution."""
     total = torch.zeros_like(weight)
     for first, patches in _patches(images, _sizes(weight), shape, _sizes(grad)):
         part = grad[first : first + patches.shape[1] // math.prod(_sizes(grad))]

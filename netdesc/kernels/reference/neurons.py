@@ -25,8 +25,6 @@ from netdesc.neurons.program import Program
 
 
 class _Arithmetic(NamedTuple):
-    """How values are represented and computed."""
-
     operations: Mapping[str, Callable[..., Tensor]]
     """Operation -> a function of its arguments, and of ``Expression.value`` unless it is None."""
     constant: Callable[[Expression], Tensor]
@@ -78,7 +76,6 @@ def _integer_constant(each: Expression) -> Tensor:
 
 
 def _straight_through(value: Tensor, through: Tensor) -> Tensor:
-    """Returns ``value``, with the gradient of ``through``."""
     return through + (value - through).detach()
 
 
@@ -136,7 +133,6 @@ class _Step(NamedTuple):
 
 
 def _step_roots(program: Program) -> list[Expression]:
-    """Returns the expressions of what is in a ``_Step``, in its order."""
     forward, zero = program.forward, expression("constant", value=0, type=GRID)
     fired = forward.spike or expression("constant", value=0, type=BOOL)
     out = forward.output or fired
@@ -263,7 +259,6 @@ def trace(
 def _states_before(
     neurons: KernelNeurons, states: Sequence[Tensor], first_TBN: Tensor
 ) -> list[Tensor]:
-    """Returns ``states`` as int64, or zeros if there are none."""
     no_state = torch.zeros_like(first_TBN[0], dtype=torch.int64)
     count = len(neurons.program.states)
     return [each.to(torch.int64) for each in states] or [no_state] * (count + 2)

@@ -39,7 +39,6 @@ _PHASE_TEXT = "The neuron spikes where im rises through 0 and re is at least the
 def _clamp(
     value: float | tuple[float, float], lowest: float, highest: float
 ) -> float | tuple[float, ...]:
-    """Clamps a number, or both ends of a range."""
     if isinstance(value, tuple):
         return tuple(min(max(each, lowest), highest) for each in value)
     return min(max(value, lowest), highest)

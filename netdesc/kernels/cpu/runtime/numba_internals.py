@@ -91,8 +91,6 @@ class _LinkedLibrary(_CodeLibrary):
 
 
 class _Compiler(_BaseCompiler):
-    """Numba's compiler, for functions that only compiled functions call."""
-
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *others: Any) -> None:
         library = _LinkedLibrary(targetctx.codegen(), "linked")
         super().__init__(typingctx, targetctx, library, *others)

@@ -38,8 +38,6 @@ With "reassoc", the order of additions, and so the rounding, could differ betwee
 
 
 class _Lanes(types.Type):
-    """The type of vectors whose elements have the LLVM type ``element``."""
-
     def __init__(self, name: str, element: ir.Type) -> None:
         super().__init__(name=f"{name}{LANES}")
         self.vector = ir.VectorType(element, LANES)
@@ -67,10 +65,7 @@ def _define_operator(
     result: _Lanes | None,
     build: Callable[[Any, _Lanes, Any, Any], Any],
 ) -> None:
-    """Defines the operator ``symbol`` for two vectors of the same type, each type in ``operands``.
-
-    ``result`` is the type of the result; None means the operands' type.
-    """
+    """``result`` is the type of the result; None means the operands' type."""
 
     @_register_type(symbol)
     def _(context: Any) -> Any:

@@ -68,10 +68,7 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
 
 
 def _contention_guard() -> ContentionGuard | None:
-    """Returns a new ``ContentionGuard`` for GNU OpenMP.
-
-    Returns None on systems other than Linux, and if the user has set how OpenMP's threads wait.
-    """
+    """Returns None on systems other than Linux, and if the user has set how threads wait."""
     if sys.platform != "linux" or is_decided(os.environ):
         return None
     return ContentionGuard(

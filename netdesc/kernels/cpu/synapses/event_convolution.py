@@ -79,7 +79,6 @@ class Patches(NamedTuple):
 
 @functools.cache
 def _taps(inputs: int, outputs: int, kernel: int, shape: KernelShape, axis: int) -> Taps:
-    """Finds the pairs of an axis."""
     stride, offset = shape.stride[axis], -shape.padding[axis]
     near, far = (inputs, outputs) if shape.is_transposed else (outputs, inputs)
     index, tap = np.indices((near, kernel)).reshape(2, -1)
@@ -139,7 +138,6 @@ def convolution_gradient(grad_z_TBN: np.ndarray, events: Events, patches: Patche
 
 @numba.njit(inline="always")
 def _add(source, source_at, target, target_at, count):
-    """Adds ``count`` numbers to others."""
     if count < _MIN_VECTOR:
         for at in range(count):
             target[np.uint64(target_at + at)] += source[np.uint64(source_at + at)]
@@ -152,9 +150,7 @@ def _add(source, source_at, target, target_at, count):
 
 @jit_no_refcount
 def _write_channels_first(values, patches, row):
-    """Writes values [groups, positions, channels] to a row [groups, channels, positions], and sets
-    them to 0.
-    """
+    """Moves values [groups, positions, channels] to [groups, channels, positions]; zeros stay."""
     count, positions = patches.outputs, patches.height * patches.width
     for group in range(patches.groups):
         start = group * positions * count
@@ -171,7 +167,6 @@ def _write_channels_first(values, patches, row):
 
 @jit_no_refcount
 def _write_channels_last(row, patches, values):
-    """Writes a row [groups, channels, positions] to values [groups, positions, channels]."""
     count, positions = patches.outputs, patches.height * patches.width
     for group in range(patches.groups):
         start = group * positions * count
@@ -185,7 +180,6 @@ def _write_channels_last(row, patches, values):
 
 @numba.njit(inline="always")
 def _pixel(events, patches, e):
-    """Returns channel, row and column of the input of an event."""
     height, width = len(patches.row_starts) - 1, len(patches.column_starts) - 1
     source = np.int64(element(events.sources, e))
     return source // (height * width), source // width % height, source % width
@@ -193,7 +187,6 @@ def _pixel(events, patches, e):
 
 @numba.njit(inline="always")
 def _line(patches, channel, i):
-    """Returns the indices of the first weight and of the first sum of a pair of rows."""
     weight = (channel * patches.kernel_rows + patches.row_taps[i]) * patches.kernel_columns
     group = channel // patches.inputs
     return weight, (group * patches.height + patches.row_outputs[i]) * patches.width

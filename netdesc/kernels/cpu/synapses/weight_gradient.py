@@ -84,7 +84,6 @@ def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> Ev
 
 @kernel
 def _count_events(events, inputs, length, runs, starts, threads, thread):
-    """Fills ``starts`` with the number of events of each input in each run."""
     for item in share_of(events.batch * runs, threads, thread):
         sample, last = item // runs, events.steps - item % runs * length
         counts = starts[item * inputs : (item + 1) * inputs]
@@ -97,10 +96,7 @@ def _count_events(events, inputs, length, runs, starts, threads, thread):
 
 @kernel
 def _fill_steps(events, inputs, length, runs, starts, steps, threads, thread):
-    """Fills ``steps`` with the steps of each input in each run.
-
-    Before the call, ``starts`` holds the end of each input's steps; after it, their start.
-    """
+    """Turns ``starts`` from the ends of the steps of each input in each run to their starts."""
     for item in share_of(events.batch * runs, threads, thread):
         sample, last = item // runs, events.steps - item % runs * length
         first = max(0, last - length)
@@ -172,10 +168,7 @@ def weight_gradient_by_events(
 
 @kernel
 def _sum_by_events(grad_z_TBN, events, by_input, weights, scratch, queue, threads, thread):
-    """Fills ``weights.grad_OI`` of real weights from the gradient of the synaptic input.
-
-    ``scratch`` are each thread's sums, and its copy of a vector's gradients in a run.
-    """
+    """``scratch`` are each thread's sums, and its copy of a vector's gradients in a run."""
     steps, batch, neurons = grad_z_TBN.shape
     grad_z, (sums_KN, copies) = grad_z_TBN.reshape(-1), scratch
     run = copies.shape[1] // LANES

@@ -54,11 +54,7 @@ class Deposit(NamedTuple):
 
 @jit_no_refcount
 def _walk(constants, upstream, stored, deposit, run, delay, memory, at):
-    """Walks a vector of neurons back through a run of steps, from and to ``memory[at:]``.
-
-    ``upstream`` is the gradient of the output, ``stored`` what the forward pass has stored, both
-    ``Strided``.
-    """
+    """Walks a vector back through a run; ``upstream`` and ``stored`` are ``Strided``."""
     after = load(memory, at, LANES)
     carries = load_tuple(memory, at + LANES, CARRIES)
     sums = load_tuple(memory, at + (1 + CARRIES) * LANES, SUMS)
@@ -80,7 +76,6 @@ def _walk(constants, upstream, stored, deposit, run, delay, memory, at):
 
 @numba.njit(inline="always")
 def _stored_of(activity, shape, place):
-    """Returns the ``Strided`` of what the forward pass has stored of a vector."""
     stride = STORED * LANES
     start = (place.sample * shape.vectors + place.vector) * shape.steps * stride
     return Strided(activity.stored, start, stride, LANES)
@@ -88,7 +83,6 @@ def _stored_of(activity, shape, place):
 
 @jit_no_refcount
 def _write_sums(memory, grad_parameters, shape, place, at):
-    """Copies the gradients of parameters to ``grad_parameters`` [SUMS, batch, neurons]."""
     for number in range(SUMS):
         total = load(memory, at + (1 + CARRIES + number) * LANES, LANES)
         row = (number * shape.batch + place.sample) * shape.neurons + place.first
@@ -158,10 +152,7 @@ class WorkBlock(NamedTuple):
 
 @jit_no_refcount
 def _multiply_rows(upstream, shape, block, scratch):
-    """Fills ``scratch.block`` with the gradient of the output of the block's neurons.
-
-    Its rows are [steps, samples] of the block: one sample, or the whole batch.
-    """
+    """Fills ``scratch.block``, [steps, samples] of the block: one sample, or the whole batch."""
     terms, neurons = upstream.weight_KN.shape
     samples = block.end - block.sample
     rows = (block.run.last - block.run.first) * samples
@@ -177,7 +168,6 @@ def _multiply_rows(upstream, shape, block, scratch):
 
 @jit_no_refcount
 def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch):
-    """Computes the gradients of a block."""
     run, grad_z = block.run, synapses.grad_z
     samples, inputs = block.end - block.sample, synapses.weights.weight_OI.shape[1]
     left = block.first * LANES
@@ -216,7 +206,6 @@ def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
 
 @numba.njit(inline="always")
 def _slot_of(block, sample, vector):
-    """Returns where the memory between runs of a vector begins."""
     index = (sample - block.sample) * (block.last - block.first) + vector - block.first
     return index * SLOTS * LANES
 
@@ -287,10 +276,7 @@ def backward_of_layer(upstream, parameters, activity, synapses, work):
 
 @jit_no_refcount
 def _multiply_feedback(feedback, grad_inputs, shape, row, block):
-    """Fills ``block`` [TILE_ROWS, columns] with what the weights hand back of gradients.
-
-    The gradients of inputs are those of ``TILE_ROWS`` samples from ``row`` on, in [steps · batch].
-    """
+    """Fills ``block`` [TILE_ROWS, columns] from the samples from ``row`` on, in [steps · batch]."""
     panels = len(feedback.weights[0])
     out = Matrix(block, 0, panels * TILE_COLUMNS, 1)
     for number in range(len(grad_inputs)):
@@ -302,10 +288,7 @@ def _multiply_feedback(feedback, grad_inputs, shape, row, block):
 
 @jit_no_refcount
 def _walk_samples(upstream, parameters, activity, grad_inputs, feedback, work, thread):
-    """Takes groups of samples from the queue, and walks each back, until it is empty.
-
-    In each step, all samples of a group take the product with the weights together.
-    """
+    """In each step, all samples of a group take the product with the weights together."""
     shape, group = work.shape, work.blocks.samples
     columns = len(feedback.weights[0]) * TILE_COLUMNS
     block, state = feedback.numbers[thread], work.memory.state[thread]

@@ -106,7 +106,6 @@ def _arrive_with_feedback(source, place, t):
 
 @numba.njit(inline="always")
 def _lane_bits(place):
-    """Returns a bitmask of the lanes that have a neuron, int64."""
     return (1 << place.size) - 1
 
 
@@ -124,14 +123,9 @@ def _emit(activity, shape, place, t, output, lane_bits):
 
 
 def _loop_of(step: Any, arrive: Any) -> Any:
-    """Builds the time loop of a vector of neurons over a run of steps."""
-
     @jit_no_refcount
     def loop(source, constants, activity, shape, place, run, states):
-        """Returns the states after the run, the last output, extents, and a count.
-
-        The count is that of the outputs that are not 0.
-        """
+        """Returns states, the last output, extents, and the count of outputs that are not 0."""
         extents, count, output = zero_tuple(EXTENTS), 0, broadcast(np.int32(0))
         lane_bits = _lane_bits(place)
         item = place.sample * shape.vectors + place.vector
@@ -148,12 +142,10 @@ def _loop_of(step: Any, arrive: Any) -> Any:
 
 
 def _run_of(arrive: Any) -> Any:
-    """Builds the function that walks a vector through a run of steps."""
     near_loop, far_loop = _loop_of(step_near, arrive), _loop_of(step_far, arrive)
 
     @jit_no_refcount
     def walk_run(source, parameters, activity, shape, place, run, scratch):
-        """Walks from and to the states in ``scratch``."""
         constants = constants_of(parameters, place.first, place.size)
         near, output, count = broadcast(np.int32(NEAR_LIMIT)), broadcast(np.int32(0)), 0
         begin = load_tuple(scratch.memory, scratch.states, CARRIED)
@@ -196,7 +188,6 @@ def _begin(activity, shape, place, scratch):
 
 @jit_no_refcount
 def _end(activity, shape, place, scratch):
-    """Copies a vector's states to ``final``, unless that is empty."""
     if len(activity.final):
         for slot in range(SLOTS):
             value = load(scratch.memory, scratch.states + slot * LANES, LANES)
@@ -210,15 +201,11 @@ def _same_source(source, shape, memory, states, thread):
 
 
 def _tiles_of(arrive: Any, source_of_run: Any = _same_source) -> Any:
-    """Builds the function that a thread runs.
-
-    ``source_of_run`` returns what ``arrive`` reads in a run of a tile.
-    """
+    """``source_of_run`` returns what ``arrive`` reads in a run of a tile."""
     walk_run = _run_of(arrive)
 
     @jit_no_refcount
     def walk_tiles(source, parameters, activity, shape, queue, thread):
-        """Walks tiles through all steps until the queue is empty."""
         memory = activity.scratch
         notes = thread * (EXTENTS + 1 + shape.tile * SLOTS) * LANES
         tiles = (shape.vectors + shape.tile - 1) // shape.tile
@@ -249,10 +236,7 @@ def _tiles_of(arrive: Any, source_of_run: Any = _same_source) -> Any:
 
 @jit_no_refcount
 def _list_outputs(source, shape, memory, states, thread):
-    """Lists the last outputs of a sample, whose states begin at ``states``.
-
-    Returns the source of ``_arrive_with_feedback`` for the next step.
-    """
+    """Lists a sample's last outputs; returns the source of ``_arrive_with_feedback``."""
     inputs, feedback = source
     first = thread * shape.vectors * LANES  # a thread's rows of both arrays begin at this index
     last = first

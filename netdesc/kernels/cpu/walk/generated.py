@@ -97,11 +97,7 @@ def load_module(source: str, kind: str) -> ModuleType:
 
 
 def _write(name: str, source: str) -> Path:
-    """Writes a module and returns its path.
-
-    If the folder cannot be written, or the disk is full, the module is in a temporary folder that
-    is deleted when the process ends.
-    """
+    """Returns the path: in a temporary folder if the cache cannot be written."""
     try:
         return _write_to(_cache_folder(), name, source)
     except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
@@ -149,7 +145,6 @@ def _modules_in(folder: Path) -> list[Path]:
 
 
 def _cache_folder() -> Path:
-    """Returns ``NETDESC_CACHE``, or ``netdesc`` in the user's cache folder."""
     chosen = os.environ.get("NETDESC_CACHE")
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(user) / "netdesc"

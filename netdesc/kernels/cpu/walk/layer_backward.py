@@ -105,7 +105,6 @@ def _activity(
 
 
 def _parameter_gradients(activity: BackwardActivity, shape: Shape) -> np.ndarray:
-    """Returns the gradients, summed over the batch, [parameters, neurons]."""
     with np.errstate(over="ignore", invalid="ignore"):  # training reports NaN and infinity
         return activity.grad_parameters.reshape(-1, *shape[1:]).sum(axis=1)
 
@@ -218,7 +217,6 @@ def _backward_of_layer(
     blocks: Blocks,
     shape: Shape,
 ) -> np.ndarray:
-    """Fills the memory of ``synapses``; returns the gradients of the parameters."""
     kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
     inputs = synapses.weights.weight_OI.shape[1]
     threads = thread_count_for(shape[2]) if inputs else set_thread_count()

@@ -146,8 +146,6 @@ def forward_by_events(
 
 
 class _ForwardMemory:
-    """The arguments that all forward kernels share."""
-
     def __init__(
         self,
         neurons: LayerNeurons,
@@ -174,7 +172,6 @@ class _ForwardMemory:
         self.arguments = neurons.parameters, activity, work, np.zeros(1, np.int64)
 
     def result(self) -> ForwardResult:
-        """Returns the result after the kernel has run."""
         vectors = self._scratch.reshape(len(self._scratch), -1, LANES)
         extents = vectors[:, : len(self._program.states)].max(axis=(0, 2))
         nonzero = int(vectors[:, self.kernels.EXTENTS, 0].sum())

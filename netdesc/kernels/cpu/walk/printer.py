@@ -70,10 +70,7 @@ def _numbered(prefix: str, count: int) -> list[str]:
 
 
 def _constants(program: Program, roots: list[Expression]) -> tuple[str, dict[Expression, str]]:
-    """Returns the text of ``constants_of``, and the names of its results in a step.
-
-    They are the values that a step reads and that parameters alone decide, but for literals.
-    """
+    """Returns the text of ``constants_of``, and the names of its results in a step."""
     shared = [each for each in invariants_read(roots) if each.operation != "constant"]
     places = {name: at for at, name in enumerate(program.parameters)}
     loads: dict[str, str] = {}
@@ -129,8 +126,6 @@ def _to_values(is_graded: bool) -> str:
 
 
 class _ForwardStep:
-    """The values that a forward step computes."""
-
     def __init__(self, program: Program, unit_bits: int) -> None:
         forward = program.forward
         self._program, self._forward, self._unit_bits = program, forward, unit_bits
@@ -144,7 +139,6 @@ class _ForwardStep:
         ]  # fmt: skip
 
     def text(self, name: str, known: Mapping[Expression, str], texts: Mapping[str, str]) -> str:
-        """Returns the text of a step; ``known`` are the names of constants."""
         program, forward = self._program, self._forward
         states, inputs, extents = (
             len(program.states), len(program.inputs), len(program.states) + len(self.watched)
@@ -176,7 +170,6 @@ class _ForwardStep:
         return write_function("step_function", name, "constants, arrived, states, extents", lines)
 
     def _emit(self, printed: Lines) -> tuple[str, str]:
-        """Returns the texts of ``fired`` and of the output."""
         spike, output = self._forward.spike, self._forward.output
         zeros = f"zeros_like(s{len(self._program.states)})"
         (condition,) = printed.compute([spike] if spike is not None else []) or [None]

@@ -1,7 +1,5 @@
 """Builds a torch module and its loss from a document, a run or a ``.net`` file."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Mapping, Sequence

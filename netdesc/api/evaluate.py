@@ -1,7 +1,5 @@
 """Measures loss, accuracy and spike rates of a network on a split of its data."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Exports a network as a ``.net`` file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import cast
 

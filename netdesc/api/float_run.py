@@ -1,7 +1,5 @@
 """Runs a network in floats, and compares and classifies its output."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Loads a document: reads it, applies overrides, and checks it with the files that it names."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Collection, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a run gives: the output spikes of a network, and measurements."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder."""
 
-from __future__ import annotations
-
 import functools
 import warnings
 from collections.abc import Mapping, Sequence

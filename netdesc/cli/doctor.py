@@ -4,8 +4,6 @@
 package ends that process only.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Turns the error of a command into one clear message and a documented exit code."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """Applies unambiguous fixes for ``netdesc validate --fix``, or shows them for ``--diff``."""
 
-from __future__ import annotations
-
 import difflib
 import errno
 import os

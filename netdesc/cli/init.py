@@ -1,7 +1,5 @@
 """``netdesc init``: creates a folder with a document, its data, a README and the schema."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

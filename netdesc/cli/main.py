@@ -1,7 +1,5 @@
 """The entry point of the command line: ``main``, which runs a command."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys

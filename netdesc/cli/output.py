@@ -4,8 +4,6 @@ Text that comes from a file, a name or an argument is escaped here, and only her
 character in it cannot reach the terminal, and a line break in it cannot imitate a line of netdesc.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """The entry point of the installed program ``netdesc``, which exits fast."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import os

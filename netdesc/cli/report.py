@@ -1,7 +1,5 @@
 """``netdesc report``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

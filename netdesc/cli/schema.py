@@ -1,7 +1,5 @@
 """``netdesc schema``."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 

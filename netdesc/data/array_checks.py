@@ -3,8 +3,6 @@
 The arrays are in files or in the memory of a Python program.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar

@@ -4,8 +4,6 @@ The declared size of an array is accepted only if the file has it. Arrays of Pyt
 refused, because loading their pickles could run any program.
 """
 
-from __future__ import annotations
-
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence

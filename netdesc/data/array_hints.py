@@ -1,7 +1,5 @@
 """Ways out of wrong arrays: missing names, labels that are no classes, and the order of axes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection
 

@@ -1,7 +1,5 @@
 """Changes the inputs of training samples at random (``data.augmentation``)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Divides samples into batches of tensors, in order or shuffled."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

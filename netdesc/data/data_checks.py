@@ -1,7 +1,5 @@
 """Reads and checks the data of a document, for ``validate`` and for training alike (ND3xx)."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any

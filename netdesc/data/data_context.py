@@ -1,7 +1,5 @@
 """What readers of data share: the document, what samples must match, and the problems so far."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal

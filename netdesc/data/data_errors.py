@@ -1,7 +1,5 @@
 """Errors of data, each with the exit code of the command line."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import ClassVar
 

@@ -6,8 +6,6 @@ code can encode it. ``compress`` converts samples to a compact form, which stays
 cell is one input neuron.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

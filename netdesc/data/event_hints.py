@@ -2,8 +2,6 @@
 something else (ND330).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Reads and checks event files, and bins them to sparse arrays (ND304 to ND308, ND322, ND323)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Checks that the files of a document exist and are those that it means (ND301 to ND303, ND305)."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

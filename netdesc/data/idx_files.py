@@ -4,8 +4,6 @@ An idx file begins with two zero bytes, a code of the type of its values, the nu
 the length of each axis in 4 bytes. The values follow. All numbers are big-endian.
 """
 
-from __future__ import annotations
-
 import gzip
 import math
 import struct

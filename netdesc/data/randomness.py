@@ -1,7 +1,5 @@
 """Generators of a run's random numbers, which depend only on the seed and on their purpose."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager

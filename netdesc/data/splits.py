@@ -1,7 +1,5 @@
 """Reads the data of a document, and divides them into training, validation and test."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND237)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from netdesc.data.data_context import Problem, TrainingSet

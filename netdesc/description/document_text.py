@@ -4,8 +4,6 @@ An object or list is written on one line if it fits, otherwise with one entry pe
 itself always has one entry per line.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, cast
 

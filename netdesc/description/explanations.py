@@ -1,7 +1,5 @@
 """All code entries, and the text that ``netdesc explain`` prints."""
 
-from __future__ import annotations
-
 import textwrap
 
 from netdesc.description.codes import ENTRIES, Entry

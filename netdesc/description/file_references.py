@@ -1,7 +1,5 @@
 """Finds the files that a document names."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

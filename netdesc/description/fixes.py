@@ -3,8 +3,6 @@
 ``netdesc validate --fix`` writes certain fixes into the file.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Paths into plain data (the output of ``json.loads``): JSON pointers, look-up, dotted form."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 

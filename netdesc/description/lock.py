@@ -1,7 +1,5 @@
 """Writes ``network.lock.json``, a document with all defaults that reproduces a run."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

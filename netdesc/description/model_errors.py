@@ -1,7 +1,5 @@
 """Turns pydantic's errors into diagnostics at the wrong key or value."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

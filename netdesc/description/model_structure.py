@@ -3,8 +3,6 @@
 The document is plain data, which may have errors.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence

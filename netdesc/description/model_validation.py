@@ -1,7 +1,5 @@
 """Validates plain data with the models, and locates pydantic's errors in the document."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence

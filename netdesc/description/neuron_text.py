@@ -1,7 +1,5 @@
 """What ``netdesc explain`` and reports print of a neuron: equations, states, parameters, source."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 from collections.abc import Iterable, Iterator

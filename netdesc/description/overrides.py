@@ -1,7 +1,5 @@
 """Puts values from the command line, ``--set PATH=VALUE``, or from Python into the document."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os

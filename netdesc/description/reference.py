@@ -4,8 +4,6 @@ It has a section for each object of a document, with a row for each field, and t
 each code.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from types import UnionType

@@ -7,8 +7,6 @@ key would be reported twice, as unknown and as missing. ``doNotSuggest``, ``enum
 the ``else`` with descriptions are for completion in editors; other tools ignore them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from types import UnionType

@@ -3,8 +3,6 @@
 ``rules`` report the problems. ``graph``, which is built from a valid document, uses the shapes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Reads the text of a document, tells it from other files, and converts offsets to lines."""
 
-from __future__ import annotations
-
 import bisect
 import os
 import re

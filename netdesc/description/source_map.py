@@ -4,8 +4,6 @@ A path (``parts``) consists of keys and indices. The value at a path is in the t
 ``--set``.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar

@@ -1,7 +1,5 @@
 """Suggests the known name for a misspelt key, type or file: ``did you mean "threshold"?``"""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 import re

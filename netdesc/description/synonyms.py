@@ -1,7 +1,5 @@
 """Explains names of other tools: "learning_rate" for "lr", and what netdesc has no word for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Explains a word of a document: a type, such as of a layer, a section, or a field."""
 
-from __future__ import annotations
-
 import functools
 import json
 import textwrap

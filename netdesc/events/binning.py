@@ -4,8 +4,6 @@ Times are whole microseconds and steps are fractions, so bins are exact. In floa
 ``floor(0.3 / 0.1)`` is 2, but with steps of 0.1 ms an event at 0.3 ms belongs to step 3.
 """
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from typing import Any, Literal, get_args

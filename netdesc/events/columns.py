@@ -1,7 +1,5 @@
 """The columns of spike events: their conversion from lists and arrays, and their cells."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

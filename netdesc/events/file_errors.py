@@ -1,7 +1,5 @@
 """Errors of event files, pictures and animations, and the writing that raises them."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

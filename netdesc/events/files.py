@@ -6,8 +6,6 @@ format). An .npy file is a numpy array with rows x, p, t, or x, y, p, t, or x, y
 times in milliseconds.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path

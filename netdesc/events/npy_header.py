@@ -1,7 +1,5 @@
 """Reads the header of an .npy file, which may be damaged or malicious."""
 
-from __future__ import annotations
-
 import math
 import struct
 import tokenize

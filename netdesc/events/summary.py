@@ -1,7 +1,5 @@
 """Computes the statistics of a recording that ``netdesc events show`` prints."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Errors of reading and writing network files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import ClassVar
 

@@ -5,8 +5,6 @@ can fill the memory. Therefore each compressed chunk is first decompressed here,
 declared size.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import struct

@@ -1,7 +1,5 @@
 """Converts layers of a ``.net`` file and their neurons to sections of a document, with values."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterator

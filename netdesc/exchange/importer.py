@@ -1,7 +1,5 @@
 """Imports a ``.net`` file as a document and its weights."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

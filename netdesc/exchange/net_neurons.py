@@ -1,7 +1,5 @@
 """The neurons of a ``.net`` file: their types, and the datasets that each type has."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What reading a layer of a ``.net`` file inferred, left out, warns of, and does not support."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Reads a ``.net`` file into its record, with one function per type of layer."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable

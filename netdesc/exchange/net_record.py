@@ -1,7 +1,5 @@
 """The record of a ``.net`` file: its layers as plain integers, used by import and export."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import ClassVar

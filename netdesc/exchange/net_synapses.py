@@ -1,7 +1,5 @@
 """Layers of a ``.net`` file that have synapses and neurons, as plain integers."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

@@ -3,8 +3,6 @@
 Datasets have the same names, types and shapes as in files of ``export_hdf5`` of slayer (lava-dl).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

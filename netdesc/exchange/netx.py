@@ -3,8 +3,6 @@
 All of this was seen with lava-dl 0.6.0 (``tests/peers/netx_files.py``).
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType

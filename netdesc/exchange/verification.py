@@ -1,7 +1,5 @@
 """Compares what a network computes in floats, in the device's integers and after an export."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -1,7 +1,5 @@
 """Builds the graph of a document: one node per layer, with its shapes and its neuron."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

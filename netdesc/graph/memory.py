@@ -14,8 +14,6 @@ the batch, sums of layers, and temporary buffers. Freed buffers are kept for reu
 a process stays at its maximum.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ of spikes takes this time, but no step passes in front of the first layer. All n
 in its step 0, so that the biases of a layer act before the input reaches it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

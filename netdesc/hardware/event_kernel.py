@@ -1,7 +1,5 @@
 """Adds the weights of inputs that are not 0. Importing this module loads Numba."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -5,8 +5,6 @@ results: compiled by Numba, where ``n`` is one neuron, or in Python, where ``n``
 values are numpy arrays. Python needs no compiler, so it runs the first steps.
 """
 
-from __future__ import annotations
-
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Converts a layer's parameters to the integers that the device stores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, cast

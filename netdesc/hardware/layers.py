@@ -1,7 +1,5 @@
 """What each kind of layer computes of a chunk of steps, in integers, after the chunks before."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Sequence

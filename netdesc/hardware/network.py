@@ -1,7 +1,5 @@
 """Runs a network in the device's integers. The results equal the results of the device exactly."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Spike coincidence: how many output and target spikes match within a tolerance in time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The commands in a report: commands that produced the run, and suggestions for the next step."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,6 @@
 ``metrics.jsonl``. ``templates/confusion_matrix.html.j2`` is the HTML.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Formats numbers, times and shapes for the report. NaN and None become a dash."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

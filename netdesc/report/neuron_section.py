@@ -1,7 +1,5 @@
 """The section of neurons: their equations, and the states of a few of them over time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

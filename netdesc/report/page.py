@@ -1,7 +1,5 @@
 """Builds the data of the report's page, and renders it to a single HTML file."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """Raster plots and images of inputs, as PNG files embedded in the page."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

@@ -4,8 +4,6 @@ Colours are CSS variables (``var(--c1)``), so that a figure works in light and d
 the run are escaped, because plotly interprets some HTML in texts.
 """
 
-from __future__ import annotations
-
 import html
 import math
 from collections.abc import Callable, Mapping, Sequence

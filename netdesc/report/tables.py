@@ -1,7 +1,5 @@
 """The tables of the report, as headings and formatted cells."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The reader chooses a sample and a neuron. The page holds the spikes of each neur
 script applies the filter of the loss to them and draws the curves (the "traces").
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The figures over epochs: loss, accuracy, learning rate, gradients, spike rates and time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

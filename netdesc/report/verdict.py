@@ -1,7 +1,5 @@
 """The result of a run in words: its status, a headline, and notes about the trend of the loss."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The pictures of the report: samples with input, target and output, and the output over epochs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

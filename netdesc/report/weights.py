@@ -1,7 +1,5 @@
 """Reads the weights and learnt values of a run, and compares them before and after training."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Writes the report of a run, and its metrics for other tools: as CSV, and as slayer's logs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

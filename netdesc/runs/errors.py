@@ -1,7 +1,5 @@
 """Errors about the folder of a run and its files, each with the exit code of the command line."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

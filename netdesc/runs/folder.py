@@ -5,8 +5,6 @@ atomically, and none is read or written through a symbolic link, because the fol
 stranger. Links in the path to the folder are followed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

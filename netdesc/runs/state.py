@@ -1,7 +1,5 @@
 """Reads the state of a run from its folder, without torch and without the run's data."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import shlex

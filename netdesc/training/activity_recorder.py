@@ -1,7 +1,5 @@
 """Records spikes of a few samples with the best weights and during training, for the report."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ longer than they run. A graph holds memory addresses, so the tensors that it rea
 stay at their addresses. Numbers that the program passes to kernels become constants of the graph.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

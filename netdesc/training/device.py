@@ -1,7 +1,5 @@
 """The device of a run: which one it is, its memory, and torch's settings while it trains."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import platform

@@ -3,8 +3,6 @@
 Predictions are counted on the device.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ All problems of learning are decided here, at the end of training, and stored in
 Console and report show them. Codes are explained by ``netdesc explain``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

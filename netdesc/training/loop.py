@@ -1,7 +1,5 @@
 """The training loop over epochs and batches. The module ``step`` computes a single batch."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import functools

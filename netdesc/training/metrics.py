@@ -4,8 +4,6 @@ Reading a number from a GPU waits until all earlier work is done. Therefore loss
 summed on the device, and all sums are read together at the end of an epoch.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

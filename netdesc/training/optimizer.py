@@ -1,7 +1,5 @@
 """Builds the torch optimizer of a document, and saves and restores the optimizer's state."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Decides when checkpoints are written, collects what they hold, and restores a run from them."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import defaultdict

@@ -5,8 +5,6 @@ default sums over samples, so that checkpoints of every version agree. ``min_del
 sample; ``divisor``, the number of samples or 1, relates the two.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Trains a run to its end in this process, and records the outcome."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """What a caller can choose for a training, and the objects that training needs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

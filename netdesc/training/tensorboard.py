@@ -1,7 +1,5 @@
 """Writes the metrics of each epoch as event files for TensorBoard."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

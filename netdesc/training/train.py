@@ -1,7 +1,5 @@
 """Starts a run from a description, or resumes a run, and trains it to its end."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Reads weights from a file into a network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast

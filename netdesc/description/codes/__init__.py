@@ -1,7 +1,5 @@
 """Explanations of diagnostic codes, which the TOML files of this folder hold."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass

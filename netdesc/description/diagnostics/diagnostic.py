@@ -1,7 +1,5 @@
 """One diagnostic about a document: what is wrong, where, and how to fix it."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

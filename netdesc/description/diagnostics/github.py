@@ -3,8 +3,6 @@
 GitHub shows at most ten annotations of each severity per step, but the log shows all of them.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path, PurePath
 

@@ -1,7 +1,5 @@
 """Diagnostics as text for the terminal and as an object for JSON output."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence

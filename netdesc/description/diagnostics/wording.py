@@ -1,7 +1,5 @@
 """Formats texts of diagnostics: counts, places, escapes, lines for a terminal, Markdown."""
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata

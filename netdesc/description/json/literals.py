@@ -1,7 +1,5 @@
 """Diagnostics of a text that is not JSON, and the checks of its strings and numbers."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

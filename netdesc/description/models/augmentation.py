@@ -1,7 +1,5 @@
 """Random changes of the inputs of training samples."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Fields of paths of files, and of files of events that are a sample's input or target."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

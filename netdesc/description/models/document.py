@@ -1,7 +1,5 @@
 """The document: a network, its data, its loss and its training."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

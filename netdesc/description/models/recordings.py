@@ -1,7 +1,5 @@
 """Data as recordings of events: files with targets or labels, folders, and datasets of Tonic."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag

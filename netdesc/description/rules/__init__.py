@@ -1,7 +1,5 @@
 """Rules about the meaning of a document (ND2xx): functions with the decorator ``rule``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics

@@ -1,7 +1,5 @@
 """Rules about delays."""
 
-from __future__ import annotations
-
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.models import Document
 from netdesc.description.models.loss import OUTPUT

@@ -1,7 +1,5 @@
 """Rules about the shapes and the sizes of layers."""
 
-from __future__ import annotations
-
 import math
 
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule

@@ -1,7 +1,5 @@
 """Rules about losses."""
 
-from __future__ import annotations
-
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import OneLoss, Pair

@@ -1,7 +1,5 @@
 """Rules about equations of neurons, and about fields beside one another."""
 
-from __future__ import annotations
-
 import json
 
 from netdesc.description.json.tree import Parts

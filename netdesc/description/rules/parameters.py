@@ -1,7 +1,5 @@
 """Rules about the numbers of neurons, and about ranges."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Rules about names: of neurons, layers and states."""
 
-from __future__ import annotations
-
 import itertools
 
 from netdesc.description.json.tree import Parts

@@ -1,7 +1,5 @@
 """What a rule is made of: its decorator, its input (``Context``) and its diagnostics."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast

@@ -1,7 +1,5 @@
 """Rules about samples, their lengths and their values."""
 
-from __future__ import annotations
-
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import ValueData

@@ -1,7 +1,5 @@
 """Rules about weights: those of the start, of few bits, and from a layer's own spikes."""
 
-from __future__ import annotations
-
 import math
 
 from netdesc.description.json.tree import Parts

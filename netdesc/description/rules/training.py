@@ -1,7 +1,5 @@
 """Rules about training."""
 
-from __future__ import annotations
-
 from netdesc.description.models.training import ParameterKind
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 

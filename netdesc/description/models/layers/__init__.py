@@ -1,7 +1,5 @@
 """Layers of a network: a file for each group of kinds, with their fields and shapes."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Layers with a window that slides over the height and the width of their input: kernels."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Layers in which every input reaches every neuron; some of them also read their own outputs."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSection

@@ -1,7 +1,5 @@
 """Layers of neurons that read one value each."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Sections of the common fields of layers with synapses."""
 
-from __future__ import annotations
-
 import math
 from pathlib import PurePath
 from typing import Annotated

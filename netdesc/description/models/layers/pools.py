@@ -1,7 +1,5 @@
 """Layers without neurons that reduce their input: pools of windows, means of neurons and steps."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from netdesc.description.models.layers.base import PlainSection, Shape, ShapeError

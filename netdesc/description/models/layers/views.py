@@ -1,7 +1,5 @@
 """Layers that hand on the same values in another shape, or later."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Annotated, Literal

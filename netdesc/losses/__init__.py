@@ -9,14 +9,14 @@
 from netdesc.losses.classifier import SILENT, OutputClassifier, majority
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
-from netdesc.losses.spike_time import SpikeTimeLoss
-from netdesc.losses.total import TotalLoss, build_classifier, build_loss
-from netdesc.losses.value_losses import (
+from netdesc.losses.target_losses import (
     MeanSquaredErrorLoss,
     SpikeMoidLoss,
+    SpikeTimeLoss,
     ValueErrors,
     ValueErrorSums,
 )
+from netdesc.losses.total import TotalLoss, build_classifier, build_loss
 
 __all__ = [
     "SILENT",

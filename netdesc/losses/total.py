@@ -14,8 +14,7 @@ from netdesc.graph.nodes import EventRate, Graph, Signal
 from netdesc.losses.classifier import OutputClassifier
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
-from netdesc.losses.spike_time import SpikeTimeLoss
-from netdesc.losses.value_losses import MeanSquaredErrorLoss, SpikeMoidLoss
+from netdesc.losses.target_losses import MeanSquaredErrorLoss, SpikeMoidLoss, SpikeTimeLoss
 
 
 def event_rate_penalty(regularizer: EventRate, outputs: Sequence[Tensor]) -> Tensor:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 from netdesc.neurons.expressions import (
     ZERO,
@@ -73,11 +74,6 @@ def _absolute(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients
     return (where(is_positive, gradient, -gradient),)
 
 
-def _scale(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
-    assert isinstance(node.value, int)
-    return (gradient * constant(node.value, REAL),)
-
-
 def _with_gradient(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
     pairs = (each for factor in node.arguments[2::2] for each in (gradient * factor, ZERO))
     return ZERO, *pairs
@@ -89,7 +85,7 @@ _RULES: dict[str, Callable[[_Adjoint, Expression, Expression], _Gradients]] = {
     "negate": lambda _, node, gradient: (-gradient,),
     "rest": lambda _, node, gradient: (-gradient,),
     "saturate": lambda _, node, gradient: (gradient,),
-    "scale": _scale,
+    "scale": lambda _, node, gradient: (gradient * constant(cast("int", node.value), REAL),),
     "absolute": _absolute,
     "minimum": lambda _, node, gradient: _choose(make("less", *node.arguments), gradient),
     "maximum": lambda _, node, gradient: _choose(make("greater", *node.arguments), gradient),

@@ -166,10 +166,6 @@ def _absolute(a: Expression) -> Expression | None:
     return abs(a.arguments[0]) if a.operation == "negate" else None
 
 
-def _times(a: Expression, share: Expression) -> Expression | None:
-    return a if number(share) == STATE_UNIT or number(a) == 0 else None
-
-
 def _multiply(a: Expression, b: Expression) -> Expression | None:
     for one, other in ((a, b), (b, a)):
         if number(one) == 1:
@@ -205,7 +201,7 @@ _SIMPLER: dict[str, _Simpler] = {
     "subtract": _subtract,
     "negate": _negate,
     "absolute": _absolute,
-    "times": _times,
+    "times": lambda a, share: a if number(share) == STATE_UNIT or number(a) == 0 else None,
     "saturate": lambda a: a if a.operation == "saturate" else None,
     "rest": lambda share: share.arguments[0] if share.operation == "rest" else None,
     "multiply": _multiply,

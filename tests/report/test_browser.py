@@ -14,7 +14,7 @@ from support.grids import grid, slow
 from support.report_samples import OUTPUTS, STEPS, activity, write_run
 
 from netdesc.graph import SpikeTime
-from netdesc.losses.spike_time import SpikeTimeLoss
+from netdesc.losses.target_losses import SpikeTimeLoss
 from netdesc.report import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api")

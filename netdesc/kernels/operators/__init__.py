@@ -7,8 +7,13 @@ time-first. Floats are in threshold units, integer states are in units of 1/4096
 """
 
 from netdesc.kernels.operators.layers import neurons, segment
-from netdesc.kernels.operators.synapses import convolution, linear, quantize_weight
-from netdesc.kernels.operators.targets import class_labels, spike_time
+from netdesc.kernels.operators.synapses import (
+    class_labels,
+    convolution,
+    linear,
+    quantize_weight,
+    spike_time,
+)
 
 __all__ = [
     "class_labels",

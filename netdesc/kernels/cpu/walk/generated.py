@@ -133,15 +133,12 @@ def delete_unused(folder: Path, keep: int) -> None:
     A process that has loaded a deleted module goes on to use it.
     """
     with contextlib.suppress(OSError):
-        by_use = sorted((each.stat().st_atime, each) for each in _modules_in(folder))
+        modules = [path for kind in _KINDS for path in folder.glob(f"{kind}_*.py")]
+        by_use = sorted((each.stat().st_atime, each) for each in modules)
         for _, module in by_use[: max(0, len(by_use) - keep)]:
             module.unlink(missing_ok=True)
             for kernel in (folder / "__pycache__").glob(f"{module.stem}.*"):
                 kernel.unlink(missing_ok=True)
-
-
-def _modules_in(folder: Path) -> list[Path]:
-    return [path for kind in _KINDS for path in folder.glob(f"{kind}_*.py")]
 
 
 def _cache_folder() -> Path:

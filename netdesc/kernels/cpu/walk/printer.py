@@ -189,12 +189,12 @@ def _enlarged_by_reset(program: Program) -> Iterator[Expression]:
     for name in program.states:
         after, before = value_of(forward.after[name]), value_of(forward.before_reset[name])
         branches = [*map(value_of, after.arguments)][1:] if after.operation == "where" else (after,)
-        if not all(each is before or _is_near(each, program.near_limit) for each in branches):
+        if not all(
+            each is before
+            or (each.operation == "constant" and abs(int(each.value or 0)) <= program.near_limit)
+            for each in branches
+        ):
             yield after
-
-
-def _is_near(each: Expression, limit: int) -> bool:
-    return each.operation == "constant" and abs(int(each.value or 0)) <= limit
 
 
 def backward_source(program: Program) -> str:

@@ -15,10 +15,14 @@ from netdesc.kernels.fixed_point import MAX_BIAS
 from netdesc.kernels.layer_neurons import arrivals, make_neurons, outputs_before
 from netdesc.kernels.reference.neurons import NeuronTraces, trace
 from netdesc.modules.delay import SignalDelay
-from netdesc.modules.equations import KernelEquations, NeuronsRun, equations_of_state
+from netdesc.modules.equations import (
+    KernelEquations,
+    NeuronsRun,
+    SurrogateWidth,
+    equations_of_state,
+)
 from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, dither_bias, round_bias
 from netdesc.modules.recording import LayerRecording
-from netdesc.modules.surrogate import SurrogateWidth
 from netdesc.modules.values import NeuronValues, initial_value, name_in_state_dicts
 from netdesc.neurons.compile import split_at_norm
 

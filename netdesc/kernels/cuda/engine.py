@@ -21,8 +21,9 @@ from netdesc.kernels.reference.engine import (
     convolution_backward,
     linear,
     linear_backward,
+    recurrent_backward,
+    recurrent_by_steps,
 )
-from netdesc.kernels.reference.recurrent import recurrent_backward, recurrent_by_steps
 from netdesc.kernels.segments import LayerFunctions, segment_backward_by_layer, segment_by_layer
 
 __all__ = [

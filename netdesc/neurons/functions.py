@@ -25,23 +25,28 @@ class Function:
     build: Callable[..., Expression]
 
 
+def _decay(state: Expression, lost: Expression) -> Expression:
+    return state * make("rest", lost)
+
+
+def _clip(a: Expression, low: Expression, high: Expression) -> Expression:
+    return make("minimum", make("maximum", a, low), high)
+
+
+def _straight_through(value: Expression, a: Expression) -> Expression:
+    return with_gradient(value, a, ONE)
+
+
 FUNCTIONS: dict[str, Function] = {
-    "decay": Function(
-        {"state": GRID, "decay": (0.0, 1.0)}, lambda state, lost: state * make("rest", lost)
-    ),
+    "decay": Function({"state": GRID, "decay": (0.0, 1.0)}, _decay),
     "scaled": Function({"state": GRID, "factor": (-1.0, 1.0)}, partial(make, "times")),
     "where": Function({"condition": BOOL, "a": None, "b": None}, where),
     "abs": Function({"a": None}, partial(make, "absolute")),
     "min": Function({"a": None, "b": None}, partial(make, "minimum")),
     "max": Function({"a": None, "b": None}, partial(make, "maximum")),
-    "clip": Function(
-        {"a": None, "low": None, "high": None},
-        lambda a, low, high: make("minimum", make("maximum", a, low), high),
-    ),
+    "clip": Function({"a": None, "low": None, "high": None}, _clip),
     "stop": Function({"a": None}, with_gradient),
-    "straight_through": Function(
-        {"value": GRID, "a": GRID}, lambda value, a: with_gradient(value, a, ONE)
-    ),
+    "straight_through": Function({"value": GRID, "a": GRID}, _straight_through),
 }
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {

@@ -73,8 +73,7 @@ class Derivation:
         if neuron.spike is not None:
             spike = self._plain[neuron.spike]
             for is_before in (False, True):
-                flag = spike_flag(spike), is_before
-                yield (spike, is_before), (flag,), lambda a: make("greater", a, GRID_ZERO)
+                yield (spike, is_before), ((spike_flag(spike), is_before),), _from_flag
 
     def suffices(self, stored: Stored) -> bool:
         """Returns whether the roots follow from ``stored``."""
@@ -150,6 +149,10 @@ def _list_operation_rules(step: list[Expression]) -> Iterable[_Rule]:
         for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
             others = arguments[:index] + arguments[index + 1 :]
             yield arguments[index], ((a, is_before), *others), solve
+
+
+def _from_flag(flag: Expression) -> Expression:
+    return make("greater", flag, GRID_ZERO)
 
 
 _Solution = Callable[[Expression], Expression] | Callable[[Expression, Expression], Expression]

@@ -206,7 +206,6 @@ def _train(
 def _replace_function(
     target: str, wrap: Callable[[Function], Function]
 ) -> contextlib.AbstractContextManager[object]:
-    """Within the block, replaces the function at ``target`` with ``wrap(function)``."""
     function = pkgutil.resolve_name(target)
     return mock.patch(target.replace(":", "."), functools.wraps(function)(wrap(function)))
 

@@ -165,7 +165,6 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
 
 
 def _build_imported(imported: ImportedNetwork) -> Compiled:
-    """Builds the network of a ``.net`` file with its weights."""
     compiled = _build(imported.document)
     weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}
     compiled.model.load_state_dict(weights)

@@ -156,7 +156,6 @@ def _run_integer(
 
 
 def _import(network: Source) -> ImportedNetwork | None:
-    """Returns the network of a ``.net`` file; None if it is another one."""
     if isinstance(network, str | Path) and is_net_file(Path(network)):
         return import_net(network)
     return network if isinstance(network, ImportedNetwork) else None

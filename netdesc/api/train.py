@@ -96,7 +96,6 @@ def train(
 
 
 def _unknown_argument(name: str) -> str:
-    """Returns the message about an argument that ``train`` does not have."""
     field = name if name in Training.model_fields else "epochs"
     hint = f'values of the document are set as in netdesc.load(document, {{"training.{field}": …}})'
     if name not in Training.model_fields:
@@ -126,7 +125,6 @@ def train_network(
 
 
 def _write_report(folder: Path, options: TrainingOptions) -> None:
-    """Writes the report of a run, unless it is newer than the files that it shows."""
     shown = (RECORD, ACTIVITY, f"{CHECKPOINTS}/{INITIAL}", f"{CHECKPOINTS}/{BEST}")
     if _time(folder / REPORT) >= max(_time(folder / name) for name in shown):
         return

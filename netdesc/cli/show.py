@@ -268,7 +268,6 @@ def _print(output: Output, source: Path, overview: Overview, memory: MemoryEstim
 
 
 def _format_status(run: Path, state: RunState) -> str:
-    """Describes the status of a run, and how to resume it if it was killed."""
     from netdesc.runs.state import KILLED, resume_command
 
     if state.status != KILLED:

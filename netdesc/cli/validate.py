@@ -111,7 +111,6 @@ def _check(
 
 
 def _print_for_github(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:
-    """Prints GitHub's workflow commands, with paths relative to its checkout."""
     from netdesc.description.diagnostics.github import workflow_command
     from netdesc.description.diagnostics.wording import amount, kinds
 

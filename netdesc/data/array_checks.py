@@ -158,7 +158,6 @@ class ArrayChecks:
         return values
 
     def _has_other_order(self, inputs: ArrayHeader, goal: ArrayHeader | None) -> bool:
-        """Returns True and adds a problem if the axes have the order of another tool."""
         spec, samples = self.spec, goal.shape[0] if goal is not None and goal.shape else 0
         hint = hints.for_order(self.data, spec.input_shape, spec.steps, inputs.shape, samples)
         if hint:

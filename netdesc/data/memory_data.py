@@ -191,7 +191,6 @@ def check_same_data(
 
 
 def _setting_error(given: Mapping[str, Any], error: ValidationError) -> DataError:
-    """Names the setting that is wrong, what is wrong with it, and an example."""
     first = error.errors(include_url=False)[0]
     name, *inner = map(str, first["loc"])
     inner = [part for part in inner if not part.startswith("<")]

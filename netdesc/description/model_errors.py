@@ -151,7 +151,6 @@ def _unknown_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 
 def _hint_for_parameter(parts: Parts, source_map: SourceMap) -> str:
-    """Returns a hint for a number beside equations; empty for others."""
     kind, value = (lookup(source_map.data, (*parts[:-1], name)) for name in ("type", parts[-1]))
     if kind != "equations" or type(value) not in (int, float):
         return ""
@@ -177,7 +176,6 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
 
 
 def _hint_for_missing(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:
-    """Returns a hint with an example of a required field, if known, and notes about its meaning."""
     values = structure.literals(info.annotation)
     example = structure.extra(info).get("x-example", values[0] if len(values) == 1 else None)
     hint = f'write "{name}": {json.dumps(example)}' if example is not None else ""
@@ -189,7 +187,6 @@ def _hint_for_missing(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]
 
 
 def _hint_for_neuron(data: Any) -> str:
-    """Returns a hint that suggests the document's first neuron; empty if it has no neuron."""
     neurons = members(lookup(data, ("neurons",)))
     return f'write "neuron": {json.dumps(next(iter(neurons)))}' if neurons else ""
 
@@ -325,7 +322,6 @@ def _hint_for_form(parts: Parts, expected: str, actual: Any, data: Any) -> str:
 
 
 def _hint_for_null(parts: Parts, data: Any) -> str:
-    """Returns the hint for a null that is not allowed: give a value or leave the field out."""
     info = structure.field_at(parts, data)
     if info is None:
         return "give a value"

@@ -62,7 +62,6 @@ def _model(model: Model, definitions: dict[str, Schema]) -> Schema:
 
 
 def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
-    """Returns the schema of a field with its description and its default or example."""
     schema = _annotation(info.annotation, definitions) | _limits(info.metadata, info.annotation)
     described: Schema = {"description": info.description}
     example = structure.example(info)

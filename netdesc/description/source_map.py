@@ -119,7 +119,6 @@ class SourceMap:
         return locate(place, self.source, self.span(parts, related.on))
 
     def _override(self, parts: Parts) -> str | None:
-        """Returns the ``--set`` argument that set the value at a path, or ``None``."""
         for length in range(len(parts), 0, -1):
             if parts[:length] in self.overridden:
                 return self.overridden[parts[:length]]
@@ -194,13 +193,11 @@ def locate(place: Located, source: Source, span: Span) -> Located:
 
 
 def _locate_fix(fix: Fix, source: Source) -> Fix:
-    """Adds lines and columns to the edits of a fix."""
     edits = (replace(each, **_line_range(source, each.start, each.end)) for each in fix.edits)
     return Fix(fix.title, tuple(edits))
 
 
 def _line_range(source: Source, start: int, end: int) -> dict[str, int]:
-    """Returns the fields ``line``, ``column``, ``end_line`` and ``end_column`` of a place."""
     line, column = source.place(start)
     end_line, end_column = source.place(max(end, start))
     return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}

@@ -60,7 +60,6 @@ def certain_name(name: str, names: Iterable[str]) -> str | None:
 
 
 def _is_one_edit(left: str, right: str) -> bool:
-    """Whether inserting, deleting, replacing or swapping a character makes the names equal."""
     pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
     start = sum(1 for _ in pairs)
     left, right = left[start:], right[start:]

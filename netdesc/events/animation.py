@@ -174,7 +174,6 @@ def _prepare_image(
 
 
 def _sort_from_zero(event: EventColumns) -> EventColumns:
-    """Returns the events from time 0 on, sorted by time."""
     times_us = event.microseconds()
     order = np.argsort(times_us, kind="stable")
     order = order[np.searchsorted(times_us[order], 0) :]

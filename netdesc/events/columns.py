@@ -123,7 +123,6 @@ def _column(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def _floats(name: str, values: ArrayLike, what: str) -> NDArray[np.float64]:
-    """Converts a column to floats. ValueError if one is not finite; ``what`` names them."""
     column = _column(name, values).astype(np.float64, copy=False)
     if not np.isfinite(column).all():
         raise ValueError(f"the column {name} of events must hold finite {what}")
@@ -131,7 +130,6 @@ def _floats(name: str, values: ArrayLike, what: str) -> NDArray[np.float64]:
 
 
 def _integers(name: str, column: ArrayLike) -> Integers:
-    """Converts a column to integers. ValueError if it holds other numbers."""
     array = _column(name, column)
     if array.dtype.kind in "iu":
         return array

@@ -102,7 +102,6 @@ class Grid:
 
 
 def _rescale(index: NDArray[np.int64], size: int, new_size: int) -> NDArray[np.int64]:
-    """Maps indices below ``size`` to indices below ``new_size``."""
     # In floating point, because size * new_size may exceed 64 bits.
     return np.minimum(index * (new_size / size), new_size - 1).astype(np.int64)
 

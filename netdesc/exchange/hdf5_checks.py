@@ -50,7 +50,6 @@ def check_chunks(dataset: h5py.Dataset) -> str:
 
 
 def _places(dataset: h5py.Dataset) -> list[tuple[int, ...]]:
-    """Returns the offset of each stored chunk in the dataset."""
     places: list[tuple[int, ...]] = []
 
     def add(info: Any) -> None:  # a result other than None would end the iteration

@@ -257,7 +257,6 @@ def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
 
 
 def _describe(section: JsonObject) -> str:
-    """Returns the section as text: its type, then the other fields with their values."""
     values = [
         f"{name} {value if isinstance(value, str) else format(value, 'g')}"
         for name, value in section.items()

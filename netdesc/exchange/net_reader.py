@@ -259,7 +259,6 @@ def _read_channels(
 def _dense_weight(
     group: Hdf5Group, path: str, outputs: int, inputs: int | None = None
 ) -> NDArray[np.int32]:
-    """Reads the weight; returns [outputs, inputs]. In the file, it may also be flat."""
     group, name = group.split(path)
     weight = group.integers(name)
     if inputs is None:
@@ -274,7 +273,6 @@ def _dense_weight(
 def _kernel_weight(
     kind: str, group: Hdf5Group, outputs: int, before: Shape | None
 ) -> NDArray[np.int32]:
-    """Reads the weight of a layer with a kernel; returns four axes."""
     weight = group.integers("weight")
     if weight.ndim == 4:
         return weight

@@ -142,7 +142,6 @@ class NetFile:
 
 
 def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
-    """Raises LayerError if the layer cannot read the layer before it."""
     if layer.inputs != before.outputs:
         problem = f"is for {layer.inputs} inputs, but the layer before has {before.outputs} neurons"
         raise LayerError(layer.size_dataset, problem, index)

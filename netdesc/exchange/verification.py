@@ -225,13 +225,11 @@ def _run_integer(graph: Graph, weights: Weights, input_TN: NDArray[np.float32]) 
 
 
 def _compact(values_TN: NDArray[Any]) -> NDArray[Any]:
-    """Returns spikes as bool, and other values unchanged."""
     spikes_TN = values_TN.astype(np.bool_)
     return spikes_TN if (values_TN == spikes_TN).all() else values_TN
 
 
 def _first_difference(graph: Graph, first: Outputs, second: Outputs) -> OutputPosition | None:
-    """Returns the first step in which outputs differ, the first layer in it, and its neuron."""
     found: OutputPosition | None = None
     for layer in graph.layers:
         rows = np.argwhere(first[layer.name] != second[layer.name])

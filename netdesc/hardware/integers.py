@@ -195,7 +195,6 @@ def fold_into_weights(integers: LayerIntegers) -> LayerIntegers | None:
 
 
 def _scaled(values: NDArray[Any], exponent: int) -> NDArray[Any] | None:
-    """Multiplies integers by 2^exponent. None if that is not whole."""
     if exponent >= 0:
         return values << exponent
     return None if (values % (1 << -exponent)).any() else values >> -exponent

@@ -75,7 +75,6 @@ def _spike_times(*rasters: SpikeRaster) -> tuple[Times, ...]:
 
 
 def _count_near(spikes: Times, others: Times, tolerance: int) -> int:
-    """Counts the ``spikes`` with at least one of ``others`` (sorted) within ``tolerance`` steps."""
     first = np.searchsorted(others, spikes - tolerance, side="left")
     after = np.searchsorted(others, spikes + tolerance, side="right")
     return int(np.count_nonzero(after > first))

@@ -62,7 +62,6 @@ def next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
 
 
 def _retrain(run: RunData, settings: Sequence[str]) -> str:
-    """Returns what trains the run's document again with other values."""
     lock = run.path / LOCK
     if run.document.data is None:
         return f"netdesc.train(netdesc.load({os.path.abspath(lock)!r}, {[*settings]}), data=…)"

@@ -130,7 +130,6 @@ class Session:
             raise
 
     def _prepare(self, stop: StopRequest) -> None:
-        """Compiles kernels, and writes what a run has before its first epoch."""
         compile_kernels(self.setup, self.display, stop)
         if self.record.silence is None:  # a new run, or a run of an older netdesc
             self.record.update(silence=self._silent_losses())

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from netdesc.data.augmentation import augment
-from netdesc.data.batches import Batches
+from netdesc.data.batches import Batches, augment
 from netdesc.data.event_reader import SparseSpikes
 from netdesc.data.samples import SampleSpec
 from netdesc.data.spike_files import SpikeSamples

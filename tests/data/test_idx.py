@@ -16,7 +16,7 @@ from support.description_samples import LABELLED, codes, findings
 from support.idx_samples import idx, write_images
 
 from netdesc.data.array_files import ArrayFileError
-from netdesc.data.idx_files import IdxFiles
+from netdesc.data.array_samples import IdxFiles
 
 
 def _read(path: Path, shape: tuple[int, ...] = (99,)) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_values_are_those_of_the_array(tmp_path_factory, array: np.ndarray, pack
     path = tmp_path_factory.mktemp("idx") / "images"
     path.write_bytes(gzip.compress(idx(array)) if packed else idx(array))
     np.testing.assert_array_equal(_read(path), array)
-    with mock.patch("netdesc.data.idx_files.MAX_RESIDENT_BYTES", -1):
+    with mock.patch("netdesc.data.array_samples.MAX_RESIDENT_BYTES", -1):
         assert IdxFiles({"images": path}, (99,)).is_mapped("images") != packed
         if array.size:
             np.testing.assert_array_equal(_read(path), array)

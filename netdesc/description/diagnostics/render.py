@@ -248,7 +248,6 @@ class _Page:
 
 
 def _related_note(related: Related) -> str:
-    """Returns the note for a related place that has no excerpt: its message and its location."""
     if related.override is not None:
         return f"{related.message}: --set {visible(related.override)}"
     where = f"{related.file}:{related.line}" if related.line is not None else related.file

@@ -356,7 +356,6 @@ class _Scanner:
         return self._opened[-1]
 
     def _line_before(self, offset: int) -> str:
-        """Returns the line up to an offset; "" if it begins far before it."""
         start = max(0, offset - _MAX_INDENT)
         _, line_feed, line = self._text[start:offset].rpartition("\n")
         return line if line_feed or start == 0 else ""

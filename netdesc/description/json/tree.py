@@ -69,7 +69,6 @@ class Node:
         return self._key_spans[str(key)]
 
     def _read_next(self) -> None:
-        """Reads the next value in this object or list, and adds its node."""
         part, text, at = next(self._unread), self._text, self._at
         if isinstance(part, str):
             _, end = _SPAN_DECODER.raw_decode(text, at)
@@ -145,7 +144,6 @@ _DECODER = json.JSONDecoder(
 
 
 def _is_too_deep(text: str, value: Any) -> bool:
-    """Returns True if objects and lists are nested more than ``MAX_DEPTH`` levels deep."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     level: list[Any] = [value]

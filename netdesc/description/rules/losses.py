@@ -88,7 +88,6 @@ def _check_pairs(parts: Parts, loss: OneLoss, pairs: list[tuple[Parts, Pair]]) -
 
 
 def _field_of(loss: OneLoss) -> str:
-    """Returns the field of arrays from which a loss learns, in quotes."""
     return next(f'"{field}"' for field, each in LEARNT_FROM.items() if loss.learns_from in each)
 
 

@@ -37,7 +37,6 @@ def equation_mistake(context: Context) -> Found:
 
 
 def _path(place: Place, definition: Definition) -> Parts:
-    """Returns the path of a text from the neuron's section."""
     if place.part == "parameters":
         return place.part, definition.parameters[place.index][0]
     return (place.part,) if place.part in ("spike", "output") else (place.part, place.index)

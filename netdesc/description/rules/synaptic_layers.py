@@ -43,7 +43,6 @@ def zero_weights(context: Context) -> Found:
 
 
 def _round_up(number: float) -> float:
-    """Rounds the positive number up to three significant digits."""
     unit = 10.0 ** (math.floor(math.log10(number)) - 2)
     return round(math.ceil(number / unit) * unit, 12)
 

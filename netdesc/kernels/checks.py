@@ -1,7 +1,5 @@
 """Checks the operators' tensors, because kernels index memory without bounds checks."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import torch

@@ -1,7 +1,5 @@
 """Weight quantisation to the fixed-point grid, with a straight-through gradient."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import NamedTuple

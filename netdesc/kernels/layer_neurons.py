@@ -44,8 +44,6 @@ before its delay: spikes, or graded values in threshold units. ``states`` always
 of the last step, also if there is no delay. ``before_TBN`` is ``s[t - 1]`` of all steps.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ On Linux, the limits of a container or of a batch job are read from its control 
 (cgroup version 2).
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import NamedTuple

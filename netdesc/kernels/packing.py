@@ -4,8 +4,6 @@ A header precedes the bitmasks [batch, vectors of 32 neurons, steps]. A bitmask 
 32 neighbouring neurons in one step of a sample, the first neuron in the lowest bit.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from torch import Tensor

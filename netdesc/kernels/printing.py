@@ -4,8 +4,6 @@ Source text computes values alone: of ``with_gradient``, whose gradients are a p
 it computes the first argument.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container, Iterable, Mapping
 
 from netdesc.neurons.expressions import Expression, in_order

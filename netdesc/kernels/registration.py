@@ -1,7 +1,5 @@
 """Registers netdesc's operators with torch as ``torch.ops.netdesc.<name>``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -9,8 +9,6 @@ all layers in the order of their programs, a line with the text of a definition 
 gradients of parameters.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

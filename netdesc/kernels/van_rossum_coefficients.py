@@ -11,8 +11,6 @@ states have 64 bits, because the sum and the tail of a slow filter are large and
 even 64 bits do not suffice, the reference computes the filter on all engines.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 

@@ -4,8 +4,6 @@ It predicts the class whose neuron spikes most, or has the largest values. In a 
 first of these classes; if all values are 0, it predicts ``SILENT``.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Losses that compare spike rates with labels, over whole samples or in a moving window."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The base of all losses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

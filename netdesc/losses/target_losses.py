@@ -1,7 +1,5 @@
 """Losses that compare with spike trains, values or multi-hot labels, and sums of their errors."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What training minimises: the sum of a document's losses and regularizers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Blocks, which are the torch modules of layers: those with synapses and neurons."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Sequence

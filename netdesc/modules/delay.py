@@ -1,7 +1,5 @@
 """Delays of a layer's output by whole steps, fixed or learnt."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

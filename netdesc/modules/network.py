@@ -1,7 +1,5 @@
 """The network: a torch module that computes a graph's layers in order."""
 
-from __future__ import annotations
-
 import contextlib
 import warnings
 from collections import Counter

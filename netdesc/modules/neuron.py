@@ -1,7 +1,5 @@
 """Neurons of a layer, of any kind: their values, norm and dropout."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any

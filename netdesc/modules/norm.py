@@ -1,7 +1,5 @@
 """Normalisation of the argument of ``norm(…)`` in the equations of neurons."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Blocks of layers without synapses and neurons: views, joins, pools and means."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any

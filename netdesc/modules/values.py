@@ -1,7 +1,5 @@
 """Initial values: a number, numbers drawn from a range or spaced over it, and dither."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

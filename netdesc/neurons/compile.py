@@ -1,7 +1,5 @@
 """Compilation: from the definition of a neuron to the program that engines print."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Definitions: how a neuron is written, built-in or in a document."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from typing import Literal, Self

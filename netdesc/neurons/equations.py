@@ -1,7 +1,5 @@
 """Definitions to neurons: reads all equations, and reports all mistakes in them."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Sequence
 from functools import partial, reduce

@@ -3,8 +3,6 @@
 The reader of a neuron builds three more itself (see ``ARGUMENTS``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

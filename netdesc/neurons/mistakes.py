@@ -1,7 +1,5 @@
 """Mistakes in the equations of a neuron, with their places in its texts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """Checks of the names of parameters, inputs and states: what they may be, and what reads them."""
 
-from __future__ import annotations
-
 import keyword
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence

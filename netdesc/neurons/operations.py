@@ -1,7 +1,5 @@
 """Operations: what a neuron can compute in a step, their types, and their values for numbers."""
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Texts of equations to trees of ``ast``, within bounds. Nothing is ever executed."""
 
-from __future__ import annotations
-
 import ast
 import re
 import unicodedata

@@ -3,8 +3,6 @@
 ``definition`` says how a neuron is written, ``compile_neuron`` builds the program from it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

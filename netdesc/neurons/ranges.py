@@ -7,8 +7,6 @@ Near arithmetic is the same step without any saturation, and with 32-bit product
 shares. Engines use it while states are small, and check afterwards that they were.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ A mistake is noted where it is found, and the value becomes None. What is comput
 None, too. So each mistake of a text is reported, and none is reported twice.
 """
 
-from __future__ import annotations
-
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping

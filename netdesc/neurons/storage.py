@@ -12,8 +12,6 @@ states that are not stored, and gradients of parameters, which were up to 16% of
 They stay finite. A neuron that has diverged so far has no gradient of use.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain, product

@@ -4,8 +4,6 @@
 at d = 0, and falling toward 0 on the scale of ``width``. ``models.fields.Surrogate`` has the bells.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from netdesc.neurons.definition import SurrogateShape

@@ -4,8 +4,6 @@ Torch calls oneDNN, which adds the terms of a sum as they are. NNPACK's transfor
 because their sums are not exact (see ``reference.convolution``).
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The CPU engine: the functions of ``reference.engine`` with Numba kernels."""
 
-from __future__ import annotations
-
 from netdesc.kernels.cpu.convolution import convolution, convolution_backward
 from netdesc.kernels.cpu.linear import linear, linear_backward
 from netdesc.kernels.cpu.neurons import neurons, neurons_backward, recurrent, recurrent_backward

@@ -12,8 +12,6 @@ uses LLVM's vectors, because loops over arrays would load and store every sum at
 left factor is read in place if the terms of its rows are contiguous, otherwise from a copy.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import llvmlite.binding as llvm

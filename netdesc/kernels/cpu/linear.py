@@ -1,7 +1,5 @@
 """Dense synapses: a layer reads events if its input is sparse and binary, else rows of numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

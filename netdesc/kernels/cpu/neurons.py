@@ -1,7 +1,5 @@
 """The functions of the CPU engine for neurons, also for those that read their own outputs."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable, Sequence
 

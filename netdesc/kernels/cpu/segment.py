@@ -5,8 +5,6 @@ matrix product. The last layer's output is returned as floats. For the backward 
 saves the packed spikes that it has read, and what its neurons need.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The operators ``neurons`` and ``segment``: a layer's neurons, and consecutive dense layers."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import Any

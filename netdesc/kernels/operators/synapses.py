@@ -1,7 +1,5 @@
 """The operators of synapses without neurons, of weights, and of what losses compare."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -7,8 +7,6 @@ would get other sums than on the device. Here the parts of the input that the ke
 patches, are copied side by side and multiplied by the weights.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Iterator

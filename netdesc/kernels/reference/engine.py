@@ -4,8 +4,6 @@ Tensors are time-first ``[steps, batch, neurons]``. States are 64-bit integers, 
 overflow. The other engines must give equal spikes and, up to rounding, equal gradients.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence

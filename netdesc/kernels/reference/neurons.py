@@ -7,8 +7,6 @@ pass gradients straight through. The backward step of a program is never read, s
 can be checked against this one.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Defines the van Rossum filter and distance: an explicit convolution in plain torch."""
 
-from __future__ import annotations
-
 import functools
 import math
 

@@ -1,7 +1,5 @@
 """Resonate-and-fire neurons with an adaptive threshold."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from netdesc.neurons.models.alif import ADAPT, RAISE, RECOVER, REFRACT

@@ -1,7 +1,5 @@
 """Base classes of the sections of neurons: common fields, and what engines ask of a neuron."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Current-based leaky integrate-and-fire neurons."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from netdesc.neurons.models.base import Equations, NeuronSection

@@ -1,7 +1,5 @@
 """Delta encoders: they send changes."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from netdesc.neurons.models.base import Equations, Line, NeuronSection

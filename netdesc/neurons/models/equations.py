@@ -1,7 +1,5 @@
 """Neurons that a document defines by equations."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 

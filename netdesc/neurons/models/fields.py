@@ -1,7 +1,5 @@
 """Fields that several neurons have: decays, thresholds, the surrogate gradient."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any, Literal
 

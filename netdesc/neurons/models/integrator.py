@@ -1,7 +1,5 @@
 """Integrators: voltages that are read out."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal
 

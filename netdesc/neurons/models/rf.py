@@ -1,7 +1,5 @@
 """Resonate-and-fire neurons: by phase, and with Izhikevich's reset."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Sigma-delta neurons: they sum changes, activate and send changes."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -5,8 +5,6 @@ files whose functions or constants are compiled into the kernel. So we delete al
 when any source file of the CPU engine has changed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import hashlib

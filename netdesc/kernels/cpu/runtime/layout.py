@@ -3,8 +3,6 @@
 Tensors over time are flat and time-first: [steps, batch, neurons].
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numba

@@ -6,8 +6,6 @@ it round denormal floats to 0. The thread restores it after a kernel, because th
 called the kernel may need denormal floats.
 """
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Sequence
 from typing import Any

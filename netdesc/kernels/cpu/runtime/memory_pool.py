@@ -5,8 +5,6 @@ training step needs arrays of the same sizes, so the pool reuses a buffer as soo
 tensor uses it any more.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 from sys import getrefcount

@@ -18,8 +18,6 @@ compute the same.
 - **The cache.** Where a cached kernel is damaged or cannot be written, it is compiled.
 """
 
-from __future__ import annotations
-
 import contextlib
 import pickle
 from collections.abc import Callable

@@ -11,8 +11,6 @@ GNU OpenMP spins about 100 times shorter while it manages more threads than ther
 alive.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

@@ -9,8 +9,6 @@ also support ``& | ^ << >>``. ``Bits`` are booleans, such as the result of a com
 only ``& |``. ``Shorts`` are 16-bit integers, and support only ``+``.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from typing import Any

@@ -3,8 +3,6 @@
 Arrays are one-dimensional and C-contiguous.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from llvmlite import ir

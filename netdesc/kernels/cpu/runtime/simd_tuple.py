@@ -4,8 +4,6 @@ The time loops do not know how many states, stored values or inputs a neuron has
 on, and these functions load and store all vectors of a tuple. ``count`` must be a constant.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from llvmlite import ir

@@ -3,8 +3,6 @@
 States are exact in 32 bits; ``kernels.fixed_point`` explains why nothing overflows.
 """
 
-from __future__ import annotations
-
 import math
 
 import numba

@@ -1,7 +1,5 @@
 """Numba's threads: their number, and the Python threads and processes that may use them."""
 
-from __future__ import annotations
-
 import functools
 import os
 import sys

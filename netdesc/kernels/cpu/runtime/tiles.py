@@ -5,8 +5,6 @@ equally fast: one may be shared with another program or save power, and a thread
 first. If all threads had equal shares, they would wait for the slowest.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numba

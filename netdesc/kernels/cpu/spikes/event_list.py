@@ -1,7 +1,5 @@
 """Lists of spike events: the inputs that spike in each step and sample."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

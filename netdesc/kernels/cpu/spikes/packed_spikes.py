@@ -4,8 +4,6 @@ A bitmask holds the spikes of 32 neighbouring neurons in one step of a sample; b
 vectors, steps]. ``kernels.packing`` describes the tensor that holds them.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of

@@ -4,8 +4,6 @@ The sums of a step are kept with the channels last, so that the weights of a tap
 kernel) to all channels of a group are neighbours. Then they are written with the channels first.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Computes the synaptic input of a vector of neurons from the events of a step, for Numba."""
 
-from __future__ import annotations
-
 import numba
 import numpy as np
 

@@ -6,8 +6,6 @@ a run of steps, so an event costs one addition. Ordering pays if inputs spike of
 ways add in the same order.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numba

@@ -1,7 +1,5 @@
 """Quantises weights, lays them out for the kernels, and stops gradients of clamped weights."""
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

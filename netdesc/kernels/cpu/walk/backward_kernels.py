@@ -11,8 +11,6 @@ vector's loop adds in a fixed order, so that no result depends on the number of 
 infinities propagate, so that training notices them.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numba

@@ -12,8 +12,6 @@ States are rarely so large that their products exceed 32 bits. So a run is compu
 ``step_near``, and again by ``step_far`` if a state was large.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numba

@@ -7,8 +7,6 @@ it never changes: a module that is there serves every process. Of many modules, 
 been used for longest are deleted.
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import hashlib

@@ -6,8 +6,6 @@ product that its neurons need. The blocks stay in the thread's cache, and no thr
 another. The whole product would take as much memory as the layer's activity.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The forward pass of one layer of neurons: arguments for the generated kernels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -9,8 +9,6 @@ saturate. It is exact as long as the magnitudes of ``states`` and of all ``exten
 ``NEAR_LIMIT``. ``step_far`` is exact for all states.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 STATES = EXTENTS = STORED = CARRIES = SUMS = 0

@@ -5,8 +5,6 @@ neurons. Names are numbered in the order in which values are computed, so that e
 the same text in every process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import chain
 

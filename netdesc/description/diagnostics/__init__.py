@@ -1,1 +1,1 @@
-"""Diagnostics, and their output as text, JSON, SARIF and GitHub annotations."""
+"""Diagnostics, and their output as text, JSON and GitHub annotations."""

@@ -66,7 +66,7 @@ def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list
         problem = f'holds {wrong:g}, not {code.values}, which the encoding "{kind}" takes'
         raise EventFileError(name, problem)
     warning = code.warning(float(values.min()), float(values.max()))
-    inputs_TN = code.inputs(code.compress(values[None]), np.random.default_rng(0))[:, 0]
+    inputs_TN = code.inputs(code.compress(values[None]), [np.random.default_rng(0)])[:, 0]
     encoded = recording._replace(data=inputs_TN.reshape(-1, *shape))
     return encoded, [f"{name}: {warning}"] if warning else []
 

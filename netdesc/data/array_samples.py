@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -38,7 +38,7 @@ MAX_CHECKED_BYTES = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
-    """The samples ``rows`` of arrays, with labels or values; ``dense`` encodes the inputs.
+    """The samples ``rows`` of a part of arrays, with labels or values; ``dense`` encodes inputs.
 
     ``inputs`` [all samples, …] are in memory in the compact form of ``code`` (see ``encoding``) or,
     if ``is_raw``, they are the values of a file that is mapped to memory.
@@ -50,6 +50,8 @@ class ArraySamples:
     targets: NDArray | None
     """Labels, int32 [all samples] or [all samples, steps], or values or spikes of the output; None
     if these are the inputs."""
+    part: Indices
+    """The number of each sample of the part in the arrays."""
     rows: Indices
     is_raw: bool = False
 
@@ -61,7 +63,11 @@ class ArraySamples:
     def labels(self) -> NDArray | None:
         if self.targets is None or self.spec.learns_from != "labels":
             return None
-        return self.targets[self.rows]
+        return self.targets[self._indices]
+
+    @property
+    def _indices(self) -> Indices:
+        return self.part[self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -69,14 +75,14 @@ class ArraySamples:
     def __getitem__(self, which: slice | Indices) -> ArraySamples:
         return replace(self, rows=self.rows[which])
 
-    def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
-        inputs = self.inputs[self.rows]
-        input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rng)
+        inputs = self.inputs[self._indices]
+        input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rngs)
         input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.spec.input_shape)
         if self.targets is None:
             return input_TBN, input_TBN
-        targets = self.targets[self.rows]
+        targets = self.targets[self._indices]
         if self.spec.learns_from != "labels":
             targets = targets.astype(np.float32, copy=False)
             targets = targets.reshape(len(targets), -1, *self.spec.output_shape)
@@ -94,7 +100,7 @@ def build_samples(checks: ArrayChecks) -> ArraySamples:
     if targets is not None and not is_mapped(targets):
         has_labels = checks.spec.learns_from == "labels"
         targets = targets.astype(np.int32 if has_labels else np.float32)
-    return ArraySamples(checks.code, checks.spec, inputs, targets, rows, is_raw)
+    return ArraySamples(checks.code, checks.spec, inputs, targets, rows, rows, is_raw)
 
 
 def build_parts(checks: ArrayChecks) -> dict[str, ArraySamples]:
@@ -102,7 +108,10 @@ def build_parts(checks: ArrayChecks) -> dict[str, ArraySamples]:
     samples, split = build_samples(checks), checks.arrays.get("split")
     if split is None:
         return {"train": samples}
-    return {name: samples[np.flatnonzero(split == number)] for number, name in enumerate(PARTS)}
+    found = {name: np.flatnonzero(split == number) for number, name in enumerate(PARTS)}
+    return {
+        name: replace(samples, part=part, rows=np.arange(len(part))) for name, part in found.items()
+    }
 
 
 def is_mapped(values: NDArray) -> bool:

@@ -1,6 +1,6 @@
 """Divides samples into batches of tensors, in order or shuffled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.data.randomness import input_rng, sample_order
+from netdesc.data.randomness import sample_order, sample_rngs
 from netdesc.data.samples import Indices, Samples
 from netdesc.description.models.augmentation import (
     Augmentation,
@@ -62,28 +62,27 @@ class Batches:
     augmentation: Augmentation = ()
 
     def in_order(self) -> Iterator[Batch]:
-        """Yields batches of all samples in order. Random inputs depend only on the seed."""
+        """Yields batches of all samples in order. Random inputs depend on seed and row only."""
         if self._size == len(self.samples):
             yield self._single_batch
         else:
-            yield from self._chunks(np.arange(len(self.samples)), self._fixed_rng)
+            yield from self._chunks(np.arange(len(self.samples)))
 
     def shuffled(self, epoch: int) -> Iterator[Batch]:
         """Yields batches of all samples in random order.
 
-        The order, random inputs and augmentation depend only on seed and epoch. If one batch holds
-        all samples, it is not shuffled, because its gradient does not depend on the order.
+        The order depends only on seed and epoch, random inputs and augmentation on these and the
+        row of the sample. If one batch holds all samples, it is not shuffled, because its gradient
+        does not depend on the order.
         """
         if self._size == len(self.samples) and not self._is_random:
             yield self._single_batch
             return
-        rng = input_rng(self.seed, f"epoch {epoch}")
-        changes = input_rng(self.seed, f"augmentation of epoch {epoch}")
         if self._size < len(self.samples):
             order = sample_order(len(self.samples), self.seed, epoch + 1)
-            yield from self._chunks(order, rng, changes)
+            yield from self._chunks(order, epoch)
         else:
-            yield self._build(self.samples, rng, changes)
+            yield self._build(self.samples, epoch)
 
     @property
     def _is_random(self) -> bool:
@@ -93,30 +92,23 @@ class Batches:
     def _size(self) -> int:
         return min(self.batch_size or len(self.samples), len(self.samples))
 
-    @property
-    def _fixed_rng(self) -> np.random.Generator:
-        """A new generator for random inputs. Its initial state is the same at every access."""
-        return input_rng(self.seed, "in order")
-
     @cached_property
     def _single_batch(self) -> Batch:
-        return self._build(self.samples, self._fixed_rng)
+        return self._build(self.samples)
 
-    def _chunks(
-        self, order: Indices, rng: np.random.Generator, changes: np.random.Generator | None = None
-    ) -> Iterator[Batch]:
+    def _chunks(self, order: Indices, epoch: int | None = None) -> Iterator[Batch]:
         if self._is_resident:
             for indices in torch.from_numpy(order).to(self.device).split(self._size):
                 yield self._select(indices)
             return
         for start in range(0, len(order), self._size):
-            yield self._build(self.samples[order[start : start + self._size]], rng, changes)
+            yield self._build(self.samples[order[start : start + self._size]], epoch)
 
     @cached_property
     def _is_resident(self) -> bool:
         if self.device.type != "cuda" or self._is_random:
             return False
-        input_TBN, target = self.samples[:1].dense(self._fixed_rng)
+        input_TBN, target = self.samples[:1].dense(())
         needed = (input_TBN.nbytes + target.nbytes) * len(self.samples)
         free, _ = torch.cuda.mem_get_info(self.device)
         return needed <= MAX_RESIDENT_SHARE * free
@@ -124,10 +116,9 @@ class Batches:
     @cached_property
     def _resident(self) -> Batch:
         """All samples, copied batch by batch: dense, they may not fit the host's memory."""
-        rng = self._fixed_rng
         whole: list[torch.Tensor] = []
         for start in range(0, len(self.samples), self._size):
-            batch = self._build(self.samples[start : start + self._size], rng)
+            batch = self._build(self.samples[start : start + self._size])
             for number, part in enumerate((batch.input_TBN, batch.target)):
                 axis = _sample_axis(part)
                 if not start:
@@ -141,13 +132,13 @@ class Batches:
         target = whole.target.index_select(_sample_axis(whole.target), indices)
         return Batch(whole.input_TBN.index_select(1, indices), target)
 
-    def _build(
-        self, samples: Samples, rng: np.random.Generator, changes: np.random.Generator | None = None
-    ) -> Batch:
-        """Builds a batch. ``changes`` draws the augmentation, which there is none of without it."""
-        input_TBN, target = samples.dense(rng)
-        if changes is not None and self.augmentation:
-            augment(input_TBN, self.augmentation, changes)
+    def _build(self, samples: Samples, epoch: int | None = None) -> Batch:
+        """Builds a batch of an epoch or, without augmentation, one for ``in_order``."""
+        purpose = "in order" if epoch is None else f"epoch {epoch}"
+        input_TBN, target = samples.dense(sample_rngs(self.seed, purpose, samples.rows))
+        if epoch is not None and self.augmentation:
+            rngs = sample_rngs(self.seed, f"augmentation of {purpose}", samples.rows)
+            augment(input_TBN, self.augmentation, rngs)
         return Batch(self._tensor(input_TBN), self._tensor(target))
 
     def _tensor(self, array: NDArray) -> torch.Tensor:
@@ -167,13 +158,10 @@ Sample = NDArray[np.float32]
 
 
 def augment(
-    input_TBN: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
+    input_TBN: NDArray[np.float32], augmentation: Augmentation, rngs: Iterable[np.random.Generator]
 ) -> None:
-    """Changes inputs [steps, samples, *input shape] in place.
-
-    Numbers are drawn sample by sample, so that the result does not depend on the batch size.
-    """
-    for number in range(input_TBN.shape[1]):
+    """Changes inputs [steps, samples, *input shape] in place; ``rngs`` draw, one a sample."""
+    for number, rng in enumerate(rngs):
         sample = input_TBN[:, number]
         for each in augmentation:
             sample = _CHANGES[type(each)](sample, each, rng)

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ class RecordedSamples:
     def __getitem__(self, which: slice | Indices) -> RecordedSamples:
         return replace(self, rows=self.rows[which])
 
-    def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """Reads all samples (see ``samples.Samples``); ``rng`` is not used."""
+    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
+        """Reads all samples (see ``samples.Samples``); ``rngs`` are not used."""
         spec, spikes = self.spec, [self._spikes(row)[0] for row in self.rows]
         return dense_spikes(spikes, spec.steps, spec.input_shape), self.labels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -82,16 +83,22 @@ class Samples(Protocol):
         """Classes [samples] or [samples, steps]; None if samples have targets."""
         ...
 
+    @property
+    def rows(self) -> Indices:
+        """The number of each sample in its part of the data, before ``validation_split`` and any
+        selection; random inputs depend on it."""
+        ...
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, which: slice | Indices) -> Self: ...
 
-    def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
         """Returns the inputs, float32 [steps, samples, *input shape], and targets of all samples.
 
         Targets are float32 [steps, samples, *output shape] or, if they are values of whole
         samples, [1, samples, *output shape]; or labels [samples] or [steps, samples]. Random
-        inputs are drawn from ``rng``, sample by sample. Targets that are the inputs are the same
+        inputs are drawn from ``rngs``, one a sample. Targets that are the inputs are the same
         array.
         """
         ...

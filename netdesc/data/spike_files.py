@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,37 +19,34 @@ MAX_PROBLEMS = 200
 
 @dataclass(frozen=True, eq=False)
 class SpikeSamples:
-    """Input spikes of samples, and their targets: output spikes, or labels [samples]."""
+    """The samples ``rows`` of spike files, with output spikes or labels [all samples]."""
 
     spec: SampleSpec
     inputs: Sequence[SparseSpikes]
     targets: Sequence[SparseSpikes] | NDArray[np.int64]
+    rows: Indices
 
     is_random = False
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
-        return self.targets if isinstance(self.targets, np.ndarray) else None
+        return self.targets[self.rows] if isinstance(self.targets, np.ndarray) else None
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.rows)
 
     def __getitem__(self, which: slice | Indices) -> SpikeSamples:
-        numbers = np.arange(len(self))[which]
-        inputs, targets = self.inputs, self.targets
-        if isinstance(targets, np.ndarray):
-            chosen = targets[numbers]
-        else:
-            chosen = [targets[number] for number in numbers]
-        return replace(self, inputs=[inputs[number] for number in numbers], targets=chosen)
+        return replace(self, rows=self.rows[which])
 
-    def dense(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray]:
-        """Converts all samples to dense arrays (see ``samples.Samples``); ``rng`` is not used."""
+    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
+        """Converts all samples to dense arrays (see ``samples.Samples``); ``rngs`` are not used."""
         spec, targets = self.spec, self.targets
-        inputs_TBN = dense_spikes(self.inputs, spec.steps, spec.input_shape)
+        inputs = [self.inputs[row] for row in self.rows]
+        inputs_TBN = dense_spikes(inputs, spec.steps, spec.input_shape)
         if isinstance(targets, np.ndarray):
-            return inputs_TBN, targets
-        return inputs_TBN, dense_spikes(targets, spec.output_steps, spec.output_shape)
+            return inputs_TBN, targets[self.rows]
+        chosen = [targets[row] for row in self.rows]
+        return inputs_TBN, dense_spikes(chosen, spec.output_steps, spec.output_shape)
 
 
 def read_spike_files(context: DataContext) -> dict[str, SpikeSamples]:
@@ -70,7 +67,8 @@ def read_spike_files(context: DataContext) -> dict[str, SpikeSamples]:
                     spikes = reader.read(resolve(file.path), file.path, at, file, side == "target")
                     files.append(NO_SPIKES if spikes is None else spikes)
         labels = np.array([pair.label for pair in pairs if pair.label is not None], np.int64)
-        parts[part] = SpikeSamples(spec, inputs, labels if spec.classes is not None else targets)
+        goal = labels if spec.classes is not None else targets
+        parts[part] = SpikeSamples(spec, inputs, goal, np.arange(len(inputs)))
         for index, spikes in enumerate(inputs):
             if beyond := spec.beyond_limits(spikes.value):
                 at = ("data", part, index, "input", "path")

@@ -1,5 +1,6 @@
 """Encodings of arrays as inputs, compared with their definitions; independent of batches."""
 
+import hashlib
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from netdesc.data.encoding import build_code
+from netdesc.data.randomness import sample_rngs
 from netdesc.description.models import Arrays
 
 
@@ -32,7 +34,7 @@ def test_spikes_survive_compression(seed, samples, file_steps, cells, dtype):
     values = (generator(seed).random((samples, file_steps, cells)) < 0.3).astype(dtype)
     code = build({"type": "spikes"}, 9, file_steps, cells)
     assert code.accepts(values).all()
-    spikes = code.inputs(code.compress(values), generator())
+    spikes = code.inputs(code.compress(values), ())
     assert spikes.dtype == np.float32
     assert spikes.flags.c_contiguous
     assert np.array_equal(spikes[:file_steps], values.transpose(1, 0, 2))
@@ -49,7 +51,7 @@ def test_latency_is_exact_in_fractions(values, within, silent):
     low, high = -7, 40
     chosen = {"type": "latency", "silent_below": silent, "within_steps": within}
     code = build(chosen, 20, range=(low, high))
-    spikes = code.inputs(code.compress(values), generator())
+    spikes = code.inputs(code.compress(values), ())
     target = np.zeros((20, 3, 5), np.float32)
     for (sample, cell), value in np.ndenumerate(values):
         share = Fraction(int(value) - low, high - low)
@@ -62,7 +64,7 @@ def test_range_is_scaled_to_other_ends():
     values = np.array([[0, 64, 128, 192, 256]])
     scale = {"range": (0, 256), "to": (1, -1)}
     real = build({"type": "constant"}, steps=2, **scale)
-    inputs = real.inputs(real.compress(values), generator())
+    inputs = real.inputs(real.compress(values), ())
     assert inputs.tolist() == [[[1, 0.5, 0, -0.5, -1]]] * 2
     scale["to"] = (0.5, 0)
     assert build({"type": "rate"}, **scale).compress(values)[0].tolist() == [
@@ -81,28 +83,42 @@ def test_delta_spikes_where_a_value_rises_or_falls_by_the_threshold(off):
     """As snntorch.spikegen.delta does with its default padding."""
     series = np.array([[[0.5, 0.0], [0.5, 0.25], [0.75, 0.0], [0.25, 0.375]]])
     code = build({"type": "delta", "threshold": 0.25, "off_spikes": off}, 5, file_steps=4, cells=2)
-    spikes = code.inputs(code.compress(series), generator())[:, 0]
+    spikes = code.inputs(code.compress(series), ())[:, 0]
     assert spikes.tolist() == [[1, 0], [0, 1], [1, -off], [-off, 1], [0, 0]]
 
 
-@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5), min_size=1, max_size=6))
-def test_random_spikes_do_not_depend_on_the_batches(seed: int, sizes: list[int]):
-    values = generator(seed).random((sum(sizes), 3))
+@given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**40), min_size=1, max_size=6))
+def test_random_spikes_are_those_of_numpys_philox(seed: int, rows: list[int]):
+    """Key: 8 bytes of SHA-256 of seed and purpose; the row is the highest word of the counter."""
     code = build({"type": "rate"}, 7)
-    compressed = code.compress(values)
-    whole = code.inputs(compressed, generator(1))
-    rng, parts, start = generator(1), [], 0
-    for size in sizes:
-        parts.append(code.inputs(compressed[start : start + size], rng))
-        start += size
-    assert np.array_equal(np.concatenate(parts, axis=1), whole)
-    drawn = generator(1).random((sum(sizes), 7, 3), dtype=np.float32)
-    assert np.array_equal(whole, (drawn < compressed[:, None]).transpose(1, 0, 2))
+    compressed = code.compress(np.linspace(0, 1, 3 * len(rows)).reshape(-1, 3))
+    spikes = code.inputs(compressed, sample_rngs(seed, "epoch 2", rows))
+    key = hashlib.sha256(f"{seed} draws epoch 2".encode()).digest()[:8]
+    for sample, row in enumerate(rows):
+        philox = np.random.Philox(key=int.from_bytes(key, "little"), counter=row << 192)
+        drawn = np.random.Generator(philox).random((7, 3), dtype=np.float32)
+        assert np.array_equal(spikes[:, sample], drawn < compressed[sample])
+
+
+def test_rows_and_purposes_draw_independently():
+    """Means and correlations of 400 rows in two epochs are those of independent numbers."""
+    drawn = np.array(
+        [
+            [rng.random(256) for rng in sample_rngs(0, purpose, range(400))]
+            for purpose in ("epoch 0", "epoch 1")
+        ]
+    ).reshape(800, 256)
+    assert len(np.unique(drawn)) == drawn.size
+    assert abs(drawn.mean() - 0.5) < 5 / np.sqrt(12 * drawn.size)
+    assert abs(drawn.mean(1).var() * 12 * 256 - 1) < 5 * np.sqrt(2 / 800)
+    found = np.corrcoef(drawn)[np.triu_indices(800, 1)]
+    assert np.abs(found).max() < 6.5 / np.sqrt(256)
+    assert abs(found.var() * 255 - 1) < 0.05
 
 
 def test_rates_are_probabilities():
     code = build({"type": "rate", "max_rate": 0.5}, steps=4000)
-    spikes = code.inputs(code.compress(np.array([[0.0, 0.2, 0.6, 1.0]])), generator())
+    spikes = code.inputs(code.compress(np.array([[0.0, 0.2, 0.6, 1.0]])), [generator()])
     assert spikes.flags.c_contiguous
     assert set(np.unique(spikes)) == {0.0, 1.0}
     rates = spikes.mean((0, 1))
@@ -159,7 +175,7 @@ def test_real_inputs_are_multiples_of_a_64th(values, is_series, range):
     code = build_code(Arrays.model_validate(data | {"encoding": encoding}), 5, 3 * is_series, 4)
     assert code.accepts(values).all()
     assert not code.is_random
-    input_TBN = code.inputs(code.compress(values), generator())
+    input_TBN = code.inputs(code.compress(values), ())
     assert input_TBN.dtype == np.float32
     assert input_TBN.shape == (5, 2, 4)
     scaled = values if range == (0, 1) else (values + 600) / 1200

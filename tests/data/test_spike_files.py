@@ -107,7 +107,7 @@ def test_samples_are_the_events_as_a_tensor(tmp_path_factory, x, rounding, dupli
     binning = {"rounding": rounding, "duplicates": duplicates}
     samples, _ = read(path.parent, pair("in.npy", 1, **binning), pair("sound.bs1", 2))
     wanted, _ = to_dense(event, (4,), 10, 1.0, rounding, duplicates)
-    inputs, labels = samples.dense(np.random.default_rng())
+    inputs, labels = samples.dense(())
     assert np.array_equal(inputs[:, 0], wanted)
     assert labels.tolist() == [1, 2]
 
@@ -128,6 +128,6 @@ def test_samples_with_more_axes_keep_them() -> None:
         SparseSpikes(*(np.array([v], np.int32) for v in at), np.ones(1, np.float32))
         for at in ((4, 17), (0, 0))
     )
-    batch = only_batch(SpikeSamples(spec, [input], [target]))
+    batch = only_batch(SpikeSamples(spec, [input], [target], np.arange(1)))
     assert batch.input_TBN.shape == (5, 1, 2, 3, 4)
     assert batch.input_TBN[4, 0, 1, 1, 1] == 1.0

@@ -130,9 +130,8 @@ def rate_samples(count: int = 20) -> ArraySamples:
     data = {"type": "arrays", "path": "a.npz", "encoding": {"type": "rate"}, "range": (0, 4)}
     code = build_code(Arrays.model_validate(data), STEPS, 0, CELLS)
     spec = SampleSpec(STEPS, 1.0, (CELLS,), (CLASSES,), CLASSES)
-    return ArraySamples(
-        code, spec, code.compress(values), labels.astype(np.int32), np.arange(count)
-    )
+    rows = np.arange(count)
+    return ArraySamples(code, spec, code.compress(values), labels.astype(np.int32), rows, rows)
 
 
 def inputs(batches: Any) -> torch.Tensor:

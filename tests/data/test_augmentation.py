@@ -1,6 +1,7 @@
 """Augmentation moves and drops the inputs of training samples, drawn from the seed."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from netdesc.data.batches import Batches, augment
+from netdesc.data.array_samples import ArraySamples
+from netdesc.data.batches import Batch, Batches, augment
+from netdesc.data.encoding import build_code
 from netdesc.data.event_reader import SparseSpikes
 from netdesc.data.randomness import sample_rngs
 from netdesc.data.samples import SampleSpec
 from netdesc.data.spike_files import SpikeSamples
+from netdesc.description.models import Arrays
 from netdesc.description.models.augmentation import Augmentation
 
 ALL = [
@@ -83,6 +87,40 @@ def sparse_samples() -> SpikeSamples:
     inputs = [SparseSpikes(t, t % 4, rng.random(30, np.float32)) for t in values]
     spec = SampleSpec(steps=30, step_ms=1.0, input_shape=(4,), output_shape=(3,), classes=3)
     return SpikeSamples(spec, inputs, np.arange(20), np.arange(20))
+
+
+def by_row(batches: Iterable[Batch]) -> dict[int, torch.Tensor]:
+    """The label of each sample is its row."""
+    return {
+        int(row): batch.input_TBN[:, number]
+        for batch in batches
+        for number, row in enumerate(batch.target)
+    }
+
+
+@pytest.mark.parametrize("kind", ["augmented", "random"])
+@given(
+    size=st.one_of(st.none(), st.integers(1, 25)),
+    chosen=st.lists(st.integers(0, 19), min_size=1, unique=True),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_draws_of_a_sample_do_not_depend_on_batches_order_or_selection(
+    kind: str, size: int | None, chosen: list[int], seed: int
+) -> None:
+    samples, changes, cpu = sparse_samples(), steps(*ALL), torch.device("cpu")
+    if kind == "random":
+        data = Arrays.model_validate({"type": "arrays", "path": "a", "encoding": {"type": "rate"}})
+        code, rows, values = build_code(data, 30, 0, 4), samples.rows, np.full((20, 4), 0.5)
+        samples, changes = ArraySamples(code, samples.spec, code.compress(values), *[rows] * 3), ()
+    whole = Batches(samples, None, cpu, seed, changes)
+    some = Batches(samples[np.array(chosen)], size, cpu, seed, changes)
+    for epoch in None, 0, 3:
+        expected, found = (
+            by_row(each.in_order() if epoch is None else each.shuffled(epoch))
+            for each in (whole, some)
+        )
+        assert sorted(found) == sorted(chosen)
+        assert all(torch.equal(expected[row], sample) for row, sample in found.items())
 
 
 def test_only_shuffled_batches_are_changed_and_each_epoch_in_its_own_way() -> None:

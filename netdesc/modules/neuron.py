@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
-from netdesc.kernels.fixed_point import MAX_BIAS
+from netdesc.kernels.fixed_point import MAX_BIAS, STATE_UNIT, WEIGHT_UNIT
 from netdesc.kernels.layer_neurons import arrivals, make_neurons, outputs_before
 from netdesc.kernels.reference.neurons import NeuronTraces, trace
 from netdesc.modules.delay import SignalDelay
@@ -63,6 +63,7 @@ class NeuronModule(nn.Module):
         if layer.section.learns_bias:  # the equations have a norm(…): no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self.values.learn("bias", torch.zeros(channels))
+        self._bias_unit = STATE_UNIT if layer.bits is None else WEIGHT_UNIT
         definition = self.section.definition()
         self._equations = KernelEquations.of(definition)
         self._spikes = definition.spike is not None
@@ -310,10 +311,10 @@ class NeuronModule(nn.Module):
         return known | {"bias": self._learnt_bias()} if "bias" in self._limits else known
 
     def _learnt_bias(self) -> Tensor:
-        """Returns the layer's bias on the device's grid, [channels]; 0 [] if it has none."""
+        """Returns the layer's bias on its grid, [channels]; 0 [] if it has none."""
         if "bias" not in self._limits:
             return torch.zeros_like(self.surrogate.width)
-        return round_bias(self.value("bias"))
+        return round_bias(self.value("bias"), self._bias_unit)
 
     def _derive(self) -> dict[str, Tensor]:
         values = {name: self.value(name) for name in self._names}
@@ -331,7 +332,7 @@ class NeuronModule(nn.Module):
     def dither(self, generator: torch.Generator) -> None:
         """Moves a learnt bias, and learnt delays, as ``Network.dither`` says."""
         if "bias" in self._limits:
-            dither_bias(self.value("bias"), generator)
+            dither_bias(self.value("bias"), self._bias_unit, generator)
         if self.axonal is not None:
             self.axonal.dither(generator)
 

@@ -21,18 +21,18 @@ EPSILON = 1e-5
 """Added to a variance, so that its logarithm is finite."""
 
 
-def round_bias(bias: Tensor) -> Tensor:
-    """Returns a learnt bias [channels] on the device's grid, with a straight-through gradient."""
+def round_bias(bias: Tensor, unit: int) -> Tensor:
+    """Returns a learnt bias [channels] in steps of 1/``unit``, with a straight-through gradient."""
     bias = bias.clamp(-MAX_BIAS, MAX_BIAS)
-    rounded = torch.round(bias.detach() * WEIGHT_UNIT) / WEIGHT_UNIT
+    rounded = torch.round(bias.detach() * unit) / unit
     return bias + (rounded - bias.detach())  # exact: the two are near each other
 
 
 @torch.no_grad()
-def dither_bias(bias: Tensor, generator: torch.Generator) -> None:
+def dither_bias(bias: Tensor, unit: int, generator: torch.Generator) -> None:
     """Moves learnt biases, if all are on the grid, to random places that round to them."""
-    if bias.requires_grad and torch.equal(round_bias(bias), bias):
-        bias += places(bias, generator) / WEIGHT_UNIT
+    if bias.requires_grad and torch.equal(round_bias(bias, unit), bias):
+        bias += places(bias, generator) / unit
 
 
 class MeanNorm(nn.Module):

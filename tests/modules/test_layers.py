@@ -288,19 +288,25 @@ def test_the_norm_has_the_gradient_of_a_mean():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("kind", grid(["cuba", "lif", "integrator"], ["cuba"]))
-def test_a_bias_is_the_weight_of_an_input_that_always_spikes(engine, kind):
-    """With a current decay of 1, it has the same effect and the same gradient."""
+@pytest.mark.parametrize("kind", grid(["cuba", "lif", "integrator"], ["cuba", "integrator"]))
+@pytest.mark.parametrize("unit", [64, 4096])
+def test_a_bias_is_the_weight_of_an_input_that_always_spikes(engine, kind, unit):
+    """With a current decay of 1, it has the same effect and the same gradient.
+
+    Its ``unit`` is that of weights, and without quantization that of states.
+    """
     own = {"type": kind, "voltage_decay": 0.1}
     own |= {"threshold": 0.7} if kind != "integrator" else {}
     own |= {"current_decay": 1.0} if kind != "lif" else {}
-    plain = network(dense("a", 6, neuron=own), shape=(4,))
-    biased = network(dense("a", 6, neuron=own, bias=True), shape=(4,))
+    own = {"neuron": own} | ({"quantization": None} if unit == 4096 else {})
+    plain = network(dense("a", 6, **own), shape=(4,))
+    biased = network(dense("a", 6, **own, bias=True), shape=(4,))
     values = torch.tensor([8, 7, -3, 0, 3, 90]) / 32
+    values += 31 / 4096 if unit == 4096 else 0
     weight, bias = plain.layers["a"].synapse.weight, biased.layers["a"].neuron.value("bias")
-    weight.data[:, 3] = values
+    weight.data.mul_(64).round_().div_(64)[:, 3] = values  # so that no sum is rounded
     biased.load_state_dict(plain.state_dict(), strict=False)
-    bias.data.copy_(values + 0.4 / 64)
+    bias.data.copy_(values + 0.4 / unit)
     outputs = []
     for model, constant in ((plain, 1), (biased, 0)):
         input_TBN = spikes(30, 3, 4, density=0.3)

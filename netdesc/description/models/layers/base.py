@@ -143,7 +143,8 @@ class SynapticSection(LayerSection):
     )
     bias: bool = field(
         "True learns a bias for each channel, which is added where norm(…) stands in the neuron's "
-        "equations. The device holds round(64·bias), from -256 to 256.",
+        "equations. The device holds round(64·bias), from -256 to 256; with quantization null, the "
+        "bias is rounded to 1/4096.",
         default=False,
     )
     weight_scale: float = field(
@@ -171,7 +172,7 @@ class SynapticSection(LayerSection):
     )
     quantization: Quantization | None = field(
         "The device's grid of weights, which training uses as well; null trains with unquantised "
-        "weights.",
+        "weights, and with biases as fine as states.",
         default=Quantization(),
     )
     mask: Mask | None = field(

@@ -11,8 +11,11 @@ import torch
 
 from netdesc.api.load import load
 from netdesc.api.trained_run import Run
+from netdesc.data.data_errors import DataError
 from netdesc.data.randomness import seeded_rng
-from netdesc.description import Description, Document, render_text
+from netdesc.data.samples import SampleSpec
+from netdesc.data.splits import read_splits
+from netdesc.description import Description, DescriptionError, Document, render_text
 from netdesc.description.overrides import Overrides
 from netdesc.description.source import is_net_file
 from netdesc.exchange import ImportedNetwork, import_net
@@ -24,6 +27,7 @@ from netdesc.modules import LayerReport, Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_epochs
+from netdesc.training.initial_scales import FirstSamples, fill_scales, first_samples
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Style, build_display
 from netdesc.training.setup import prepare
@@ -141,10 +145,24 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
             "a network is a path, a dict, a description, a run, or the result of compile or "
             f"import_net, not {type(network).__name__}{way}"
         )
-    compiled = _build(network.document)
     problems: list[str] = []
+    network = fill_scales(network, _first_samples(network), problems.append)
+    compiled = _build(network.document)
     load_initial_weights(network, compiled.model, problems.append)
     return OpenedNetwork(compiled, network, file_warnings=problems)
+
+
+def _first_samples(description: Description) -> FirstSamples | None:
+    """Returns what takes the samples that training begins with; None if they cannot be read."""
+    document = description.document
+    if document.data is None:
+        return None
+    spec = SampleSpec.of(build_graph(document))
+    try:
+        splits = read_splits(description, spec, lambda text: None)
+    except (DescriptionError, DataError):
+        return None
+    return first_samples(splits.train, document.training.seed)
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -57,8 +57,8 @@ class Provenance:
     """The plain data without defaults."""
     overridden: Mapping[Parts, str]
     """The ``--set`` arguments, by the path that each changed."""
-    replaced: Collection[Parts] = ()
-    """The paths of the values that a Python program replaced after the document was read."""
+    replaced: Mapping[Parts, Origin] = field(default_factory=dict[Parts, Origin])
+    """The origins of the values that were replaced after the document was read, by their paths."""
     source: Origin = "file"
     """The origin of the values that the document writes: ``file`` or ``Python``."""
 
@@ -72,7 +72,7 @@ class Provenance:
         for parts, _, written in leaves(self.document.model_dump(mode="json"), self.data):
             at = pointer(parts)
             if parts in self.replaced:
-                found[at] = "Python"
+                found[at] = self.replaced[parts]
             elif self.overridden and any(
                 parts[:length] in self.overridden for length in range(1, len(parts) + 1)
             ):
@@ -116,10 +116,31 @@ class Description:
         provenance = replace(
             self.provenance,
             document=self.provenance.document.model_copy(update=removed),
-            replaced=[("data",)],
+            replaced={("data",): "Python"},
         )
         document = self.document.model_copy(update=removed)
         return replace(self, document=document, provenance=provenance)
+
+    def with_layers(self, found: Mapping[int, Mapping[str, float]]) -> Description:
+        """Returns this description with numbers that were ``found`` for fields of layers.
+
+        The keys are indices of layers, and names of their fields.
+        """
+
+        def fill(document: Document) -> Document:
+            layers = list(document.layers)
+            for index, fields in found.items():
+                layers[index] = layers[index].model_copy(update=fields)
+            return document.model_copy(update={"layers": tuple(layers)})
+
+        origins = {("layers", i, name): "found" for i, fields in found.items() for name in fields}
+        provenance = self.provenance
+        provenance = replace(
+            provenance,
+            document=fill(provenance.document),
+            replaced={**provenance.replaced, **origins},
+        )
+        return replace(self, document=fill(self.document), provenance=provenance)
 
     def resolve(self, path_in_document: str) -> Path:
         """Returns the file that a path in the document names.

@@ -108,11 +108,13 @@ def _union(members: list[Any], definitions: dict[str, Schema]) -> Schema:
     if models and not others:
         return _objects(models, definitions)
     values = [value for schema in others for value in schema.get("enum", ())]
-    if values and not models:
+    is_plain = any(schema.get("type") not in (None, "null") for schema in others)
+    if values and not models and not is_plain:
         nullable = any(schema.get("type") == "null" for schema in others)
         return {"enum": [*values, None] if nullable else values}
     if models:
         others.append({"type": "object"} | _objects(models, definitions))
+    others = [schema if "type" in schema else {"type": "string"} | schema for schema in others]
     kinds = [schema["type"] for schema in others]
     choices = [
         {"if": {"type": schema["type"]}, "then": rest}

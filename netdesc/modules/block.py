@@ -125,7 +125,7 @@ class SynapticBlock(Block):
     def forward(self, signal: Tensor) -> Tensor:
         if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
             return run_segment([self], signal)
-        inputs_TBN, packed = self._arrive(signal)
+        inputs_TBN, packed = self.arrive(signal)
         out_TBN, notes = self.neuron(*inputs_TBN, recurrent_NN=self._recurrent_weights())
         self._note(notes, packed)
         return self._shaped(out_TBN)
@@ -133,7 +133,7 @@ class SynapticBlock(Block):
     def forward_with_states(self, signal: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Returns the output, and ``read_states``, [steps, batch, *shape] each."""
         self._warn_of_hooks("signals() and in training")
-        inputs_TBN, packed = self._arrive(signal)
+        inputs_TBN, packed = self.arrive(signal)
         run, states = self.neuron.run_with_states(
             inputs_TBN, self._recurrent_weights(), self.read_states
         )
@@ -143,7 +143,7 @@ class SynapticBlock(Block):
 
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         self._warn_of_hooks("stream()")
-        inputs_TBN, packed = self._arrive(signal)
+        inputs_TBN, packed = self.arrive(signal)
         run = self.neuron.resume(inputs_TBN, states, self._recurrent_weights())
         self._note(run.notes, packed)
         return self._shaped(run.out_TBN), run.states
@@ -156,7 +156,8 @@ class SynapticBlock(Block):
         shape = self._output_shape
         return out_TBN if len(shape) == 1 else out_TBN.unflatten(2, shape)
 
-    def _arrive(self, signal: Tensor) -> tuple[list[Tensor], Tensor]:
+    def arrive(self, signal: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Returns the synaptic inputs of the neurons, and the packed spikes of ``signal``."""
         self.begin_forward(signal.device)
         compute, weights = self._arrive_by, self.synapse.weights()
         arrived = [compute(self._layer, signal, weight) for weight in weights]

@@ -54,7 +54,7 @@ class Synapse(nn.Module):
         shape, section = layer.weight_shape, layer.section
         weight = torch.empty(shape, dtype=torch.float32)
         if section.draws_weights:
-            scale = section.weight_scale / math.sqrt(math.prod(shape[1:]))
+            scale = section.drawn_scale / math.sqrt(math.prod(shape[1:]))
             if section.weight_init == "normal":
                 weight.normal_(0, scale, generator=generator)
             else:
@@ -78,6 +78,13 @@ class Synapse(nn.Module):
         """Returns the real weights, with the mask and the weight norm applied."""
         weight = self.weight if self.mask is None else self.weight * self.mask
         return weight if self.gain is None else weight * (self.gain / _norms(weight))
+
+    @torch.no_grad()
+    def multiply(self, factor: float) -> None:
+        """Multiplies all weights."""
+        self.weight *= factor
+        if self.gain is not None:
+            self.gain *= factor
 
     @torch.no_grad()
     def set_mask(self, mask: Tensor) -> None:

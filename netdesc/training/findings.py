@@ -317,7 +317,7 @@ def _quote(layers: Collection[str]) -> str:
 
 def _weight_scale(layer: SynapticNode) -> str:
     # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
-    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
+    scale = max(2 * layer.section.drawn_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
     return f"layers.{layer.name}.weight_scale={scale:.3g}"
 
 

@@ -21,6 +21,7 @@ from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import Scale
 from netdesc.training.device import require_memory
+from netdesc.training.initial_scales import fill_scales, first_samples
 from netdesc.training.optimizer import build_optimizer
 from netdesc.training.progress import Style
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
@@ -56,9 +57,11 @@ class TrainingOptions:
 class Setup:
     """The objects that the training loop needs, on ``device``.
 
-    ``validation`` is None if there are no validation samples.
+    ``validation`` is None if there are no validation samples. ``description`` holds the scales of
+    weights that were found.
     """
 
+    description: Description
     graph: Graph
     training: Training
     network: Network
@@ -109,6 +112,9 @@ def prepare(
     splits = read_splits(description, SampleSpec.of(graph), warn, data)
     if check_memory:
         require_memory(graph, training, len(splits.train), device)
+    samples = first_samples(splits.train, training.seed)
+    description = fill_scales(description, samples, warn)
+    document, graph = description.document, build_graph(description.document)
     network = build(graph, seed=training.seed)
     needed = graph.needed_names
     if not any(layer.name in needed for layer in graph.neuron_layers):
@@ -132,6 +138,7 @@ def prepare(
         return Batches(samples, size, device, training.seed, augmentation)
 
     return Setup(
+        description=description,
         graph=graph,
         training=training,
         network=network,

@@ -16,6 +16,7 @@ from netdesc.runs.folder import LOCK, lock_of
 from netdesc.runs.run_record import RunRecord, read_record
 from netdesc.training.device import use_device
 from netdesc.training.environment import environment, environment_changes, versions
+from netdesc.training.initial_scales import found_text
 from netdesc.training.progress import Display, build_display
 from netdesc.training.session import Outcome, no_network, open_session
 from netdesc.training.setup import TrainingOptions, prepare
@@ -56,7 +57,9 @@ def _start(description: Description, options: TrainingOptions, display: Display)
         setup = prepare(
             description, device, display.warn, data, check_memory=not options.ignore_memory
         )
-        lock, facts = _lock_text(description, path), environment(device)
+        lock, facts = _lock_text(setup.description, path), environment(device)
+        if text := found_text(setup.description):
+            display.info(text)
         facts["samples"] = {
             "train": len(setup.train.samples),
             "validation": 0 if setup.validation is None else len(setup.validation.samples),

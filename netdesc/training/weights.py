@@ -31,7 +31,7 @@ def load_initial_weights(description: Description, network: Network, warn: Warn)
     Raises the errors of ``load_weights``, and DataError if the file has another SHA-256 than the
     document says.
     """
-    _load_masks(description, network)
+    load_masks(description, network)
     weights = description.document.weights
     if weights is None:
         return
@@ -43,8 +43,11 @@ def load_initial_weights(description: Description, network: Network, warn: Warn)
     load_weights(path, network, warn)
 
 
-def _load_masks(description: Description, network: Network) -> None:
-    """Raises DataError if a file of a mask cannot be read, RunError if it does not fit."""
+def load_masks(description: Description, network: Network) -> None:
+    """Copies the masks of files into the network.
+
+    Raises DataError if a file of a mask cannot be read, RunError if it does not fit.
+    """
     for layer in description.document.layers:
         section = layer.mask if isinstance(layer, SynapticSection) else None
         if section is None or section.path is None:

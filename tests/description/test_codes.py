@@ -65,7 +65,7 @@ FINDINGS = [entry for code, entry in ENTRIES.items() if code > "ND401"]
 @pytest.mark.parametrize("entry", FINDINGS, ids=lambda entry: entry.code)
 def test_examples_of_what_training_finds_are_valid_documents(entry, tmp_path):
     """Whether a network learns is known at the end of training."""
-    assert entry.severity == "warning"
+    assert entry.severity == "warning" or entry.code == "ND403"  # this one begins no training
     for text in (entry.wrong, entry.right) if entry.at != "command" else ():
         assert [each for each in _example(entry, text, tmp_path) if each.is_error] == []
 

@@ -95,7 +95,8 @@ def test_weights_that_are_zero_on_the_device(fields, is_zero, tmp_path):
 
 def test_the_least_scale_that_helps_is_one_that_does(tmp_path):
     for inputs, least in ((4096, "1"), (5000, "1.11"), (1 << 18, "8")):
-        text = with_text("/input/shape", f"[{inputs}]")
+        layer = DENSE.format('"weight_scale": 1')
+        text = with_text("/input/shape", f"[{inputs}]", with_text("/layers/0", layer))
         (diagnostic,) = findings(tmp_path, text)
         assert diagnostic.code == "ND236"
         assert diagnostic.hint == f'use a "weight_scale" above {least}'

@@ -135,7 +135,10 @@ def test_a_mask_is_one_of_the_weights_from_the_input() -> None:
         (winners("a", 3, 4), "more winners than units"),
         (winners("a", 3, 1, neuron={"type": "integrator"}), 'spike at a "threshold"'),
         (winners("a", 3, 1, neuron=example_fields("rf") | {"type": "rf"}), "one input"),
-        (recurrent("a", 4097, weight_scale=9.0), "initial weights of layer"),
+        (
+            recurrent("a", 4097, weight_scale=9.0, recurrent_weight_scale=1),
+            "initial weights of layer",
+        ),
         (recurrent("a", 65536), "4,294,967,296 weights"),
     ],
 )

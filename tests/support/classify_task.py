@@ -34,6 +34,7 @@ def classify_document(
 ) -> dict[str, Any]:
     neuron = {"type": "cuba", "threshold": 0.3, "current_decay": 0.5, "voltage_decay": 0.2}
     neuron["tau_grad"] = 0.05
+    layer = {"type": "dense", "neuron": "cuba", "weight_scale": 1}
     arrays = {
         "type": "arrays",
         "path": "data.npz",
@@ -49,8 +50,8 @@ def classify_document(
         "input": {"shape": [CELLS]},
         "neurons": {"cuba": neuron},
         "layers": [
-            {"name": "hidden", "type": "dense", "units": 12, "neuron": "cuba"},
-            {"name": "output", "type": "dense", "units": CLASSES, "neuron": "cuba"},
+            {"name": "hidden", "units": 12, **layer},
+            {"name": "output", "units": CLASSES, **layer},
         ],
         "loss": {"type": "spike_max"},
         "training": {

@@ -37,6 +37,7 @@ def write_task(folder: Path, pairs: int = 1, dropout: float = 0.0, **training: A
             pair[role] = {"path": name}
         train.append(pair)
     neuron = {"type": "cuba", "threshold": 0.1, "current_decay": 1.0, "voltage_decay": 0.1}
+    layer = {"type": "dense", "neuron": "cuba", "weight_scale": 1}
     document = {
         "format": 1,
         "name": "tiny",
@@ -45,8 +46,8 @@ def write_task(folder: Path, pairs: int = 1, dropout: float = 0.0, **training: A
         "input": {"shape": [INPUTS]},
         "neurons": {"cuba": neuron | {"dropout": dropout}},
         "layers": [
-            {"name": "hidden", "type": "dense", "units": 16, "neuron": "cuba"},
-            {"name": "output", "type": "dense", "units": OUTPUTS, "neuron": "cuba"},
+            {"name": "hidden", "units": 16, **layer},
+            {"name": "output", "units": OUTPUTS, **layer},
         ],
         "loss": {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2},
         "training": {"epochs": 6, "optimizer": {"type": "adam", "learning_rate": 0.01}} | training,

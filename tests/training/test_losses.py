@@ -37,7 +37,13 @@ def all_options() -> dict[str, Any]:
     document = classify_document(training={"epochs": 12})
     document["neurons"] = {"cuba": LEARNING}
     hidden, output = document["layers"]
-    early = {"name": "early", "type": "dense", "units": CLASSES, "neuron": "cuba"}
+    early = {
+        "name": "early",
+        "type": "dense",
+        "units": CLASSES,
+        "neuron": "cuba",
+        "weight_scale": 1,
+    }
     document["layers"] = [hidden, early | {"from": "hidden"}, output | {"from": "hidden"}]
     document["loss"] = [
         {"type": "spike_max", "reduction": "mean"},

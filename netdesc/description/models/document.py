@@ -63,7 +63,7 @@ class Weights(Section):
     sha256: Sha256 | None = sha256_field()
 
 
-Origin = Literal["file", "Python", "default", "--set"]
+Origin = Literal["file", "Python", "default", "--set", "found"]
 """``Python`` is a program that gives the document as a dict or a text, or its data as arrays."""
 
 
@@ -87,8 +87,8 @@ class Lock(Section):
     """The facts that reproduce a run. netdesc writes this section; do not write it by hand."""
 
     origins: dict[str, Origin] = field(
-        "The origin of each value, by JSON pointer: the file, a Python program, a default, or "
-        "the command line.",
+        "The origin of each value, by JSON pointer: the file, a Python program, a default, the "
+        "command line, or found with the first training batch.",
         example={"/time/steps": "file", "/time/step_ms": "default"},
     )
     files: tuple[LockedFile, ...] = field("The files that the document refers to.", example=[])

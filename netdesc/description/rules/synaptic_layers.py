@@ -24,6 +24,8 @@ def zero_weights(context: Context) -> Found:
         if own is not None:
             scales["recurrent_weight_scale"] = own.weight_scale, outputs
         for field, (scale, inputs) in scales.items():
+            if isinstance(scale, str):  # it is found with the first batch
+                continue
             root = math.sqrt(math.prod(inputs))
             bound = scale / root
             half_step = layer.quantization.scale / 64

@@ -41,6 +41,8 @@ class NeuronSection(Section):
     input_names: ClassVar[tuple[str, ...]] = ("x",)
     wrapped: ClassVar[tuple[str, ...]] = ()
     """States that wrap at 24 bits on the device; the others are clipped."""
+    sends_changes: ClassVar[bool] = False
+    """Whether the output is how much a level has changed."""
     unit_bits: ClassVar[int] = 12
     surrogate_factors: ClassVar[tuple[float, float]] = (100.0, 0.1)
     """slayer's constants: ``tau_grad`` is in units of the first, ``scale_grad`` of the second."""

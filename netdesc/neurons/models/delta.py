@@ -35,6 +35,7 @@ class Delta(NeuronSection):
     A difference is handed on where it reaches the threshold. What is not handed on is kept.
     """
 
+    sends_changes = True
     net_options = (("cumulative_error", False),)
     source = "lava-dl, slayer.axon.delta.Delta; lava.proc.sdn.Delta"
 

@@ -25,6 +25,7 @@ class SigmaDelta(NeuronSection):
     """
 
     unit_bits = UNIT_BITS
+    sends_changes = True
     net_options = (("cumulative_error", False),)
     source = "lava-dl, slayer.neuron.sigma_delta; lava.proc.sdn.SigmaDelta"
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias, Union
 
 from pydantic import Discriminator, Field, Tag
 
-from netdesc.description.models.layers.fields import AxonalDelay, Mask, Quantization
+from netdesc.description.models.layers.fields import (
+    AUTO,
+    AxonalDelay,
+    Mask,
+    Quantization,
+    WeightScale,
+)
 from netdesc.description.models.training import ParameterKind
 from netdesc.neurons.models import NEURONS, NeuronSection
 from netdesc.neurons.models.integrator import IDENTITY
@@ -147,12 +153,13 @@ class SynapticSection(LayerSection):
         "bias is rounded to 1/4096.",
         default=False,
     )
-    weight_scale: float = field(
-        "Factor on the initial weights, whose unit is 1/sqrt(inputs of a neuron).",
+    weight_scale: WeightScale = field(
+        "Factor on the initial weights, whose unit is 1/sqrt(inputs of a neuron): a number, or "
+        '"auto", with which the first training batch determines it, so that the neurons are '
+        "active but not saturated.",
         unit="1",
-        default=1.0,
-        gt=0,
-        le=1e6,
+        default=AUTO,
+        example=1.0,
     )
     weight_init: Literal["uniform", "normal"] = field(
         'Initial weights: "uniform" within ±weight_scale/sqrt(inputs), or "normal" with this '
@@ -247,7 +254,12 @@ class SynapticSection(LayerSection):
     @property
     def given_weights(self) -> tuple[float, ...]:
         """The initial weights, unless they are drawn."""
-        return (self.weight_scale,)
+        return ()
+
+    @property
+    def drawn_scale(self) -> float:
+        """The factor on the weights that are drawn; 1 while it is to be found."""
+        return 1.0 if isinstance(self.weight_scale, str) else self.weight_scale
 
     def weight_shape(self, shape: Shape) -> Shape:
         """Returns the shape of the weights for an input of ``shape``. The first axis is the output

@@ -248,9 +248,13 @@ class OneWeight(KernelSection):
         default=None,
         example=2,
     )
-    weight_scale: float = field(
+    weight_scale: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]
         "Initial value of the one weight.", unit="1", default=1.0, gt=0, le=1e6
     )
+
+    @property
+    def given_weights(self) -> tuple[float, ...]:
+        return (self.weight_scale,)
 
     @property
     def strides(self) -> Pair:

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSection
+from netdesc.description.models.layers.fields import AUTO, WeightScale
 from netdesc.sections import field
 
 
@@ -49,12 +50,12 @@ class Recurrent(RecurrentSection):
     """A dense layer with trained weights from its own spikes, one step later."""
 
     type: Literal["recurrent"]
-    recurrent_weight_scale: float = field(
-        "Factor on the initial recurrent weights, which are uniform in ±1/sqrt(units).",
+    recurrent_weight_scale: WeightScale = field(
+        "Factor on the initial recurrent weights, which are uniform in ±1/sqrt(units): a number, "
+        'or "auto", with which the neurons get less from one another than from the input.',
         unit="1",
-        default=1.0,
-        gt=0,
-        le=1e6,
+        default=AUTO,
+        example=1.0,
     )
 
     @property

@@ -22,6 +22,9 @@ class Neurons(SynapticSection):
 
     type: Literal["neurons"]
     weight: float = field("Initial factor on what comes in.", unit="1", default=1.0, ge=-4, le=4)
+    weight_scale: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        "Has no effect: weight is the initial factor.", unit="1", default=1.0, gt=0, le=1e6
+    )
     # In other layers, bias is a flag. Here it is a number, the second of the layer's weights.
     bias: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]
         "Initial number that is added to what arrives.", unit="1", default=0.0, ge=-4, le=4

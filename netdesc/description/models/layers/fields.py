@@ -2,9 +2,9 @@
 
 import math
 from pathlib import PurePath
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models.data import PathText, Sha256, path_field, sha256_field
 from netdesc.sections import Section, field
@@ -16,6 +16,20 @@ MAX_DELAY = 62
 
 
 Steps = Annotated[float, Field(ge=0, le=MAX_DELAY)]
+
+AUTO = "auto"
+"""The scale of weights that is found with the first training batch."""
+
+
+def _scale_tag(value: object) -> str:
+    return "<text>" if isinstance(value, str) else "<plain>"
+
+
+WeightScale = Annotated[
+    Annotated[float, Field(gt=0, le=1e6), Tag("<plain>")]
+    | Annotated[Literal["auto"], Tag("<text>")],
+    Discriminator(_scale_tag),
+]
 
 
 class Quantization(Section):

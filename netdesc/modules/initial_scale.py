@@ -1,0 +1,183 @@
+"""Finds scales of initial weights with which neurons are active, but not saturated.
+
+Layer after layer, in the order in which they run, the layer itself runs on what the layers before
+it send for a few samples. The activity of a layer is what its input changes of its output: the
+share of the values that spike, or the root mean square of graded levels. The scale is the smallest
+of a geometric grid with which the activity reaches a target. The reference engine computes, so that
+every device finds the same scales, and no kernels are compiled.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from netdesc.graph import INPUT, Graph, SynapticNode
+from netdesc.kernels.engines import torch_on_one_thread, use_engine
+from netdesc.modules.block import SynapticBlock
+from netdesc.modules.network import Network
+from netdesc.modules.plain import Block
+from netdesc.modules.synapse import Synapse
+
+TARGET_RATE = 0.05
+"""Spikes of a neuron in a step."""
+
+TARGET_LEVEL = 1.0
+"""Root mean square of what neurons without spikes send."""
+
+SATURATED_SHARE = 0.3
+"""Largest share of the activity with ``MAX_EXPONENT`` that is a target, for neurons that cannot
+reach the others."""
+
+RECURRENT_SHARE = 0.3
+"""Standard deviation of what neurons get from one another, in that of what they get from the
+input."""
+
+STEPS_PER_OCTAVE, MIN_EXPONENT, MAX_EXPONENT = 4, -24, 32
+"""Scales are 2^(exponent / 4)."""
+
+_NEARLY_NONE = 2.0**-20
+"""A factor that leaves nothing of weights, and that can be taken back exactly."""
+
+MAX_SAMPLES = 32
+MAX_VALUES = 1 << 20
+"""Bounds of the samples that are computed: their number, and the values of their largest layer."""
+
+ASSUMED_RATE = 0.05
+"""Spikes of an input in a step, where there are no samples."""
+
+
+@dataclass(frozen=True)
+class FoundScale:
+    """The scales of a layer by their fields; ``activity`` is that of the layer's neurons.
+
+    ``zeros`` and ``clamped`` are the shares of the weights that the grid makes 0, or limits.
+    """
+
+    scales: Mapping[str, float]
+    activity: float
+    zeros: float
+    clamped: float
+
+
+def searched_fields(layer: SynapticNode) -> list[str]:
+    """Returns the fields of a layer that are "auto"."""
+    fields = ("weight_scale", "recurrent_weight_scale")
+    return [name for name in fields if isinstance(getattr(layer.section, name, None), str)]
+
+
+def assumed_input(graph: Graph, seed: int) -> Tensor:
+    """Returns random spikes for a network without data, float32 [steps, samples, *input shape]."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (graph.steps, sample_count(graph), *graph.input_shape)
+    return (torch.rand(shape, generator=generator) < ASSUMED_RATE).float()
+
+
+def sample_count(graph: Graph) -> int:
+    """Returns the number of samples with which scales are found."""
+    sizes = [math.prod(graph.input_shape), *(layer.neurons for layer in graph.neuron_layers)]
+    return max(1, min(MAX_SAMPLES, MAX_VALUES // (graph.steps * max(sizes))))
+
+
+@torch.no_grad()
+def find_scales(network: Network, input_TBN: Tensor) -> dict[str, FoundScale]:
+    """Returns the scales of the layers whose fields are "auto", by the names of the layers.
+
+    ``network`` has the weights as they are drawn, and is changed: its weights get the scales.
+    ``input_TBN`` are samples, float32 [steps, samples, *input shape], on the CPU.
+    """
+    values, found = {INPUT: input_TBN}, dict[str, FoundScale]()
+    with use_engine("reference"), torch_on_one_thread():
+        for layer in network.graph.layers:
+            block = cast(Block, network.layers[layer.name])
+            signals = [values[name] for name in layer.inputs]
+            signal = signals[0] if len(signals) == 1 else block.join(signals)
+            if isinstance(layer, SynapticNode):
+                block = cast(SynapticBlock, block)
+                block.neuron.dropout = 0.0
+                if searched_fields(layer):
+                    found[layer.name] = _search(layer, block, signal)
+            values[layer.name] = block(signal)
+    return found
+
+
+def _search(layer: SynapticNode, block: SynapticBlock, signal: Tensor) -> FoundScale:
+    """Finds the scales of a layer, and multiplies its weights by them."""
+    fields, scales = searched_fields(layer), dict[str, float]()
+    silent = _levels(layer, block(torch.zeros_like(signal)))
+
+    def activity(factor: float) -> float:
+        _multiply(block.synapse.parts, factor)
+        change = _levels(layer, block(signal)) - silent
+        _multiply(block.synapse.parts, 1 / factor)
+        spikes = layer.neuron.definition().spike is not None
+        return (
+            (change != 0).double().mean().item() if spikes else change.square().mean().sqrt().item()
+        )
+
+    own = block.recurrent
+    recurrent = own.parts if own and "recurrent_weight_scale" in fields else ()
+    _multiply(recurrent, _NEARLY_NONE)
+    if "weight_scale" in fields:
+        is_graded = layer.neuron.definition().spike is None
+        scales["weight_scale"] = _smallest(activity, TARGET_LEVEL if is_graded else TARGET_RATE)
+        _multiply(block.synapse.parts, scales["weight_scale"])
+    out_TBN = block(signal).flatten(2)
+    _multiply(recurrent, 1 / _NEARLY_NONE)
+    if recurrent:
+        arrived = [out_TBN @ weight_NN.T for weight_NN in own.weights()]
+        scale = _recurrent_scale(block.arrive(signal)[0], arrived)
+        scales["recurrent_weight_scale"] = scale
+        _multiply(recurrent, scale)
+    return FoundScale(scales, activity(1.0), *_grid_shares(block))
+
+
+def _levels(layer: SynapticNode, output: Tensor) -> Tensor:
+    return output.cumsum(0) if layer.neuron.sends_changes else output
+
+
+def _multiply(parts: Sequence[Synapse], factor: float) -> None:
+    for part in parts:
+        part.multiply(factor)
+
+
+def _scale(exponent: int) -> float:
+    """Returns a scale of three digits, which a document shows as it is."""
+    return float(f"{2 ** (exponent / STEPS_PER_OCTAVE):.3g}")
+
+
+def _smallest(activity: Callable[[float], float], target: float) -> float:
+    """Returns the smallest scale whose activity reaches the target; 1 if none has any."""
+    most = activity(_scale(MAX_EXPONENT))
+    if not most:
+        return 1.0
+    target = min(target, SATURATED_SHARE * most)
+    low, high = MIN_EXPONENT - 1, MAX_EXPONENT
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if activity(_scale(middle)) >= target else (middle, high)
+    return _scale(high)
+
+
+def _recurrent_scale(from_input: Sequence[Tensor], from_neurons: Sequence[Tensor]) -> float:
+    """Returns the scale by which neurons get ``RECURRENT_SHARE`` from one another; 1 if either is
+    constant."""
+    arrived, own = (torch.stack(list(each)).std().item() for each in (from_input, from_neurons))
+    if not arrived or not own:
+        return 1.0
+    exponent = round(STEPS_PER_OCTAVE * math.log2(RECURRENT_SHARE * arrived / own))
+    return _scale(min(max(exponent, MIN_EXPONENT), MAX_EXPONENT))
+
+
+def _grid_shares(block: SynapticBlock) -> tuple[float, float]:
+    """Returns the shares of the weights that are 0 on the grid, and beyond its ends."""
+    pairs = [(part.folded(), part()) for part in block.synapses.values()]
+    weights, rounded = (
+        torch.cat([each.flatten() for each in one]) for one in zip(*pairs, strict=True)
+    )
+    is_there, limit = weights != 0, rounded.abs().max()
+    zeros = (rounded[is_there] == 0).double().mean().item()
+    return zeros, (weights.abs() > 1.05 * limit).double().mean().item()

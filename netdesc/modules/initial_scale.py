@@ -32,7 +32,7 @@ SATURATED_SHARE = 0.3
 """Largest share of the activity with ``MAX_EXPONENT`` that is a target, for neurons that cannot
 reach the others."""
 
-RECURRENT_SHARE = 0.3
+RECURRENT_SHARE = 0.1
 """Standard deviation of what neurons get from one another, in that of what they get from the
 input."""
 
@@ -127,7 +127,7 @@ def _search(layer: SynapticNode, block: SynapticBlock, signal: Tensor) -> FoundS
         _multiply(block.synapse.parts, scales["weight_scale"])
     out_TBN = block(signal).flatten(2)
     _multiply(recurrent, 1 / _NEARLY_NONE)
-    if recurrent:
+    if own is not None and recurrent:
         arrived = [out_TBN @ weight_NN.T for weight_NN in own.weights()]
         scale = _recurrent_scale(block.arrive(signal)[0], arrived)
         scales["recurrent_weight_scale"] = scale

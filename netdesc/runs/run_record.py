@@ -102,6 +102,19 @@ class Finding(RecordPart):
     """The layer that the finding is about; None for the whole network."""
     fixes: list[tuple[str, list[str]]] = []
     """What may help, the most promising first: a purpose, and arguments of ``--set``."""
+    epoch: int | None = None
+    """The epoch, from 0, after which training told this; None if it was found at the end."""
+    is_over: bool = False
+    """Whether it was told during training, but is not so at the end."""
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What is told once: a code and a layer."""
+        return self.code, self.layer
+
+    @property
+    def is_told(self) -> bool:
+        return self.epoch is not None
 
     @property
     def text(self) -> str:
@@ -109,7 +122,8 @@ class Finding(RecordPart):
 
     @property
     def sentence(self) -> str:
-        return f"{self.text[:1].upper()}{self.text[1:]}."
+        end = " This was over before the end." if self.is_over else ""
+        return f"{self.text[:1].upper()}{self.text[1:]}.{end}"
 
 
 class EpochMetrics(RecordPart):
@@ -214,7 +228,8 @@ class RunRecord(RecordPart):
     verification: VerificationRecord | None = None
     """None of a network without integers, before the end, or in a run of an older netdesc."""
     findings: list[Finding] = []
-    """What training has found out about learning; empty in a run of an older netdesc."""
+    """What training has found out about learning, at its end by importance; empty in a run of an
+    older netdesc."""
     best: EpochMetrics | None = None
     final: EpochMetrics | None = None
 

@@ -5,7 +5,7 @@ import copy
 import functools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from netdesc.runs.errors import RunError
@@ -27,6 +27,7 @@ def fit(
     metrics: MetricsFile,
     display: Display,
     stop: StopRequest,
+    watch: Callable[[int], None],
     callbacks: Sequence[Callback] = (),
 ) -> None:
     """Trains from ``progress`` on, until the last epoch, early stopping or ``stop``.
@@ -34,7 +35,8 @@ def fit(
     Updates ``progress`` after each epoch. The metrics of an epoch are read before its last update
     of the weights, because its last batch was computed with the weights before that update. Without
     validation, these weights become the best weights if the loss is the lowest so far. After each
-    epoch, each of ``callbacks`` is called; if one returns True, training ends there.
+    epoch, ``watch`` is called with the number of epochs, then each of ``callbacks``; if one returns
+    True, training ends there.
 
     Raises Divergence if a number is NaN or infinite, StorageError if a file cannot be written. In
     both cases the last checkpoint stays on the disk. If a callback raises, a checkpoint is written
@@ -94,6 +96,7 @@ def fit(
         progress.plateaus.update(watched, training.schedule, scale.validation)
         progress.epoch, progress.last = epoch + 1, row
         progress.seconds += now - began
+        watch(progress.epoch)
         call_back(callbacks, setup, progress, saver, metrics)
 
         is_stopped = stop.requested or saver.stopping.is_over(training.early_stopping)

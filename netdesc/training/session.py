@@ -3,13 +3,12 @@
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.exchange import NetFileError, export_net
@@ -19,22 +18,14 @@ from netdesc.hardware import HardwareError
 from netdesc.modules import Network, build
 from netdesc.runs.activity_file import read_activity
 from netdesc.runs.errors import RunError, StorageError
-from netdesc.runs.folder import (
-    ACTIVITY,
-    CHECKPOINTS,
-    INITIAL,
-    LOG,
-    METRICS,
-    NETWORK,
-    STATE,
-    is_filled,
-)
-from netdesc.runs.metrics_file import MetricsFile, read_metrics
+from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, NETWORK, STATE, is_filled
+from netdesc.runs.metrics_file import MetricsFile
 from netdesc.runs.run_record import Finding, RunRecord, Scale, VerificationRecord, now
 from netdesc.runs.state import resume_command
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.evaluate import silent_loss
-from netdesc.training.findings import TrainedNetwork, find_problems, lower_rate
+from netdesc.training.findings import TrainedNetwork, find_problems
+from netdesc.training.fixes import lower_rate
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.loop import fit, save
 from netdesc.training.metrics import Divergence
@@ -42,6 +33,7 @@ from netdesc.training.progress import Display, Log
 from netdesc.training.saver import BestWeights, Progress, Saver
 from netdesc.training.setup import Setup, TrainingOptions
 from netdesc.training.step import compile_kernels
+from netdesc.training.watcher import Watcher
 
 EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
 
@@ -62,7 +54,8 @@ class Outcome:
     scale: Scale
     """Converts ``best`` and ``final`` to losses per sample and epochs from 1."""
     findings: Sequence[Finding] = ()
-    """Empty unless this call trained. They are in ``train.log``, but were not printed."""
+    """What was found at the end, by the call that trained. It is in ``train.log``, but was not
+    printed."""
 
     @property
     def exit_code(self) -> int:
@@ -86,7 +79,8 @@ class Session:
     saver: Saver
     progress: Progress
     metrics: MetricsFile
-    findings: list[Finding] = field(default_factory=list[Finding])
+    findings: list[Finding]
+    watcher: Watcher
 
     def run(self, options: TrainingOptions) -> Outcome:
         """Trains to the end, exports and verifies the best weights, and returns the outcome.
@@ -107,6 +101,7 @@ class Session:
                         self.metrics,
                         self.display,
                         stop,
+                        self.watcher.look,
                         options.callbacks,
                     )
                     if self.progress.epoch < self.setup.training.epochs and not self._is_over:
@@ -202,7 +197,7 @@ class Session:
         if verification is not None:
             tell = self.display.info if verification.identical else self.display.warn
             tell(verification.summary)
-        for finding in self.findings:
+        for finding in outcome.findings:
             self.display.log(f"warning: {finding.text}")
         return outcome
 
@@ -264,27 +259,12 @@ class Session:
 
     def _examine(self, best: Network) -> None:
         """Adds what did not learn to the findings. Errors are findings, too."""
-        graph, path, record = self.setup.graph, self.path, self.record
-        initial = path / CHECKPOINTS / INITIAL
-        scale = self.setup.scale
         try:
-            self.metrics.flush()
-            names = [layer.name for layer in graph.neuron_layers]
-            metrics = read_metrics(path, names, self.setup.training.epochs)
-            activity = read_activity(path, graph)
-            tensors = load_file(initial) if is_filled(initial) else {}
-            if activity is None:
-                return
-            silence = getattr(record.silence, metrics.selection_metric, None)
-            trained = TrainedNetwork(
-                self.setup,
-                metrics.per_sample(scale.divisors),
-                activity,
-                best,
-                tensors,
-                silence and silence / scale.divisors[metrics.selection_metric],
-            )
-            self.findings += find_problems(trained)
+            watched = self.watcher.watched(best)
+            activity = read_activity(self.path, self.setup.graph)
+            if activity is not None:
+                trained = TrainedNetwork(**vars(watched), activity=activity)
+                self.findings[:] = find_problems(trained, self.findings)
         except (RunError, SafetensorError) as error:
             message = f"the files of the run were not examined: {error}"
             self.findings.append(Finding(code="ND402", message=message))
@@ -295,7 +275,8 @@ class Session:
         self._record_end(status, message)
         report(message)
         best, final = (each and each.model_dump() for each in (self.record.best, self.record.final))
-        return Outcome(self.path, status, message, best, final, self.setup.scale, self.findings)
+        new = [each for each in self.findings if not each.is_told]
+        return Outcome(self.path, status, message, best, final, self.setup.scale, new)
 
     def _record_failure(self, message: str) -> None:
         with contextlib.suppress(StorageError):  # a full disk may also refuse this write
@@ -356,4 +337,8 @@ def open_session(
         display.attach_log(log)
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")
-        yield Session(path, shown, setup, record, display, saver, progress, metrics)
+        findings = [each for each in record.findings if each.is_told]
+        watcher = Watcher(path, setup, record, display, metrics, findings)
+        yield Session(
+            path, shown, setup, record, display, saver, progress, metrics, findings, watcher
+        )

@@ -1,6 +1,7 @@
 """What training finds out about a network: decided once, with settings that its document takes."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,8 @@ from netdesc.modules import build
 from netdesc.runs.activity_file import read_activity
 from netdesc.runs.metrics_file import read_metrics
 from netdesc.runs.run_record import Finding, Scale
-from netdesc.training.findings import TrainedNetwork, find_problems, lower_rate
+from netdesc.training.findings import TrainedNetwork, find_problems
+from netdesc.training.fixes import lower_rate
 
 NOTHING = np.empty((0, 2), dtype=np.int32)
 NO_SILENCE = {"undecided_by_label": [0] * OUTPUTS}
@@ -46,6 +48,7 @@ def found(
     arrays: dict[str, Any] | None = None,
     best: dict[str, Any] | None = None,
     silent_loss: float | None = None,
+    known: Sequence[Finding] = (),
     **settings: Any,
 ) -> list[Finding]:
     """What is found of a run with other metrics, activity or best weights."""
@@ -70,8 +73,10 @@ def found(
         train=SimpleNamespace(samples=Samples()),
     )
     metrics = read_metrics(path, [layer.name for layer in graph.neuron_layers], 1000)
+    setup.training = setup.training.model_copy(update={"epochs": len(metrics)})
     initial = load_file(path / "checkpoints" / "initial.safetensors")
-    return list(find_problems(TrainedNetwork(setup, metrics, shown, model, initial, silent_loss)))
+    trained = TrainedNetwork(setup, metrics, model, initial, silent_loss, shown)
+    return find_problems(trained, known)
 
 
 def codes(findings: list[Finding]) -> list[str]:
@@ -236,7 +241,7 @@ def test_weights_and_decays_at_the_end_of_their_range_are_found(tmp_path: Path) 
     findings = [
         each.message for each in found(tmp_path / "run", best=tensors) if each.code == "ND417"
     ]
-    current, voltage, at_limit = findings
+    at_limit, current, voltage = findings
     assert "2 of 16 current decays" in current
     assert "16 of 16 voltage decays" in voltage
     assert "3 of the 96 weights" in at_limit

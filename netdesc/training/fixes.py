@@ -1,0 +1,103 @@
+"""Settings that may mend what went wrong: the arguments of ``--set`` in a finding."""
+
+import math
+
+from netdesc.description.diagnostics.wording import amount
+from netdesc.graph import SynapticNode
+from netdesc.training.setup import Setup
+
+MIN_WIDE_TAU_GRAD = 0.3
+"""If a surrogate gradient is at least this wide, a narrower one is suggested; else a wider one."""
+RETRY_RATE_FACTOR = 0.3
+"""The suggested learning rate is the run's learning rate times this factor, …"""
+MAX_RETRY_RATE = 0.01
+"""… but at most this."""
+
+Fix = tuple[str, list[str]]
+"""A purpose, and the arguments for ``--set``, all in one command."""
+
+
+def lower_rate(setup: Setup) -> list[Fix]:
+    """Returns the advice to train again with a lower learning rate."""
+    rate = min(RETRY_RATE_FACTOR * setup.training.optimizer.learning_rate, MAX_RETRY_RATE)
+    return [("Try again with a lower learning rate", [_rate(rate)])]
+
+
+def higher_rate(setup: Setup) -> list[Fix]:
+    """Returns the advice to train again with a learning rate that is usual, or ten times higher."""
+    rate = max(10 * setup.training.optimizer.learning_rate, MAX_RETRY_RATE)
+    return [("Try again with a higher learning rate", [_rate(rate)])]
+
+
+def _rate(rate: float) -> str:
+    return f"training.optimizer.learning_rate={rate:.3g}"
+
+
+def larger_weights(layer: SynapticNode) -> Fix:
+    """Returns the advice to draw larger initial weights."""
+    # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
+    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
+    return "Try larger initial weights", [f"layers.{layer.name}.weight_scale={scale:.3g}"]
+
+
+def smaller_weights(layer: SynapticNode) -> Fix:
+    """Returns the advice to draw smaller initial weights."""
+    scale = layer.section.weight_scale / 10
+    return "Try smaller initial weights", [f"layers.{layer.name}.weight_scale={scale:.3g}"]
+
+
+def lower_threshold(layer: SynapticNode) -> list[Fix]:
+    """Returns the advice to halve the threshold, if the neurons have one number for it."""
+    threshold = layer.neuron.values().get("threshold")
+    if not isinstance(threshold, float):
+        return []
+    path = ".".join((_neuron(layer), *layer.neuron.value_path("threshold")))
+    return [("Try a lower threshold", [f"{path}={threshold / 2:.3g}"])]
+
+
+def other_surrogate(layer: SynapticNode) -> list[Fix]:
+    """Returns the advice to try a wider or narrower surrogate gradient, if the neurons spike."""
+    if layer.neuron.equations().spike is None:
+        return []
+    schedule = layer.neuron.width_schedule
+    is_constant = isinstance(schedule, (int, float))
+    width = schedule if is_constant else schedule.start
+    change, factor = ("narrower", 0.1) if width >= MIN_WIDE_TAU_GRAD else ("wider", 3)
+    field = "tau_grad" if layer.neuron.surrogate is None else "surrogate.width"
+    setting = f"{_neuron(layer)}.{field}{'' if is_constant else '.start'}={factor * width:.3g}"
+    return [(f"Try a {change} surrogate gradient", [setting])]
+
+
+def smaller_batches(setup: Setup) -> list[Fix]:
+    """Returns the advice to take more steps an epoch, if a batch has several samples."""
+    batch = setup.training.batch_size or len(setup.train.samples)
+    if batch < 2:
+        return []
+    size = min(32, batch // 2)
+    return [(f"Try batches of {amount(size, 'sample')}", [f"training.batch_size={size}"])]
+
+
+def other_loss(setup: Setup) -> list[Fix]:
+    """Returns what may help a classifier whose loss falls without its score."""
+    graph, found = setup.graph, list[Fix]()
+    for index, penalty in enumerate(graph.regularizers):
+        setting = f"regularizers.{index}.weight={penalty.weight / 10:.3g}"
+        found.append((f"Try a smaller weight of regularizer {index + 1}", [setting]))
+    if setup.training.optimizer.weight_decay:
+        found.append(("Try without weight decay", ["training.optimizer.weight_decay=0"]))
+    better = "cross_entropy" if graph.read_by_state else "spike_max"
+    if graph.loss.type != better and len(graph.losses) == 1:
+        found.append((f"Try the loss {better}", [f'loss={{"type": "{better}"}}']))
+    return found or lower_rate(setup)
+
+
+def more_spikes(setup: Setup, layer: SynapticNode) -> list[Fix]:
+    """Returns what may help a layer that is silent."""
+    more_input = [larger_weights(layer), *lower_threshold(layer)]
+    return [*more_input, *other_surrogate(layer), *smaller_batches(setup)]
+
+
+def _neuron(layer: SynapticNode) -> str:
+    """Returns the path of the layer's neurons in the document."""
+    is_named = isinstance(layer.section.neuron, str)
+    return f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"

@@ -1,0 +1,337 @@
+"""What goes wrong while a network learns, as the metrics of its epochs and its weights show it.
+
+Each rule is a function that yields what it finds. Codes are explained by ``netdesc explain``.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netdesc.description.diagnostics.wording import amount
+from netdesc.graph import Graph, SynapticNode
+from netdesc.modules import Network
+from netdesc.runs.activity_file import MIN_SATURATED_RATE
+from netdesc.runs.metrics_file import Column, Metrics
+from netdesc.runs.run_record import Finding
+from netdesc.training import fixes
+from netdesc.training.setup import Setup
+
+MIN_DIVERGED = 1.5
+"""A loss whose median over the last fifth of the epochs is above this factor times the first loss
+counts as far above its start."""
+MIN_GRADIENT = 1e-6
+"""A gradient up to this share of that of the first epoch counts as none."""
+MIN_LOSS = 0.01
+"""A loss up to this share of that of the first epoch explains why gradients vanish."""
+MIN_RATIO, MAX_RATIO = 1e-4, 1e3
+"""A layer's gradient vanishes or explodes if its norm, over that of the last layer, is beyond these
+limits. In networks that learn well it is from 0.003 to 4."""
+MAX_GROWTH = 1e4
+"""A gradient explodes over the epochs if its norm exceeds this factor times that of the first."""
+MIN_FALL, LEVEL_EPOCHS = 0.005, 8
+"""A loss does not fall if it fell by less than this share over at least so many epochs."""
+MIN_CHANGE = 0.01
+"""Weights that changed by less than this share have hardly learnt."""
+GOOD_ACCURACY = 0.9
+"""With this accuracy a loss need not fall."""
+MIN_SCORE_FALL = 0.05
+"""An accuracy falls if its median over a quarter of the epochs was higher by this share before."""
+MIN_SHARE_AT_LIMIT = 0.001
+"""Weights at a limit of the grid are reported if they are at least this share of their layer."""
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedNetwork:
+    """A network after some epochs of training. Losses are per sample.
+
+    ``network`` has the weights to look at, ``initial`` are tensors of its state before training
+    (none if they are lost), and ``silent_loss`` is the loss of an output without spikes, None if
+    unknown.
+    """
+
+    setup: Setup
+    metrics: Metrics
+    network: Network
+    initial: Mapping[str, Tensor]
+    silent_loss: float | None
+
+    @property
+    def graph(self) -> Graph:
+        return self.setup.graph
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss that selects the best epoch is called: ``validation loss per sample``."""
+        return f"{self.metrics.selection_metric.replace('_', ' ')}{self.setup.scale.unit}"
+
+    def spiking_layers(self) -> Iterator[SynapticNode]:
+        """Yields each layer whose neurons spike and need to."""
+        for layer in self.graph.neuron_layers:
+            spikes = layer.neuron.equations().spike is not None
+            if spikes and layer.name not in self.graph.read_by_state:
+                yield layer
+
+    def gradient_norms(self) -> dict[str, Column]:
+        """Returns the norms of the gradients of each layer, [epochs]."""
+        by_layer = self.metrics.by_layer.items()
+        return {layer: norms for (kind, layer), norms in by_layer if kind == "gradient_norms"}
+
+    def layer(self, name: str) -> SynapticNode:
+        return next(layer for layer in self.graph.neuron_layers if layer.name == name)
+
+
+Rule = Callable[[WatchedNetwork], Iterator[Finding]]
+
+
+def find_symptoms(run: WatchedNetwork) -> Iterator[Finding]:
+    """Yields what goes wrong, the most serious first. The limits of the device are told always."""
+    for rules in RULES:
+        found = [each for rule in rules for each in rule(run)]
+        yield from found
+        if found:
+            break
+    for layer in run.graph.neuron_layers:
+        yield from _find_weights_at_limit(run, layer)
+
+
+def quote(layers: Collection[str]) -> str:
+    """Returns text such as ``layer "a"`` or ``the layers "a", "b"``."""
+    names = ", ".join(f'"{layer}"' for layer in layers)
+    return f"layer {names}" if len(layers) == 1 else f"the layers {names}"
+
+
+def _lately(column: Column) -> Column:
+    """Returns the last half of the epochs: what is so in all of them is no accident."""
+    return column[-(len(column) // 2 or 1) :]
+
+
+def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
+    metrics, losses = run.metrics, run.metrics.selection_losses
+    count = len(metrics)
+    if metrics.best is None or count < min(4, run.setup.training.epochs):
+        return
+    end = np.median(losses[-max(count // 5, min(count - 1, 3), 1) :])
+    # A loss below that of a silent output is not far above: fine-tuning may begin near 0.
+    has_risen = end > MIN_DIVERGED * losses[0] and end >= (run.silent_loss or 0)
+    if has_risen and not metrics.overfits:
+        yield _unstable(run, metrics.best, "the loss is far above its start")
+
+
+def _unstable(run: WatchedNetwork, best: int, result: str) -> Finding:
+    losses = run.metrics.selection_losses
+    return Finding(
+        code="ND413",
+        message=f"{result}: the {run.loss_name} was {losses[0]:,.6g} in the first epoch, "
+        f"{losses[best]:,.6g} in epoch {best + 1:,}, the best, and {losses[-1]:,.6g} in "
+        f"epoch {len(losses):,}",
+        help="the weights of the best epoch are kept; a lower learning rate usually helps",
+        fixes=fixes.lower_rate(run.setup),
+    )
+
+
+def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
+    blocks = dict(run.network.blocks())
+    for layer in run.graph.neuron_layers:
+        weights = blocks[layer.name].synapse.weights()
+        if layer.bits is not None and not any(weight.any() for weight in weights):
+            yield Finding(
+                code="ND415",
+                layer=layer.name,
+                message=f'all weights of layer "{layer.name}" are 0 on the device\'s grid, which '
+                "has steps of 1/32",
+                help="a larger weight_scale helps",
+                fixes=[fixes.larger_weights(layer)],
+            )
+
+
+def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
+    rates = {
+        layer: run.metrics.by_layer["spike_rates", layer.name] for layer in run.spiking_layers()
+    }
+    silent = [layer for layer, each in rates.items() if not _lately(each).any()]
+    if silent:
+        has_spiked = any(rates[layer].any() for layer in silent)
+        slower = fixes.lower_rate(run.setup) if has_spiked else []
+        yield Finding(
+            code="ND410",
+            layer=silent[0].name,
+            message=f"no neuron of {quote([layer.name for layer in silent])} spiked in "
+            f"{_epochs(_lately(rates[silent[0]]), run)}",
+            help="a lower threshold, a larger weight_scale or a lower learning rate may help",
+            fixes=slower + fixes.more_spikes(run.setup, silent[0]),
+        )
+
+
+def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
+    for layer in run.spiking_layers():
+        rates = run.metrics.by_layer["spike_rates", layer.name]
+        if _lately(rates).min() >= MIN_SATURATED_RATE:
+            yield Finding(
+                code="ND418",
+                layer=layer.name,
+                message=f'the neurons of layer "{layer.name}" spike at nearly every step: '
+                f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}",
+                help="a smaller weight_scale or a higher threshold may help",
+                fixes=[fixes.smaller_weights(layer)],
+            )
+
+
+def _find_vanished_gradients(run: WatchedNetwork) -> Iterator[Finding]:
+    """Finds that all gradients vanished during training, although the loss is not near 0."""
+    norms, losses = run.gradient_norms().values(), run.metrics.columns["loss"]
+    have_vanished = all(norm[-1] <= MIN_GRADIENT * norm[0] for norm in norms)
+    is_solved = losses[-1] <= MIN_LOSS * losses[0]
+    if have_vanished and any(norm[0] for norm in norms) and not is_solved:
+        best = run.metrics.best
+        if best is not None:
+            yield _unstable(run, best, "no layer gets a gradient any more")
+
+
+def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
+    """At a loss of 0 all gradients are 0, so nothing is said about them."""
+    norms = run.gradient_norms()
+    unreached = [layer for layer, each in norms.items() if not _lately(each).any()]
+    if unreached and run.metrics.columns["loss"][-1] > 0:
+        layer = run.layer(unreached[-1])
+        yield Finding(
+            code="ND411",
+            layer=unreached[0],
+            message=f"no gradient reached {quote(unreached)} in "
+            f"{_epochs(_lately(norms[unreached[0]]), run)}",
+            help="so nothing was learned there",
+            fixes=fixes.other_surrogate(layer),
+        )
+
+
+def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
+    """Compares each layer's gradients with those of the last layer, and yields the worst ratio."""
+    *earlier, last = run.gradient_norms().items()
+    ratios = {name: _lately(norms / last[1]) for name, norms in earlier if last[1].all()}
+    for code, what, is_beyond, worst in (
+        ("ND420", "explodes", lambda ratio: ratio.min() > MAX_RATIO, max),
+        ("ND421", "vanishes", lambda ratio: ratio.max() < MIN_RATIO, min),
+    ):
+        found = {name: ratio[-1] for name, ratio in ratios.items() if is_beyond(ratio)}
+        if found:
+            name = worst(found, key=lambda each: found[each])
+            norm, layer = run.gradient_norms()[name][-1], run.layer(name)
+            yield Finding(
+                code=code,
+                layer=name,
+                message=f'the gradient {what} on its way back to layer "{name}": its norm in epoch '
+                f"{len(run.metrics):,} is {norm:.2g}, {found[name]:.2g} times that of layer "
+                f'"{last[0]}"',
+                fixes=fixes.other_surrogate(layer),
+            )
+
+
+def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
+    for name, norms in run.gradient_norms().items():
+        if norms[0] and _lately(norms).min() > MAX_GROWTH * norms[0]:
+            yield Finding(
+                code="ND422",
+                layer=name,
+                message=f'the gradient of layer "{name}" explodes over the epochs: its norm grew '
+                f"from {norms[0]:.2g} in the first epoch to {norms[-1]:.2g} in epoch "
+                f"{len(norms):,}",
+                fixes=[
+                    *fixes.lower_rate(run.setup),
+                    ("Try to limit the gradient", ["training.gradient_clip=1"]),
+                ],
+            )
+
+
+def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
+    metrics, losses = run.metrics, run.metrics.selection_losses
+    accuracy = metrics.columns[
+        "validation_accuracy" if metrics.part == "validation" else "accuracy"
+    ]
+    is_good = bool((accuracy >= GOOD_ACCURACY).any())
+    if len(losses) < LEVEL_EPOCHS or is_good or not losses[0] > 0:
+        return
+    if losses.min() > (1 - MIN_FALL) * losses[0]:
+        change = _largest_change(run)
+        hardly = change is not None and change < MIN_CHANGE
+        yield Finding(
+            code="ND412",
+            message=f"the {run.loss_name} does not fall: it was {losses[0]:,.6g} in the first "
+            f"epoch, and {losses.min():,.6g} at best in {amount(len(losses), 'epoch')}"
+            + (f", in which the weights changed by {change:.2g} of their norm" if hardly else ""),
+            help=f"a {'higher' if hardly else 'lower'} learning rate may help",
+            fixes=(fixes.higher_rate if hardly else fixes.lower_rate)(run.setup),
+        )
+
+
+@torch.no_grad()
+def _largest_change(run: WatchedNetwork) -> float | None:
+    """Returns the largest change of a layer's tensor over its norm before; None if unknown."""
+    changes = [
+        float((tensor.cpu() - run.initial[name]).norm() / run.initial[name].norm())
+        for name, tensor in run.network.named_parameters()
+        if name in run.initial and run.initial[name].any()
+    ]
+    return max(changes, default=None)
+
+
+def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
+    metrics, part = run.metrics, "validation_" if run.metrics.part == "validation" else ""
+    quarter = len(metrics) // 4
+    if quarter < 2 or not metrics.has(f"{part}accuracy"):
+        return
+    scores, losses = (
+        [float(np.median(each)) for each in np.split(column[-4 * quarter :], 4)]
+        for column in (metrics.columns[f"{part}accuracy"], metrics.columns[f"{part}loss"])
+    )
+    best = int(np.argmax(scores))
+    if scores[best] - scores[-1] > MIN_SCORE_FALL and losses[-1] < losses[best]:
+        yield Finding(
+            code="ND423",
+            message=f"the {part.replace('_', ' ')}accuracy fell from {scores[best]:.1%} to "
+            f"{scores[-1]:.1%}, while the loss fell from {losses[best]:,.4g} to {losses[-1]:,.4g} "
+            f"(medians over {quarter} epochs)",
+            help="the loss rewards something else than right predictions",
+            fixes=fixes.other_loss(run.setup),
+        )
+
+
+@torch.no_grad()
+def _find_weights_at_limit(run: WatchedNetwork, layer: SynapticNode) -> Iterator[Finding]:
+    if layer.bits is None:
+        return
+    for synapse in dict(run.network.blocks())[layer.name].synapses.values():
+        step, half = layer.weight_step / 32, 1 << (layer.bits - 1)
+        low, high = -half * step, (half - 1) * step
+        weights = synapse()
+        count = int(((weights == low) | (weights == high)).sum())
+        if count and count >= MIN_SHARE_AT_LIMIT * weights.numel():
+            yield Finding(
+                code="ND417",
+                layer=layer.name,
+                message=f"{count:,} of the {amount(weights.numel(), 'weight')} of layer "
+                f'"{layer.name}" are at a limit of the device\'s grid, {low:g} or {high:.4g}, and '
+                "cannot grow further",
+                help="a lower threshold increases the effect of all weights",
+                fixes=fixes.lower_threshold(layer),
+            )
+
+
+def _epochs(column: Column, run: WatchedNetwork) -> str:
+    """Names the epochs of a column that ends with the last epoch."""
+    last = len(run.metrics)
+    return (
+        f"epochs {last - len(column) + 1:,} to {last:,}" if len(column) > 1 else f"epoch {last:,}"
+    )
+
+
+RULES: tuple[tuple[Rule, ...], ...] = (
+    (_find_risen_loss,),
+    (_find_zeroed_weights, _find_silent_layers, _find_saturated_layers),
+    (_find_vanished_gradients, _find_missing_gradients),
+    (_find_gradients_between_layers, _find_growing_gradients),
+    (_find_level_loss, _find_falling_score),
+)
+"""The most serious first. What a rule finds may be the reason for what later groups would find, so
+that those are left out then."""

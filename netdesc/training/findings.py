@@ -17,15 +17,12 @@ from netdesc.kernels.fixed_point import BIAS_BITS, DECAY_ONE, WEIGHT_UNIT
 from netdesc.runs.activity_file import MIN_SATURATED_RATE, Activity
 from netdesc.runs.run_record import Finding
 from netdesc.training.fixes import lower_rate, more_spikes, other_surrogate, smaller_batches
-from netdesc.training.symptoms import WatchedNetwork, find_symptoms, quote
+from netdesc.training.symptoms import WatchedNetwork, find_symptoms, guessing_chance, quote
 
 MIN_SILENT_SHARE = 0.1
 """Silence is reported if the output is silent for at least this share of the samples."""
 MIN_SILENT_NEURONS = 0.5
 """Neurons that never spike are reported if they are at least this share of their layer."""
-CHANCE_MARGIN = 0.1
-"""An accuracy below ``chance + CHANCE_MARGIN * (1 - chance)`` counts as guessing. ``chance`` is the
-accuracy of always predicting the same class."""
 
 CODES = (
     "ND401", "ND402", "ND413", "ND415", "ND414", "ND410", "ND418", "ND411", "ND420", "ND421",
@@ -118,13 +115,8 @@ def _count_silent_outputs(run: TrainedNetwork) -> tuple[int, int, str]:
 
 
 def _find_guessing(run: TrainedNetwork) -> Iterator[Finding]:
-    metrics, classes = run.metrics, run.graph.classes
-    accuracy, confusion = metrics.at_best("accuracy"), metrics.confusion
-    if classes is None or accuracy is None or classes < 2:
-        return
-    most_frequent = 0.0 if confusion is None else confusion.samples.max() / max(1, confusion.total)
-    chance = max(1 / classes, most_frequent)
-    if accuracy < chance + CHANCE_MARGIN * (1 - chance):
+    chance, accuracy = guessing_chance(run), run.metrics.at_best("accuracy")
+    if chance is not None:
         yield Finding(
             code="ND416",
             message=f"the accuracy of {accuracy:.1%} is hardly better than guessing: predicting "

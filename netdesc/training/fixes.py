@@ -48,11 +48,27 @@ def smaller_weights(layer: SynapticNode) -> Fix:
 
 def lower_threshold(layer: SynapticNode) -> list[Fix]:
     """Returns the advice to halve the threshold, if the neurons have one number for it."""
+    return _threshold(layer, 0.5, "Try a lower threshold")
+
+
+def room_for_weights(layer: SynapticNode) -> list[Fix]:
+    """Returns what may help weights at the limits of their grid, from which they may have begun."""
+    largest = layer.section.weight_scale / math.sqrt(math.prod(layer.weight_shape[1:]))
+    limit = layer.weight_step / 32 * 2 ** ((layer.bits or 0) - 1)
+    return [smaller_weights(layer)] if largest > limit / 2 else lower_threshold(layer)
+
+
+def fewer_spikes(layer: SynapticNode) -> list[Fix]:
+    """Returns what may help a layer that spikes at nearly every step."""
+    return [*_threshold(layer, 10, "Try a higher threshold"), smaller_weights(layer)]
+
+
+def _threshold(layer: SynapticNode, factor: float, purpose: str) -> list[Fix]:
     threshold = layer.neuron.values().get("threshold")
     if not isinstance(threshold, float):
         return []
     path = ".".join((_neuron(layer), *layer.neuron.value_path("threshold")))
-    return [("Try a lower threshold", [f"{path}={threshold / 2:.3g}"])]
+    return [(purpose, [f"{path}={factor * threshold:.3g}"])]
 
 
 def other_surrogate(layer: SynapticNode) -> list[Fix]:

@@ -3,6 +3,7 @@
 Each rule is a function that yields what it finds. Codes are explained by ``netdesc explain``.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from netdesc.runs.run_record import Finding
 from netdesc.training import fixes
 from netdesc.training.setup import Setup
 
+UNSTABLE = "ND413"
 MIN_DIVERGED = 1.5
 """A loss whose median over the last fifth of the epochs is above this factor times the first loss
 counts as far above its start."""
@@ -26,6 +28,9 @@ MIN_GRADIENT = 1e-6
 """A gradient up to this share of that of the first epoch counts as none."""
 MIN_LOSS = 0.01
 """A loss up to this share of that of the first epoch explains why gradients vanish."""
+MIN_RESTLESS_RATE = 0.5
+"""With so many spikes per neuron and step, a hidden layer is reported to spike all the time. Output
+layers may be asked to."""
 MIN_RATIO, MAX_RATIO = 1e-4, 1e3
 """A layer's gradient vanishes or explodes if its norm, over that of the last layer, is beyond these
 limits. In networks that learn well it is from 0.003 to 4."""
@@ -38,8 +43,15 @@ MIN_CHANGE = 0.01
 GOOD_ACCURACY = 0.9
 """With this accuracy a loss need not fall."""
 MIN_SCORE_FALL = 0.05
-"""An accuracy falls if its median over a quarter of the epochs was higher by this share before."""
-MIN_SHARE_AT_LIMIT = 0.001
+"""An accuracy falls while the loss falls if both medians over a quarter of the epochs are lower by
+this than those over a quarter before."""
+CHANCE_MARGIN = 0.1
+"""An accuracy below ``chance + CHANCE_MARGIN * (1 - chance)`` counts as guessing. ``chance`` is the
+accuracy of always predicting the same class."""
+MAX_CHANGE, MIN_PROGRESS = 10, 0.1
+"""Steps are too large if weights changed by more than this factor times their norm, while classes
+are guessed or the loss fell by less than this share."""
+MIN_SHARE_AT_LIMIT = 0.01
 """Weights at a limit of the grid are reported if they are at least this share of their layer."""
 
 
@@ -87,14 +99,13 @@ Rule = Callable[[WatchedNetwork], Iterator[Finding]]
 
 
 def find_symptoms(run: WatchedNetwork) -> Iterator[Finding]:
-    """Yields what goes wrong, the most serious first. The limits of the device are told always."""
-    for rules in RULES:
-        found = [each for rule in rules for each in rule(run)]
-        yield from found
-        if found:
-            break
-    for layer in run.graph.neuron_layers:
-        yield from _find_weights_at_limit(run, layer)
+    """Yields what goes wrong, the most serious first."""
+    groups = ([each for rule in rules for each in rule(run)] for rules in RULES)
+    found = next(filter(None, groups), [])
+    yield from found
+    if not any(each.code == UNSTABLE for each in found):  # which moves weights to the limits
+        for layer in run.graph.neuron_layers:
+            yield from _find_weights_at_limit(run, layer)
 
 
 def quote(layers: Collection[str]) -> str:
@@ -120,10 +131,43 @@ def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
         yield _unstable(run, metrics.best, "the loss is far above its start")
 
 
+def _find_large_steps(run: WatchedNetwork) -> Iterator[Finding]:
+    metrics, losses = run.metrics, run.metrics.selection_losses
+    changes = _changes(run)
+    if metrics.best is None or not changes:
+        return
+    name = max(changes, key=lambda each: changes[each])
+    fails = _lately(losses).min() > (1 - MIN_PROGRESS) * losses[0] or guessing_chance(run)
+    if changes[name] > MAX_CHANGE and fails:
+        what = f'the steps are too large: the weights "{name}" changed by'
+        yield _unstable(run, metrics.best, f"{what} {changes[name]:.3g} times their norm")
+
+
+def guessing_chance(run: WatchedNetwork) -> float | None:
+    """Returns the accuracy of always predicting the same class; None if the best is higher."""
+    metrics, classes = run.metrics, run.graph.classes
+    accuracy, confusion = metrics.at_best("accuracy"), metrics.confusion
+    if classes is None or accuracy is None or classes < 2:
+        return None
+    most_frequent = 0.0 if confusion is None else confusion.samples.max() / max(1, confusion.total)
+    chance = max(1 / classes, most_frequent)
+    return chance if accuracy < chance + CHANCE_MARGIN * (1 - chance) else None
+
+
+@torch.no_grad()
+def _changes(run: WatchedNetwork) -> dict[str, float]:
+    """Returns how much each tensor has changed, over its norm before; empty if that is lost."""
+    return {
+        name.removeprefix("layers."): float((tensor.cpu() - before).norm() / before.norm())
+        for name, tensor in run.network.named_parameters()
+        if (before := run.initial.get(name)) is not None and before.any()
+    }
+
+
 def _unstable(run: WatchedNetwork, best: int, result: str) -> Finding:
     losses = run.metrics.selection_losses
     return Finding(
-        code="ND413",
+        code=UNSTABLE,
         message=f"{result}: the {run.loss_name} was {losses[0]:,.6g} in the first epoch, "
         f"{losses[best]:,.6g} in epoch {best + 1:,}, the best, and {losses[-1]:,.6g} in "
         f"epoch {len(losses):,}",
@@ -168,14 +212,15 @@ def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
 def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
     for layer in run.spiking_layers():
         rates = run.metrics.by_layer["spike_rates", layer.name]
-        if _lately(rates).min() >= MIN_SATURATED_RATE:
+        is_output = layer.name in {name for name, _ in run.graph.signals}
+        if _lately(rates).min() >= (MIN_SATURATED_RATE if is_output else MIN_RESTLESS_RATE):
             yield Finding(
                 code="ND418",
                 layer=layer.name,
-                message=f'the neurons of layer "{layer.name}" spike at nearly every step: '
+                message=f'the neurons of layer "{layer.name}" spike all the time: '
                 f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}",
                 help="a smaller weight_scale or a higher threshold may help",
-                fixes=[fixes.smaller_weights(layer)],
+                fixes=fixes.fewer_spikes(layer),
             )
 
 
@@ -253,8 +298,8 @@ def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
     if len(losses) < LEVEL_EPOCHS or is_good or not losses[0] > 0:
         return
     if losses.min() > (1 - MIN_FALL) * losses[0]:
-        change = _largest_change(run)
-        hardly = change is not None and change < MIN_CHANGE
+        change = max(_changes(run).values(), default=1.0)
+        hardly = change < MIN_CHANGE
         yield Finding(
             code="ND412",
             message=f"the {run.loss_name} does not fall: it was {losses[0]:,.6g} in the first "
@@ -263,17 +308,6 @@ def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
             help=f"a {'higher' if hardly else 'lower'} learning rate may help",
             fixes=(fixes.higher_rate if hardly else fixes.lower_rate)(run.setup),
         )
-
-
-@torch.no_grad()
-def _largest_change(run: WatchedNetwork) -> float | None:
-    """Returns the largest change of a layer's tensor over its norm before; None if unknown."""
-    changes = [
-        float((tensor.cpu() - run.initial[name]).norm() / run.initial[name].norm())
-        for name, tensor in run.network.named_parameters()
-        if name in run.initial and run.initial[name].any()
-    ]
-    return max(changes, default=None)
 
 
 def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
@@ -286,7 +320,10 @@ def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
         for column in (metrics.columns[f"{part}accuracy"], metrics.columns[f"{part}loss"])
     )
     best = int(np.argmax(scores))
-    if scores[best] - scores[-1] > MIN_SCORE_FALL and losses[-1] < losses[best]:
+    samples = (run.setup.validation if part else run.setup.train).samples
+    noise = 3 * math.sqrt(0.5 / len(samples))  # of the difference of two accuracies near 1/2
+    least = max(MIN_SCORE_FALL, noise)
+    if scores[best] - scores[-1] > least and losses[-1] < (1 - MIN_SCORE_FALL) * losses[best]:
         yield Finding(
             code="ND423",
             message=f"the {part.replace('_', ' ')}accuracy fell from {scores[best]:.1%} to "
@@ -314,7 +351,7 @@ def _find_weights_at_limit(run: WatchedNetwork, layer: SynapticNode) -> Iterator
                 f'"{layer.name}" are at a limit of the device\'s grid, {low:g} or {high:.4g}, and '
                 "cannot grow further",
                 help="a lower threshold increases the effect of all weights",
-                fixes=fixes.lower_threshold(layer),
+                fixes=fixes.room_for_weights(layer),
             )
 
 
@@ -328,8 +365,10 @@ def _epochs(column: Column, run: WatchedNetwork) -> str:
 
 RULES: tuple[tuple[Rule, ...], ...] = (
     (_find_risen_loss,),
+    (_find_large_steps,),
     (_find_zeroed_weights, _find_silent_layers, _find_saturated_layers),
-    (_find_vanished_gradients, _find_missing_gradients),
+    (_find_vanished_gradients,),
+    (_find_missing_gradients,),
     (_find_gradients_between_layers, _find_growing_gradients),
     (_find_level_loss, _find_falling_score),
 )

@@ -45,7 +45,7 @@ class Watcher:
             finding.epoch = epochs - 1
             self.display.warn(f"{finding.text} ({finding.code}{_first_fix(finding)})")
         if new:
-            self.findings += new
+            self.findings.extend(new)
             self.record.update(findings=self.findings)
 
     def watched(self, network: Network) -> WatchedNetwork:

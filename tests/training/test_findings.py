@@ -71,6 +71,7 @@ def found(
         training=content.training,
         scale=Scale(),
         train=SimpleNamespace(samples=Samples()),
+        validation=SimpleNamespace(samples=Samples()),
     )
     metrics = read_metrics(path, [layer.name for layer in graph.neuron_layers], 1000)
     setup.training = setup.training.model_copy(update={"epochs": len(metrics)})

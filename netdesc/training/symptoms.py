@@ -320,7 +320,7 @@ def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
         for column in (metrics.columns[f"{part}accuracy"], metrics.columns[f"{part}loss"])
     )
     best = int(np.argmax(scores))
-    samples = (run.setup.validation if part else run.setup.train).samples
+    samples = ((run.setup.validation if part else None) or run.setup.train).samples
     noise = 3 * math.sqrt(0.5 / len(samples))  # of the difference of two accuracies near 1/2
     least = max(MIN_SCORE_FALL, noise)
     if scores[best] - scores[-1] > least and losses[-1] < (1 - MIN_SCORE_FALL) * losses[best]:

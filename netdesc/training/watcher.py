@@ -12,7 +12,7 @@ from netdesc.runs.metrics_file import MetricsFile, read_metrics
 from netdesc.runs.run_record import Finding, RunRecord
 from netdesc.training.progress import Display
 from netdesc.training.setup import Setup
-from netdesc.training.symptoms import WatchedNetwork, find_symptoms
+from netdesc.training.symptoms import UNSTABLE, WatchedNetwork, find_symptoms
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,8 @@ class Watcher:
         if epochs < 2 or epochs not in (power, power + power // 2):
             return
         known = {each.key for each in self.findings}
+        if any(code == UNSTABLE for code, _ in known):
+            return  # other advice would be wrong
         found = find_symptoms(self.watched(self.setup.network))
         new = [each for each in found if each.key not in known]
         for finding in new:

@@ -36,13 +36,13 @@ def _rate(rate: float) -> str:
 def larger_weights(layer: SynapticNode) -> Fix:
     """Returns the advice to draw larger initial weights."""
     # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
-    scale = max(2 * layer.section.weight_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
+    scale = max(2 * layer.section.drawn_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
     return "Try larger initial weights", [f"layers.{layer.name}.weight_scale={scale:.3g}"]
 
 
 def smaller_weights(layer: SynapticNode) -> Fix:
     """Returns the advice to draw smaller initial weights."""
-    scale = layer.section.weight_scale / 10
+    scale = layer.section.drawn_scale / 10
     return "Try smaller initial weights", [f"layers.{layer.name}.weight_scale={scale:.3g}"]
 
 
@@ -53,7 +53,7 @@ def lower_threshold(layer: SynapticNode) -> list[Fix]:
 
 def room_for_weights(layer: SynapticNode) -> list[Fix]:
     """Returns what may help weights at the limits of their grid, from which they may have begun."""
-    largest = layer.section.weight_scale / math.sqrt(math.prod(layer.weight_shape[1:]))
+    largest = layer.section.drawn_scale / math.sqrt(math.prod(layer.weight_shape[1:]))
     limit = layer.weight_step / 32 * 2 ** ((layer.bits or 0) - 1)
     return [smaller_weights(layer)] if largest > limit / 2 else lower_threshold(layer)
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from netdesc.data.data_context import Problem, TrainingSet
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.models import Document
+from netdesc.description.models.training import DEFAULT_BATCH_SIZE
 from netdesc.description.shapes import output_locations
 from netdesc.description.source_map import RelatedPath
 
 MAX_LABELS_SHOWN = 5
 MIN_SAMPLES_OF_BATCHES = 64
 """Fewer samples are reasonable as one batch."""
-SUGGESTED_BATCH_SIZE = 32
 
 _SPLIT = ("training", "validation_split")
 _BATCH_SIZE = ("training", "batch_size")
@@ -62,7 +62,7 @@ def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Pr
     samples, batch_size = training.without_held_out(training_set.samples), training.batch_size
     if samples is None or samples <= 0:
         return
-    if batch_size is not None and batch_size > samples:
+    if batch_size not in (None, DEFAULT_BATCH_SIZE) and batch_size > samples:
         message = f"a batch of {batch_size} is larger than the training set of {samples}"
         related = (
             RelatedPath(("data", "train"), "the training set"),
@@ -74,5 +74,5 @@ def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Pr
     is_long = document.main_loss.learns_from == "target spikes"
     if batch_size is None and samples >= MIN_SAMPLES_OF_BATCHES and not is_long:
         message = f"all {samples} training samples form one batch, so the weights change once per "
-        hint = f'add "batch_size": {SUGGESTED_BATCH_SIZE}'
+        hint = f"leave batch_size out: batches then have {DEFAULT_BATCH_SIZE} samples"
         yield Problem("ND237", _BATCH_SIZE, f"{message}epoch", hint, severity="warning")

@@ -134,7 +134,7 @@ def prepare(
 
     def batches(samples: Samples, augmentation: Augmentation = ()) -> Batches:
         # Validation takes no larger batches than training, whose memory was checked.
-        size = training.batch_size or len(splits.train)
+        size = min(training.batch_size or len(splits.train), len(splits.train))
         return Batches(samples, size, device, training.seed, augmentation)
 
     return Setup(

@@ -187,7 +187,7 @@ def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
                 message=f'all weights of layer "{layer.name}" are 0 on the device\'s grid, which '
                 "has steps of 1/32",
                 help="a larger weight_scale helps",
-                fixes=[fixes.larger_weights(layer)],
+                fixes=fixes.other_weights(run.setup, layer, larger=True),
             )
 
 
@@ -220,7 +220,10 @@ def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
                 message=f'the neurons of layer "{layer.name}" spike all the time: '
                 f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}",
                 help="a smaller weight_scale or a higher threshold may help",
-                fixes=fixes.fewer_spikes(layer),
+                fixes=[
+                    *fixes.other_threshold(layer, 10),
+                    *fixes.other_weights(run.setup, layer, larger=False),
+                ],
             )
 
 
@@ -247,7 +250,7 @@ def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
             message=f"no gradient reached {quote(unreached)} in "
             f"{_epochs(_lately(norms[unreached[0]]), run)}",
             help="so nothing was learned there",
-            fixes=fixes.other_surrogate(layer),
+            fixes=fixes.other_surrogate(run.setup, layer),
         )
 
 
@@ -269,7 +272,7 @@ def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
                 message=f'the gradient {what} on its way back to layer "{name}": its norm in epoch '
                 f"{len(run.metrics):,} is {norm:.2g}, {found[name]:.2g} times that of layer "
                 f'"{last[0]}"',
-                fixes=fixes.other_surrogate(layer),
+                fixes=fixes.other_surrogate(run.setup, layer),
             )
 
 
@@ -291,13 +294,12 @@ def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
 
 def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
     metrics, losses = run.metrics, run.metrics.selection_losses
-    accuracy = metrics.columns[
-        "validation_accuracy" if metrics.part == "validation" else "accuracy"
-    ]
-    is_good = bool((accuracy >= GOOD_ACCURACY).any())
-    if len(losses) < LEVEL_EPOCHS or is_good or not losses[0] > 0:
+    part = "validation_" if metrics.part == "validation" else ""
+    is_good = bool((metrics.columns[f"{part}accuracy"] >= GOOD_ACCURACY).any())
+    if not 1 < len(losses) >= min(LEVEL_EPOCHS, run.setup.training.epochs):
         return
-    if losses.min() > (1 - MIN_FALL) * losses[0]:
+    is_level = losses.min() >= (1 - MIN_FALL) * losses[0] > 0
+    if is_level and not is_good and not metrics.overfits:
         change = max(_changes(run).values(), default=1.0)
         hardly = change < MIN_CHANGE
         yield Finding(
@@ -351,7 +353,7 @@ def _find_weights_at_limit(run: WatchedNetwork, layer: SynapticNode) -> Iterator
                 f'"{layer.name}" are at a limit of the device\'s grid, {low:g} or {high:.4g}, and '
                 "cannot grow further",
                 help="a lower threshold increases the effect of all weights",
-                fixes=fixes.room_for_weights(layer),
+                fixes=fixes.room_for_weights(run.setup, layer),
             )
 
 

@@ -21,7 +21,7 @@ from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.format import duration, number, percent
 from netdesc.report.neuron_section import NeuronView, neuron_views
 from netdesc.report.plots import Plot
-from netdesc.report.run import UNSTABLE, RunData, layer_rates
+from netdesc.report.run import RunData, layer_rates
 from netdesc.report.tables import Table
 from netdesc.report.traces import Traces, traces
 from netdesc.report.verdict import RunStatus, headline, loss_notes, run_status
@@ -74,7 +74,11 @@ def build_page(run: RunData) -> Page:
     """Computes the data of the page from a run."""
     rates, change = layer_rates(run), weight_change(run)
     status = run_status(run)
-    findings = [each.sentence for each in run.record.findings if each.code != UNSTABLE]
+    findings = [
+        f"{each.sentence} (netdesc explain {each.code})"
+        for each in run.record.findings
+        if each != run.unstable
+    ]
     # The status says why training was unstable, in words that include the trend of the loss.
     is_unstable = run.unstable is not None and run.record.status == "done"
     notes = findings if is_unstable else [*findings, *loss_notes(run)]

@@ -80,7 +80,8 @@ class RunData:
     @property
     def unstable(self) -> Finding | None:
         """Why training was unstable; None if it was not, or in a run of an older netdesc."""
-        return next((each for each in self.record.findings if each.code == UNSTABLE), None)
+        findings = (each for each in self.record.findings if not each.is_over)
+        return next((each for each in findings if each.code == UNSTABLE), None)
 
     @property
     def initial_path(self) -> Path:

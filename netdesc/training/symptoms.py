@@ -35,7 +35,8 @@ MIN_RATIO, MAX_RATIO = 1e-4, 1e3
 """A layer's gradient vanishes or explodes if its norm, over that of the last layer, is beyond these
 limits. In networks that learn well it is from 0.003 to 4."""
 MAX_GROWTH = 1e4
-"""A gradient explodes over the epochs if its norm exceeds this factor times that of the first."""
+"""A gradient explodes over the epochs if its norm in the last half exceeds this factor times that
+before."""
 MIN_FALL, LEVEL_EPOCHS = 0.005, 8
 """A loss does not fall if it fell by less than this share over at least so many epochs."""
 MIN_CHANGE = 0.01
@@ -278,13 +279,14 @@ def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
 
 def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     for name, norms in run.gradient_norms().items():
-        if norms[0] and _lately(norms).min() > MAX_GROWTH * norms[0]:
+        before, after = np.median(norms[: -len(_lately(norms))]), np.median(_lately(norms))
+        if len(norms) >= 4 and after > MAX_GROWTH * before > 0:
             yield Finding(
                 code="ND422",
                 layer=name,
-                message=f'the gradient of layer "{name}" explodes over the epochs: its norm grew '
-                f"from {norms[0]:.2g} in the first epoch to {norms[-1]:.2g} in epoch "
-                f"{len(norms):,}",
+                message=f'the gradient of layer "{name}" explodes over the epochs: its norm was '
+                f"{before:.2g} in the first half of {len(norms):,} epochs and {after:.2g} in the "
+                "other (medians)",
                 fixes=[
                     *fixes.lower_rate(run.setup),
                     ("Try to limit the gradient", ["training.gradient_clip=1"]),

@@ -57,7 +57,7 @@ def other_weights(setup: Setup, layer: SynapticNode, larger: bool) -> list[Fix]:
 
 
 def _is_stated(setup: Setup, pointer: str) -> bool:
-    """Whether the document states a value, at or below a JSON pointer, that is not null."""
+    """Whether the document states a value at or below a JSON pointer."""
     return any(
         origin not in ("default", "found") and (at == pointer or at.startswith(f"{pointer}/"))
         for at, origin in setup.description.origins.items()
@@ -82,8 +82,11 @@ def room_for_weights(setup: Setup, layer: SynapticNode) -> list[Fix]:
     return other_weights(setup, layer, larger=False) if is_large else other_threshold(layer, 0.5)
 
 
-def other_surrogate(setup: Setup, layer: SynapticNode) -> list[Fix]:
-    """Returns the advice to take the default surrogate gradient, or a wider or narrower one."""
+def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None) -> list[Fix]:
+    """Returns the advice to take the default surrogate gradient, or a wider or narrower one.
+
+    With None, this depends on the present width.
+    """
     if layer.neuron.equations().spike is None:
         return []
     place, at = _neuron(layer), "/" + _neuron(layer).replace(".", "/")
@@ -91,13 +94,18 @@ def other_surrogate(setup: Setup, layer: SynapticNode) -> list[Fix]:
         index = [each.name for each in setup.graph.layers].index(layer.name)
         at = f"/layers/{index}/neuron"
     names = ("tau_grad", "scale_grad", "surrogate")
-    stated = [f"{place}.{name}=null" for name in names if _is_stated(setup, f"{at}/{name}")]
+    stated = [
+        f"{place}.{name}=null"
+        for name in names
+        if _is_stated(setup, f"{at}/{name}") and getattr(layer.neuron, name) is not None
+    ]
     if stated:
         return [("Try the default surrogate gradient", stated)]
     schedule = layer.neuron.width_schedule
     is_constant = isinstance(schedule, (int, float))
     width = schedule if is_constant else schedule.start
-    change, factor = ("narrower", 0.1) if width >= MIN_WIDE_TAU_GRAD else ("wider", 3)
+    wider = width < MIN_WIDE_TAU_GRAD if wider is None else wider
+    change, factor = ("wider", 3) if wider else ("narrower", 0.1)
     field = "tau_grad" if layer.neuron.surrogate is None else "surrogate.width"
     setting = f"{place}.{field}{'' if is_constant else '.start'}={factor * width:.3g}"
     return [(f"Try a {change} surrogate gradient", [setting])]

@@ -251,7 +251,7 @@ def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
             message=f"no gradient reached {quote(unreached)} in "
             f"{_epochs(_lately(norms[unreached[0]]), run)}",
             help="so nothing was learned there",
-            fixes=fixes.other_surrogate(run.setup, layer),
+            fixes=fixes.other_surrogate(run.setup, layer, wider=True),
         )
 
 
@@ -273,7 +273,7 @@ def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
                 message=f'the gradient {what} on its way back to layer "{name}": its norm in epoch '
                 f"{len(run.metrics):,} is {norm:.2g}, {found[name]:.2g} times that of layer "
                 f'"{last[0]}"',
-                fixes=fixes.other_surrogate(run.setup, layer),
+                fixes=fixes.other_surrogate(run.setup, layer, wider=code == "ND421"),
             )
 
 

@@ -27,7 +27,7 @@ from netdesc.modules import LayerReport, Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_epochs
-from netdesc.training.initial_scales import FirstSamples, fill_scales, first_samples
+from netdesc.training.initial_scales import TakeSamples, fill_scales, first_samples
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Style, build_display
 from netdesc.training.setup import prepare
@@ -70,8 +70,8 @@ def compile(network: Source, overrides: Overrides = ()) -> Compiled:
 
     ``network`` is a description, the file of a document or the document as a dict, a run or its
     folder, a ``.net`` file, or the result of ``import_net``. The model of a run has the run's best
-    weights (see ``training.best``), that of a ``.net`` file the file's. Any other model has the
-    weights that the document names, or else random initial weights from the document's seed.
+    weights (lowest loss), that of a ``.net`` file the file's. Any other model has the weights that
+    the document names in ``weights``, or else random initial weights from the document's seed.
     DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, RunError
     if weights are missing or do not fit, TypeError if ``network`` has another type. The data files
     of a document are checked, too, but not those of a run. ``overrides`` change values of a
@@ -152,17 +152,20 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
     return OpenedNetwork(compiled, network, file_warnings=problems)
 
 
-def _first_samples(description: Description) -> FirstSamples | None:
-    """Returns what takes the samples that training begins with; None if they cannot be read."""
-    document = description.document
-    if document.data is None:
-        return None
-    spec = SampleSpec.of(build_graph(document))
-    try:
-        splits = read_splits(description, spec, lambda text: None)
-    except (DescriptionError, DataError):
-        return None
-    return first_samples(splits.train, document.training.seed)
+def _first_samples(description: Description) -> TakeSamples:
+    """Returns what takes the samples that training begins with, if they can be read and are not
+    silent."""
+
+    def take(count: int) -> torch.Tensor | None:
+        spec = SampleSpec.of(build_graph(description.document))
+        try:
+            splits = read_splits(description, spec, lambda text: None)
+        except (DescriptionError, DataError):
+            return None
+        input_TBN = first_samples(splits.train, description.document.training.seed)(count)
+        return input_TBN if input_TBN is not None and input_TBN.any() else None
+
+    return take
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:

@@ -30,9 +30,7 @@ class Run:
 
     ``status`` is ``done``, ``diverged`` or ``interrupted``, and ``message`` says more. ``best`` and
     ``final`` are the metrics of the best and of the last epoch; None before the first epoch. The
-    best epoch is that with the best ``training.best`` of the document: by default of the highest
-    accuracy or, without labels, the lowest loss, in either case of the validation samples if there
-    are some. ``compile`` and ``evaluate`` take its weights.
+    best epoch is that with the lowest ``validation_loss``, without validation the lowest ``loss``.
 
     Losses are per sample, unless they are means, and epochs count from 1. In the files of the run,
     epochs count from 0 and losses are as the document defines them.

@@ -1,18 +1,17 @@
-"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND237,
-ND284)."""
+"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND237)."""
 
 from collections.abc import Iterator
 
 from netdesc.data.data_context import Problem, TrainingSet
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.models import Document
+from netdesc.description.models.training import DEFAULT_BATCH_SIZE
 from netdesc.description.shapes import output_locations
 from netdesc.description.source_map import RelatedPath
 
 MAX_LABELS_SHOWN = 5
 MIN_SAMPLES_OF_BATCHES = 64
 """Fewer samples are reasonable as one batch."""
-SUGGESTED_BATCH_SIZE = 32
 
 _SPLIT = ("training", "validation_split")
 _BATCH_SIZE = ("training", "batch_size")
@@ -23,7 +22,6 @@ def check_training_set(
 ) -> Iterator[Problem]:
     """Yields what is wrong with the training set. ``classes`` is the number of outputs."""
     yield from _check_split(document, training_set)
-    yield from _check_best(document, training_set)
     yield from _check_batches(document, training_set)
     labels = training_set.labels if document.main_loss.learns_from == "labels" else None
     if not labels or classes is None or max(labels) >= classes or len(labels) == classes:
@@ -59,21 +57,12 @@ def _check_split(document: Document, training_set: TrainingSet) -> Iterator[Prob
         yield Problem("ND217", _SPLIT, f"{message}on", related=related)
 
 
-def _check_best(document: Document, training_set: TrainingSet) -> Iterator[Problem]:
-    training = document.training
-    has_validation = training_set.has_validation or training.validation_split > 0
-    known = document.epoch_metrics(has_validation)
-    if training_set.samples is not None and training.best not in (None, *known):
-        message = f"there are no validation samples, so the epochs have no {training.best}"
-        yield Problem("ND284", ("training", "best"), message, hint=f"use {' or '.join(known)}")
-
-
 def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Problem]:
     training = document.training
     samples, batch_size = training.without_held_out(training_set.samples), training.batch_size
     if samples is None or samples <= 0:
         return
-    if batch_size is not None and batch_size > samples:
+    if batch_size not in (None, DEFAULT_BATCH_SIZE) and batch_size > samples:
         message = f"a batch of {batch_size} is larger than the training set of {samples}"
         related = (
             RelatedPath(("data", "train"), "the training set"),
@@ -85,5 +74,5 @@ def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Pr
     is_long = document.main_loss.learns_from == "target spikes"
     if batch_size is None and samples >= MIN_SAMPLES_OF_BATCHES and not is_long:
         message = f"all {samples} training samples form one batch, so the weights change once per "
-        hint = f'add "batch_size": {SUGGESTED_BATCH_SIZE}'
+        hint = f"leave batch_size out: batches then have {DEFAULT_BATCH_SIZE} samples"
         yield Problem("ND237", _BATCH_SIZE, f"{message}epoch", hint, severity="warning")

@@ -38,7 +38,7 @@ from netdesc.exchange.net_record import NetFile, Simulation
 from netdesc.exchange.net_synapses import NeuronLayer, SynapticLayer
 from netdesc.graph import Graph, SynapticNode, build_graph
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
-from netdesc.neurons.models import NEURONS
+from netdesc.neurons.models import NEURONS, NeuronSection
 
 DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
 """The lengths of a step and of a sample if neither the file nor the caller gives them."""
@@ -161,6 +161,7 @@ def import_net(
         except LayerError as error:
             raise NetFileError(path, error.problem, index, error.dataset) from error
     neurons, layers = name_neurons([each for part in parts.values() for each in part.sections])
+    neurons = {name: _state_surrogate(section) for name, section in neurons.items()}
     description: JsonObject = {
         "format": FORMAT,
         "name": name,
@@ -188,6 +189,16 @@ def import_net(
     table = _make_table(net, parts, notes)
     assumptions = _list_assumptions(description, is_assumed, graph)
     return ImportedNetwork(description, weights, table, warnings, assumptions, *is_assumed.values())
+
+
+def _state_surrogate(section: JsonObject) -> JsonObject:
+    """States slayer's default surrogate gradient, with which most of these networks learnt."""
+    spikes = _neuron_section(section).equations().spike is not None
+    return section | ({"tau_grad": 1.0, "scale_grad": 1.0} if spikes else {})
+
+
+def _neuron_section(section: JsonObject) -> NeuronSection:
+    return NEURONS[section["type"]].model_validate_json(json.dumps(section))
 
 
 def _make_table(
@@ -240,7 +251,7 @@ def _list_assumptions(
 def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
     """Yields sentences for values of neurons that no ``.net`` file holds."""
     for name, section in neurons.items():
-        learnable = NEURONS[section["type"]].model_validate_json(json.dumps(section)).learnable()
+        learnable = _neuron_section(section).learnable()
         if learnable and not section.get("fine_units"):
             values = {"learn": [*learnable][-1:], "dropout": 0.1, "tau_grad": 1, "scale_grad": 1}
             learn, dropout, *surrogate = (
@@ -252,7 +263,7 @@ def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
                 f"learnt ({learn})"
             )
             yield f"no dropout ({dropout})"
-            yield f"the default surrogate gradient ({' '.join(surrogate)})"
+            yield f"slayer's default surrogate gradient ({' '.join(surrogate)})"
             return
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from netdesc.graph import INPUT, Graph, SynapticNode
 from netdesc.kernels.engines import torch_on_one_thread, use_engine
+from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.modules.block import SynapticBlock
 from netdesc.modules.network import Network
 from netdesc.modules.plain import Block
@@ -106,37 +107,38 @@ def find_scales(network: Network, input_TBN: Tensor) -> dict[str, FoundScale]:
 
 def _search(layer: SynapticNode, block: SynapticBlock, signal: Tensor) -> FoundScale:
     """Finds the scales of a layer, and multiplies its weights by them."""
-    fields, scales = searched_fields(layer), dict[str, float]()
-    silent = _levels(layer, block(torch.zeros_like(signal)))
+    fields, scales, neuron = searched_fields(layer), dict[str, float](), layer.neuron
+    spikes = neuron.definition().spike is not None
 
-    def activity(factor: float) -> float:
+    def levels(input: Tensor) -> Tensor:
+        output = block(input)
+        return output.cumsum(0) if neuron.sends_changes else output
+
+    silent = levels(torch.zeros_like(signal))
+
+    def activity(factor: float = 1.0) -> float:
         _multiply(block.synapse.parts, factor)
-        change = _levels(layer, block(signal)) - silent
+        change = (levels(signal) - silent).double()
         _multiply(block.synapse.parts, 1 / factor)
-        spikes = layer.neuron.definition().spike is not None
         return (
-            (change != 0).double().mean().item() if spikes else change.square().mean().sqrt().item()
+            (change != 0).double().mean().item() if spikes else change.square().mean().item() ** 0.5
         )
 
-    own = block.recurrent
-    recurrent = own.parts if own and "recurrent_weight_scale" in fields else ()
-    _multiply(recurrent, _NEARLY_NONE)
+    recurrent = block.recurrent if "recurrent_weight_scale" in fields else None
+    own = [] if recurrent is None else recurrent.parts
+    _multiply(own, _NEARLY_NONE)
     if "weight_scale" in fields:
-        is_graded = layer.neuron.definition().spike is None
-        scales["weight_scale"] = _smallest(activity, TARGET_LEVEL if is_graded else TARGET_RATE)
+        is_idle = neuron.norm == "mean_variance"  # it divides by the deviation of what arrives
+        target = TARGET_RATE if spikes else TARGET_LEVEL
+        scales["weight_scale"] = 1.0 if is_idle else _smallest(activity, target)
         _multiply(block.synapse.parts, scales["weight_scale"])
-    out_TBN = block(signal).flatten(2)
-    _multiply(recurrent, 1 / _NEARLY_NONE)
-    if own is not None and recurrent:
-        arrived = [out_TBN @ weight_NN.T for weight_NN in own.weights()]
-        scale = _recurrent_scale(block.arrive(signal)[0], arrived)
-        scales["recurrent_weight_scale"] = scale
-        _multiply(recurrent, scale)
-    return FoundScale(scales, activity(1.0), *_grid_shares(block))
-
-
-def _levels(layer: SynapticNode, output: Tensor) -> Tensor:
-    return output.cumsum(0) if layer.neuron.sends_changes else output
+    if recurrent is not None:
+        out_TBN = block(signal).flatten(2)
+        _multiply(own, 1 / _NEARLY_NONE)
+        arrived = [out_TBN @ weight_NN.T for weight_NN in recurrent.weights()]
+        scales["recurrent_weight_scale"] = _recurrent_scale(block.arrive(signal)[0], arrived)
+        _multiply(own, scales["recurrent_weight_scale"])
+    return FoundScale(scales, activity(), *_grid_shares(layer, block))
 
 
 def _multiply(parts: Sequence[Synapse], factor: float) -> None:
@@ -154,8 +156,7 @@ def _smallest(activity: Callable[[float], float], target: float) -> float:
     most = activity(_scale(MAX_EXPONENT))
     if not most:
         return 1.0
-    target = min(target, SATURATED_SHARE * most)
-    low, high = MIN_EXPONENT - 1, MAX_EXPONENT
+    low, high, target = MIN_EXPONENT - 1, MAX_EXPONENT, min(target, SATURATED_SHARE * most)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if activity(_scale(middle)) >= target else (middle, high)
@@ -172,12 +173,11 @@ def _recurrent_scale(from_input: Sequence[Tensor], from_neurons: Sequence[Tensor
     return _scale(min(max(exponent, MIN_EXPONENT), MAX_EXPONENT))
 
 
-def _grid_shares(block: SynapticBlock) -> tuple[float, float]:
+def _grid_shares(layer: SynapticNode, block: SynapticBlock) -> tuple[float, float]:
     """Returns the shares of the weights that are 0 on the grid, and beyond its ends."""
-    pairs = [(part.folded(), part()) for part in block.synapses.values()]
-    weights, rounded = (
-        torch.cat([each.flatten() for each in one]) for one in zip(*pairs, strict=True)
-    )
-    is_there, limit = weights != 0, rounded.abs().max()
-    zeros = (rounded[is_there] == 0).double().mean().item()
-    return zeros, (weights.abs() > 1.05 * limit).double().mean().item()
+    grid, weights = layer.section.quantization, block.synapse.parts[0].folded()
+    sizes = weights[weights != 0].abs()
+    if grid is None or not sizes.numel():
+        return 0.0, 0.0
+    zeros, clamped = sizes <= grid.scale / WEIGHT_UNIT, sizes > grid.range
+    return zeros.double().mean().item(), clamped.double().mean().item()

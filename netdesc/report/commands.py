@@ -43,9 +43,8 @@ def next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
     if status.can_resume:
         yield "Resume this run", resume_command(os.path.abspath(run.path))
-    fixes = {
-        purpose: settings for finding in run.record.findings for purpose, settings in finding.fixes
-    }
+    findings = [each for each in run.record.findings if not each.is_over]
+    fixes = {purpose: settings for finding in findings for purpose, settings in finding.fixes}
     for purpose, settings in fixes.items():
         yield purpose, _retrain(run, settings)
     if run.best_path.exists():

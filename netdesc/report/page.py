@@ -21,7 +21,7 @@ from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
 from netdesc.report.format import duration, number, percent
 from netdesc.report.neuron_section import NeuronView, neuron_views
 from netdesc.report.plots import Plot
-from netdesc.report.run import UNSTABLE, RunData, layer_rates
+from netdesc.report.run import RunData, layer_rates
 from netdesc.report.tables import Table
 from netdesc.report.traces import Traces, traces
 from netdesc.report.verdict import RunStatus, headline, loss_notes, run_status
@@ -74,7 +74,11 @@ def build_page(run: RunData) -> Page:
     """Computes the data of the page from a run."""
     rates, change = layer_rates(run), weight_change(run)
     status = run_status(run)
-    findings = [each.sentence for each in run.record.findings if each.code != UNSTABLE]
+    findings = [
+        f"{each.sentence} (netdesc explain {each.code})"
+        for each in run.record.findings
+        if each != run.unstable
+    ]
     # The status says why training was unstable, in words that include the trend of the loss.
     is_unstable = run.unstable is not None and run.record.status == "done"
     notes = findings if is_unstable else [*findings, *loss_notes(run)]
@@ -125,7 +129,7 @@ def build_page(run: RunData) -> Page:
 
 
 def _facts(run: RunData) -> dict[str, str]:
-    metrics, what = run.metrics, run.metrics.watched_metric.replace("_", " ")
+    metrics, what = run.metrics, run.metrics.selection_metric.replace("_", " ")
     graph, facts = run.graph, dict[str, str]()
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
         average = ", average over the best epoch" if metrics.part == "training" else ""
@@ -140,13 +144,10 @@ def _facts(run: RunData) -> dict[str, str]:
         ]
         terms += [f"{each.weight:g} × {each.type}" for each in graph.regularizers]
         facts["Loss"] = " + ".join(terms)
-    best = metrics.value_at(metrics.watched_metric, metrics.best)
-    of_best = f"Best {what}{run.loss_unit}"
-    if metrics.best != metrics.lowest:
-        of_best = f"{what.capitalize()}{run.loss_unit}, in the best epoch"
+    best = metrics.value_at(metrics.selection_metric, metrics.best)
     seconds = metrics.columns["seconds"]
     return facts | {
-        of_best: number(best),
+        f"Best {what}{run.loss_unit}": number(best),
         "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
         "Training time": duration(float(np.nansum(seconds)) if len(seconds) else None),
         "Median epoch": duration(float(np.nanmedian(seconds)) if metrics.has("seconds") else None),

@@ -202,7 +202,14 @@ def environment_table(run: RunData) -> Table:
 def experiment_table(run: RunData) -> Table:
     """Lists data, loss and training, in the words of the document but without most defaults."""
     document = run.document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    training = {"batch_size": "all training samples", "seed": 0, **document["training"]}
+    settings = run.document.training
+    optimizer = settings.optimizer.model_dump(mode="json", exclude_defaults=True)
+    training = {
+        **document["training"],
+        "batch_size": settings.batch_size or "all training samples",
+        "seed": settings.seed,
+        "optimizer": {**optimizer, "learning_rate": settings.optimizer.learning_rate},
+    }
     samples = [f"{part} {count:,}" for part, count in run.record.samples.items() if count]
     spiking = spiking_layers(run)
     files = [*run.files]
@@ -211,9 +218,15 @@ def experiment_table(run: RunData) -> Table:
         "Samples": ", ".join(samples),
         "Loss": document["loss"],
         "Regularizers": document.get("regularizers"),
+        "Initial weights": {
+            each.name: each.section.model_dump(include={"weight_scale", "recurrent_weight_scale"})
+            for each in run.graph.neuron_layers
+            if each.section.draws_weights and run.document.weights is None
+        },
         "Surrogate gradient": {
             each.neuron_name: each.neuron.model_dump(
                 mode="json",
+                exclude_none=True,
                 include={"surrogate"} if each.neuron.surrogate else {"tau_grad", "scale_grad"},
             )
             for each in run.graph.neuron_layers

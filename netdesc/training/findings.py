@@ -16,19 +16,19 @@ from netdesc.graph import SynapticNode
 from netdesc.kernels.fixed_point import BIAS_BITS, DECAY_ONE, WEIGHT_UNIT
 from netdesc.runs.activity_file import MIN_SATURATED_RATE, Activity
 from netdesc.runs.run_record import Finding
-from netdesc.training.fixes import lower_rate, more_spikes, other_surrogate, smaller_batches
-from netdesc.training.symptoms import WatchedNetwork, find_symptoms, guessing_chance, quote
+from netdesc.training.fixes import more_spikes, other_surrogate, smaller_batches
+from netdesc.training.symptoms import UNSTABLE, WatchedNetwork, find_symptoms, guessing_chance
 
 MIN_SILENT_SHARE = 0.1
 """Silence is reported if the output is silent for at least this share of the samples."""
 MIN_SILENT_NEURONS = 0.5
 """Neurons that never spike are reported if they are at least this share of their layer."""
 
-CODES = (
-    "ND401", "ND402", "ND413", "ND415", "ND414", "ND410", "ND418", "ND411", "ND420", "ND421",
-    "ND422", "ND416", "ND412", "ND423", "ND417", "ND419",
+IMPORTANCE = (
+    "ND413", "ND415", "ND414", "ND410", "ND418", "ND411", "ND420", "ND421", "ND422", "ND416",
+    "ND412", "ND423", "ND417", "ND419",
 )  # fmt: skip
-"""The codes of findings by importance: causes before what they cause."""
+"""Codes of findings about learning: causes before what they cause. Others are more important."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,8 @@ def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Fi
     ]
     found += [each for each in symptoms if each.key not in told]
     found += _find_at_end(run, {each.code for each in symptoms})
-    return sorted(found, key=lambda each: (each.is_over, CODES.index(each.code)))
+    ranks = {code: rank for rank, code in enumerate(IMPORTANCE)}
+    return sorted(found, key=lambda each: (each.is_over, ranks.get(each.code, -1)))
 
 
 def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Finding]:
@@ -64,35 +65,23 @@ def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Findin
 
     After unstable training, other advice would be wrong. The limits of the device are told always.
     """
-    if "ND413" not in codes:
-        silent = [each for each in _find_silence(run) if each.code not in codes]
-        yield from silent or ([] if "ND410" in codes else _find_guessing(run))
-        yield from [] if "ND412" in codes else _find_first_best(run)
-        yield from _find_neurons_that_do_not_take_part(run)
+    if UNSTABLE not in codes:
+        silent = [*_find_silence(run)]
+        yield from silent
+        if not silent and "ND410" not in codes:
+            yield from _find_guessing(run)
+        yield from _find_neurons_that_do_not_take_part(run, "ND410" in codes)
     for layer in run.graph.neuron_layers:
         yield from _find_decays_at_limit(run, layer)
         yield from _find_cut_values(run, layer)
 
 
 def _find_silence(run: TrainedNetwork) -> Iterator[Finding]:
-    """Yields a finding if the output is silent, and one for the layers that never spike."""
-    dead = [layer for layer, rates in run.neuron_rates() if not rates.any()]
-    ways = more_spikes(run.setup, dead[0] if dead else run.graph.neuron_layers[-1])
-    first_rates = [run.metrics.by_layer["spike_rates", layer.name][0] for layer in dead]
-    if any(rate > 0 for rate in first_rates):  # they fell silent
-        ways = lower_rate(run.setup) + ways
     silent, count, what = _count_silent_outputs(run)
     if silent and silent >= MIN_SILENT_SHARE * count:
         message = f"the output is silent for {silent:,} of {count:,} {what}"
+        ways = more_spikes(run.setup, run.graph.neuron_layers[-1])
         yield Finding(code="ND414", message=message, fixes=ways)
-    if dead:
-        yield Finding(
-            code="ND410",
-            layer=dead[0].name,
-            message=f"no neuron of {quote([layer.name for layer in dead])} spikes",
-            help="a lower threshold, a larger weight_scale or a lower learning rate may help",
-            fixes=ways,
-        )
 
 
 def _count_silent_outputs(run: TrainedNetwork) -> tuple[int, int, str]:
@@ -121,30 +110,19 @@ def _find_guessing(run: TrainedNetwork) -> Iterator[Finding]:
             code="ND416",
             message=f"the accuracy of {accuracy:.1%} is hardly better than guessing: predicting "
             f"the same class every time would reach {chance:.1%}",
-            fixes=other_surrogate(run.graph.neuron_layers[-1]) + smaller_batches(run.setup),
+            fixes=other_surrogate(run.setup, run.graph.neuron_layers[-1])
+            + smaller_batches(run.setup),
         )
 
 
-def _find_first_best(run: TrainedNetwork) -> Iterator[Finding]:
-    metrics, losses = run.metrics, run.metrics.watched_losses
-    if metrics.lowest != 0 or len(metrics) < 2:
-        return
-    # A validation loss rises also by overfitting.
-    has_risen = metrics.watched_metric == "loss" and losses[-1] > losses[0]
-    yield Finding(
-        code="ND412",
-        message=f"the {run.loss_name} never fell below the {losses[0]:,.6g} of the first epoch",
-        help="a lower learning rate may help" if has_risen else "",
-        fixes=lower_rate(run.setup) if has_risen else [],
-    )
-
-
-def _find_neurons_that_do_not_take_part(run: TrainedNetwork) -> Iterator[Finding]:
+def _find_neurons_that_do_not_take_part(
+    run: TrainedNetwork, silence_is_known: bool
+) -> Iterator[Finding]:
     for layer, rates in run.neuron_rates():
         silent = int(np.count_nonzero(rates == 0))
         saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE))
         neurons = f'of the {amount(len(rates), "neuron")} of layer "{layer.name}"'
-        if MIN_SILENT_NEURONS * len(rates) <= silent < len(rates):
+        if MIN_SILENT_NEURONS * len(rates) <= silent < len(rates) + (not silence_is_known):
             message, help = f"{silent:,} {neurons} never spike", "a lower threshold may help"
             yield Finding(code="ND410", layer=layer.name, message=message, help=help)
         if saturated:

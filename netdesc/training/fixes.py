@@ -3,6 +3,7 @@
 import math
 
 from netdesc.description.diagnostics.wording import amount
+from netdesc.description.models.layers.fields import AUTO
 from netdesc.graph import SynapticNode
 from netdesc.training.setup import Setup
 
@@ -33,54 +34,80 @@ def _rate(rate: float) -> str:
     return f"training.optimizer.learning_rate={rate:.3g}"
 
 
-def larger_weights(layer: SynapticNode) -> Fix:
-    """Returns the advice to draw larger initial weights."""
-    # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
-    scale = max(2 * layer.section.drawn_scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
-    return "Try larger initial weights", [f"layers.{layer.name}.weight_scale={scale:.3g}"]
+def other_weights(setup: Setup, layer: SynapticNode, larger: bool) -> list[Fix]:
+    """Returns the advice to draw larger or smaller initial weights.
 
-
-def smaller_weights(layer: SynapticNode) -> Fix:
-    """Returns the advice to draw smaller initial weights."""
+    Where the document states their scale, netdesc may find it first.
+    """
+    index, fixes = [each.name for each in setup.graph.layers].index(layer.name), list[Fix]()
+    stated = [
+        f"layers.{layer.name}.{name}={AUTO}"
+        for name in ("weight_scale", "recurrent_weight_scale")
+        if _is_stated(setup, f"/layers/{index}/{name}")
+        and type(layer.section).model_fields[name].default == AUTO
+    ]
+    if stated:
+        fixes.append(("Let netdesc find the scale of initial weights", stated))
     scale = layer.section.drawn_scale / 10
-    return "Try smaller initial weights", [f"layers.{layer.name}.weight_scale={scale:.3g}"]
+    if larger:
+        # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
+        scale = max(20 * scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
+    purpose = f"Try {'larger' if larger else 'smaller'} initial weights"
+    return [*fixes, (purpose, [f"layers.{layer.name}.weight_scale={scale:.3g}"])]
 
 
-def lower_threshold(layer: SynapticNode) -> list[Fix]:
-    """Returns the advice to halve the threshold, if the neurons have one number for it."""
-    return _threshold(layer, 0.5, "Try a lower threshold")
+def _is_stated(setup: Setup, pointer: str) -> bool:
+    """Whether the document states a value at or below a JSON pointer."""
+    return any(
+        origin not in ("default", "found") and (at == pointer or at.startswith(f"{pointer}/"))
+        for at, origin in setup.description.origins.items()
+    )
 
 
-def room_for_weights(layer: SynapticNode) -> list[Fix]:
-    """Returns what may help weights at the limits of their grid, from which they may have begun."""
-    largest = layer.section.drawn_scale / math.sqrt(math.prod(layer.weight_shape[1:]))
-    limit = layer.weight_step / 32 * 2 ** ((layer.bits or 0) - 1)
-    return [smaller_weights(layer)] if largest > limit / 2 else lower_threshold(layer)
-
-
-def fewer_spikes(layer: SynapticNode) -> list[Fix]:
-    """Returns what may help a layer that spikes at nearly every step."""
-    return [*_threshold(layer, 10, "Try a higher threshold"), smaller_weights(layer)]
-
-
-def _threshold(layer: SynapticNode, factor: float, purpose: str) -> list[Fix]:
+def other_threshold(layer: SynapticNode, factor: float) -> list[Fix]:
+    """Returns the advice to multiply the threshold, if the neurons have one number for it."""
     threshold = layer.neuron.values().get("threshold")
     if not isinstance(threshold, float):
         return []
     path = ".".join((_neuron(layer), *layer.neuron.value_path("threshold")))
+    purpose = f"Try a {'lower' if factor < 1 else 'higher'} threshold"
     return [(purpose, [f"{path}={factor * threshold:.3g}"])]
 
 
-def other_surrogate(layer: SynapticNode) -> list[Fix]:
-    """Returns the advice to try a wider or narrower surrogate gradient, if the neurons spike."""
+def room_for_weights(setup: Setup, layer: SynapticNode) -> list[Fix]:
+    """Returns what may help weights at the limits of their grid, from which they may have begun."""
+    largest = layer.section.drawn_scale / math.sqrt(math.prod(layer.weight_shape[1:]))
+    limit = layer.weight_step / 32 * 2 ** ((layer.bits or 0) - 1)
+    is_large = largest > limit / 2
+    return other_weights(setup, layer, larger=False) if is_large else other_threshold(layer, 0.5)
+
+
+def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None) -> list[Fix]:
+    """Returns the advice to take the default surrogate gradient, or a wider or narrower one.
+
+    With None, this depends on the present width.
+    """
     if layer.neuron.equations().spike is None:
         return []
+    place, at = _neuron(layer), "/" + _neuron(layer).replace(".", "/")
+    if at.startswith("/layers"):
+        index = [each.name for each in setup.graph.layers].index(layer.name)
+        at = f"/layers/{index}/neuron"
+    names = ("tau_grad", "scale_grad", "surrogate")
+    stated = [
+        f"{place}.{name}=null"
+        for name in names
+        if _is_stated(setup, f"{at}/{name}") and getattr(layer.neuron, name) is not None
+    ]
+    if stated:
+        return [("Try the default surrogate gradient", stated)]
     schedule = layer.neuron.width_schedule
     is_constant = isinstance(schedule, (int, float))
     width = schedule if is_constant else schedule.start
-    change, factor = ("narrower", 0.1) if width >= MIN_WIDE_TAU_GRAD else ("wider", 3)
+    wider = width < MIN_WIDE_TAU_GRAD if wider is None else wider
+    change, factor = ("wider", 3) if wider else ("narrower", 0.1)
     field = "tau_grad" if layer.neuron.surrogate is None else "surrogate.width"
-    setting = f"{_neuron(layer)}.{field}{'' if is_constant else '.start'}={factor * width:.3g}"
+    setting = f"{place}.{field}{'' if is_constant else '.start'}={factor * width:.3g}"
     return [(f"Try a {change} surrogate gradient", [setting])]
 
 
@@ -109,8 +136,8 @@ def other_loss(setup: Setup) -> list[Fix]:
 
 def more_spikes(setup: Setup, layer: SynapticNode) -> list[Fix]:
     """Returns what may help a layer that is silent."""
-    more_input = [larger_weights(layer), *lower_threshold(layer)]
-    return [*more_input, *other_surrogate(layer), *smaller_batches(setup)]
+    more_input = [*other_weights(setup, layer, larger=True), *other_threshold(layer, 0.5)]
+    return [*more_input, *other_surrogate(setup, layer), *smaller_batches(setup)]
 
 
 def _neuron(layer: SynapticNode) -> str:

@@ -1,6 +1,6 @@
 """Fills in the scales of initial weights that a document leaves to netdesc."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 
 import torch
 
@@ -8,7 +8,7 @@ from netdesc.data.batches import Batches
 from netdesc.data.samples import Samples
 from netdesc.description import Description, DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.graph import Graph, build_graph
+from netdesc.graph import SynapticNode, build_graph
 from netdesc.modules import build
 from netdesc.modules.initial_scale import (
     FoundScale,
@@ -19,14 +19,15 @@ from netdesc.modules.initial_scale import (
 )
 from netdesc.training.weights import load_masks
 
-MAX_ZEROS, MAX_CLAMPED = 0.5, 0.1
-"""Shares of the weights that may be 0 on the grid, or at its ends, before a warning."""
+MAX_ZEROS, MAX_CLAMPED = 0.75, 0.1
+"""Shares of the weights that may be 0 on the grid, or beyond its ends, before a warning."""
 
-FirstSamples = Callable[[int], torch.Tensor]
-"""Returns so many samples that a training begins with, float32 [steps, samples, *input shape]."""
+TakeSamples = Callable[[int], torch.Tensor | None]
+"""Returns the first so many samples of a training, float32 [steps, samples, *input shape]; None if
+there are no data."""
 
 
-def first_samples(samples: Samples, seed: int) -> FirstSamples:
+def first_samples(samples: Samples, seed: int) -> TakeSamples:
     """Returns what takes the first samples of epoch 0, without augmentation."""
 
     def take(count: int) -> torch.Tensor:
@@ -37,7 +38,7 @@ def first_samples(samples: Samples, seed: int) -> FirstSamples:
 
 
 def fill_scales(
-    description: Description, first_samples: FirstSamples | None, warn: Callable[[str], None]
+    description: Description, take: TakeSamples, warn: Callable[[str], None]
 ) -> Description:
     """Returns the description with numbers in the place of each "auto" of a scale of weights.
 
@@ -45,22 +46,21 @@ def fill_scales(
     DescriptionError if all samples are silent.
     """
     document = description.document
-    graph = build_graph(document)
+    graph, seed = build_graph(document), document.training.seed
     searched = [layer for layer in graph.neuron_layers if searched_fields(layer)]
     if document.weights is not None or not searched:
         return description
-    seed = document.training.seed
-    if first_samples is None:
+    input_TBN = take(sample_count(graph))
+    if input_TBN is None:
         input_TBN = assumed_input(graph, seed)
-    else:
-        input_TBN = first_samples(sample_count(graph)).cpu()
-        if not input_TBN.any():
-            raise DescriptionError([_silent(description, searched[0].name)])
+    elif not input_TBN.any():
+        raise DescriptionError([_silent(description, searched[0])])
     network = build(graph, seed)
     load_masks(description, network)
     found = find_scales(network, input_TBN)
-    for text in _problems(graph, found):
-        warn(f"{text} (netdesc explain ND404)")
+    for layer in searched:
+        if problem := _problem(layer, found[layer.name]):
+            warn(f"{problem} (netdesc explain ND404)")
     indices = {layer.name: index for index, layer in enumerate(document.layers)}
     return description.with_layers({indices[name]: each.scales for name, each in found.items()})
 
@@ -77,33 +77,32 @@ def found_text(description: Description) -> str:
     return f"scales of initial weights: {'; '.join(texts)}" if texts else ""
 
 
-def _silent(description: Description, layer: str) -> Diagnostic:
-    index = [each.name for each in description.document.layers].index(layer)
+def _silent(description: Description, layer: SynapticNode) -> Diagnostic:
+    names = [each.name for each in description.document.layers]
     assert description.source_map is not None, "load sets it"
     return description.source_map.diagnostic(
         "ND403",
-        ("layers", index, "weight_scale"),
-        f'no scale can be found for the weights of layer "{layer}": the first samples to train '
-        "with hold no spike and no value but 0",
+        ("layers", names.index(layer.name), "weight_scale"),
+        f'no scale can be found for the weights of layer "{layer.name}": the first samples to '
+        "train with hold no spike and no value but 0",
         hint='mend the data, or state a number, such as "weight_scale": 1',
     )
 
 
-def _problems(graph: Graph, found: Mapping[str, FoundScale]) -> Iterator[str]:
-    for layer in graph.neuron_layers:
-        scale = found.get(layer.name)
-        if scale is None:
-            continue
-        finer = "raise the threshold of its neurons, of which the weights are multiples"
-        if not scale.activity:
-            yield f'layer "{layer.name}" stays silent with any scale of its weights'
-        elif scale.zeros > MAX_ZEROS:
-            yield (
-                f'{scale.zeros:.0%} of the initial weights of layer "{layer.name}" are 0 on the '
-                f"grid of its quantization: {finer}"
-            )
-        elif scale.clamped > MAX_CLAMPED:
-            yield (
-                f'{scale.clamped:.0%} of the initial weights of layer "{layer.name}" are beyond '
-                f"the grid of its quantization: {finer.replace('raise', 'lower')}"
-            )
+def _problem(layer: SynapticNode, found: FoundScale) -> str:
+    if not found.activity:
+        return f'layer "{layer.name}" stays silent with any scale of its weights'
+    if found.zeros > MAX_ZEROS:
+        what, factor = f"{found.zeros:.0%} of the weights are 0 on the grid", 8.0
+    elif found.clamped > MAX_CLAMPED:
+        what, factor = f"{found.clamped:.0%} of the weights are beyond the grid", 0.25
+    else:
+        return ""
+    threshold = layer.neuron.values().get("threshold")
+    way = 'set its "quantization" to null'
+    if isinstance(threshold, float):
+        is_named = isinstance(layer.section.neuron, str)
+        path = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
+        names = ".".join((path, *layer.neuron.value_path("threshold")))
+        way = f"weights are in proportion to the threshold: --set {names}={threshold * factor:.3g}"
+    return f'layer "{layer.name}": {what} of its quantization with the scale found; {way}'

@@ -35,7 +35,8 @@ MIN_RATIO, MAX_RATIO = 1e-4, 1e3
 """A layer's gradient vanishes or explodes if its norm, over that of the last layer, is beyond these
 limits. In networks that learn well it is from 0.003 to 4."""
 MAX_GROWTH = 1e4
-"""A gradient explodes over the epochs if its norm exceeds this factor times that of the first."""
+"""A gradient explodes over the epochs if its norm in the last half exceeds this factor times that
+before."""
 MIN_FALL, LEVEL_EPOCHS = 0.005, 8
 """A loss does not fall if it fell by less than this share over at least so many epochs."""
 MIN_CHANGE = 0.01
@@ -76,8 +77,8 @@ class WatchedNetwork:
 
     @property
     def loss_name(self) -> str:
-        """What the watched loss is called: ``validation loss per sample``."""
-        return f"{self.metrics.watched_metric.replace('_', ' ')}{self.setup.scale.unit}"
+        """What the loss that selects the best epoch is called: ``validation loss per sample``."""
+        return f"{self.metrics.selection_metric.replace('_', ' ')}{self.setup.scale.unit}"
 
     def spiking_layers(self) -> Iterator[SynapticNode]:
         """Yields each layer whose neurons spike and need to."""
@@ -120,27 +121,27 @@ def _lately(column: Column) -> Column:
 
 
 def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
-    metrics, losses = run.metrics, run.metrics.watched_losses
+    metrics, losses = run.metrics, run.metrics.selection_losses
     count = len(metrics)
-    if metrics.lowest is None or count < min(4, run.setup.training.epochs):
+    if metrics.best is None or count < min(4, run.setup.training.epochs):
         return
     end = np.median(losses[-max(count // 5, min(count - 1, 3), 1) :])
     # A loss below that of a silent output is not far above: fine-tuning may begin near 0.
     has_risen = end > MIN_DIVERGED * losses[0] and end >= (run.silent_loss or 0)
     if has_risen and not metrics.overfits:
-        yield _unstable(run, metrics.lowest, "the loss is far above its start")
+        yield _unstable(run, metrics.best, "the loss is far above its start")
 
 
 def _find_large_steps(run: WatchedNetwork) -> Iterator[Finding]:
-    metrics, losses = run.metrics, run.metrics.watched_losses
+    metrics, losses = run.metrics, run.metrics.selection_losses
     changes = _changes(run)
-    if metrics.lowest is None or not changes:
+    if metrics.best is None or not changes:
         return
     name = max(changes, key=lambda each: changes[each])
     fails = _lately(losses).min() > (1 - MIN_PROGRESS) * losses[0] or guessing_chance(run)
     if changes[name] > MAX_CHANGE and fails:
         what = f'the steps are too large: the weights "{name}" changed by'
-        yield _unstable(run, metrics.lowest, f"{what} {changes[name]:.3g} times their norm")
+        yield _unstable(run, metrics.best, f"{what} {changes[name]:.3g} times their norm")
 
 
 def guessing_chance(run: WatchedNetwork) -> float | None:
@@ -165,11 +166,11 @@ def _changes(run: WatchedNetwork) -> dict[str, float]:
 
 
 def _unstable(run: WatchedNetwork, best: int, result: str) -> Finding:
-    losses = run.metrics.watched_losses
+    losses = run.metrics.selection_losses
     return Finding(
         code=UNSTABLE,
         message=f"{result}: the {run.loss_name} was {losses[0]:,.6g} in the first epoch, "
-        f"{losses[best]:,.6g} in epoch {best + 1:,}, the lowest, and {losses[-1]:,.6g} in "
+        f"{losses[best]:,.6g} in epoch {best + 1:,}, the best, and {losses[-1]:,.6g} in "
         f"epoch {len(losses):,}",
         help="the weights of the best epoch are kept; a lower learning rate usually helps",
         fixes=fixes.lower_rate(run.setup),
@@ -187,7 +188,7 @@ def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
                 message=f'all weights of layer "{layer.name}" are 0 on the device\'s grid, which '
                 "has steps of 1/32",
                 help="a larger weight_scale helps",
-                fixes=[fixes.larger_weights(layer)],
+                fixes=fixes.other_weights(run.setup, layer, larger=True),
             )
 
 
@@ -220,7 +221,10 @@ def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
                 message=f'the neurons of layer "{layer.name}" spike all the time: '
                 f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}",
                 help="a smaller weight_scale or a higher threshold may help",
-                fixes=fixes.fewer_spikes(layer),
+                fixes=[
+                    *fixes.other_threshold(layer, 10),
+                    *fixes.other_weights(run.setup, layer, larger=False),
+                ],
             )
 
 
@@ -230,7 +234,7 @@ def _find_vanished_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     have_vanished = all(norm[-1] <= MIN_GRADIENT * norm[0] for norm in norms)
     is_solved = losses[-1] <= MIN_LOSS * losses[0]
     if have_vanished and any(norm[0] for norm in norms) and not is_solved:
-        best = run.metrics.lowest
+        best = run.metrics.best
         if best is not None:
             yield _unstable(run, best, "no layer gets a gradient any more")
 
@@ -247,7 +251,7 @@ def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
             message=f"no gradient reached {quote(unreached)} in "
             f"{_epochs(_lately(norms[unreached[0]]), run)}",
             help="so nothing was learned there",
-            fixes=fixes.other_surrogate(layer),
+            fixes=fixes.other_surrogate(run.setup, layer, wider=True),
         )
 
 
@@ -269,19 +273,20 @@ def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
                 message=f'the gradient {what} on its way back to layer "{name}": its norm in epoch '
                 f"{len(run.metrics):,} is {norm:.2g}, {found[name]:.2g} times that of layer "
                 f'"{last[0]}"',
-                fixes=fixes.other_surrogate(layer),
+                fixes=fixes.other_surrogate(run.setup, layer, wider=code == "ND421"),
             )
 
 
 def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     for name, norms in run.gradient_norms().items():
-        if norms[0] and _lately(norms).min() > MAX_GROWTH * norms[0]:
+        before, after = np.median(norms[: -len(_lately(norms))]), np.median(_lately(norms))
+        if len(norms) >= 4 and after > MAX_GROWTH * before > 0:
             yield Finding(
                 code="ND422",
                 layer=name,
-                message=f'the gradient of layer "{name}" explodes over the epochs: its norm grew '
-                f"from {norms[0]:.2g} in the first epoch to {norms[-1]:.2g} in epoch "
-                f"{len(norms):,}",
+                message=f'the gradient of layer "{name}" explodes over the epochs: its norm was '
+                f"{before:.2g} in the first half of {len(norms):,} epochs and {after:.2g} in the "
+                "other (medians)",
                 fixes=[
                     *fixes.lower_rate(run.setup),
                     ("Try to limit the gradient", ["training.gradient_clip=1"]),
@@ -290,14 +295,13 @@ def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
 
 
 def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
-    metrics, losses = run.metrics, run.metrics.watched_losses
-    accuracy = metrics.columns[
-        "validation_accuracy" if metrics.part == "validation" else "accuracy"
-    ]
-    is_good = bool((accuracy >= GOOD_ACCURACY).any())
-    if len(losses) < LEVEL_EPOCHS or is_good or not losses[0] > 0:
+    metrics, losses = run.metrics, run.metrics.selection_losses
+    part = "validation_" if metrics.part == "validation" else ""
+    is_good = bool((metrics.columns[f"{part}accuracy"] >= GOOD_ACCURACY).any())
+    if not 1 < len(losses) >= min(LEVEL_EPOCHS, run.setup.training.epochs):
         return
-    if losses.min() > (1 - MIN_FALL) * losses[0]:
+    is_level = losses.min() >= (1 - MIN_FALL) * losses[0] > 0
+    if is_level and not is_good and not metrics.overfits:
         change = max(_changes(run).values(), default=1.0)
         hardly = change < MIN_CHANGE
         yield Finding(
@@ -351,7 +355,7 @@ def _find_weights_at_limit(run: WatchedNetwork, layer: SynapticNode) -> Iterator
                 f'"{layer.name}" are at a limit of the device\'s grid, {low:g} or {high:.4g}, and '
                 "cannot grow further",
                 help="a lower threshold increases the effect of all weights",
-                fixes=fixes.room_for_weights(layer),
+                fixes=fixes.room_for_weights(run.setup, layer),
             )
 
 

@@ -25,9 +25,10 @@ def _training(**changes):
 
 BATCHES = [
     # samples, training, how many are one batch
-    (63, {}, None),
+    (63, {"batch_size": None}, None),
+    (64, {}, None),
     (64, {"batch_size": None}, 64),
-    (72, {"validation_split": 0.1}, 65),
+    (72, {"batch_size": None, "validation_split": 0.1}, 65),
 ]
 
 
@@ -38,21 +39,24 @@ def test_many_samples_in_one_batch(samples, training, batch, tmp_path):
     assert codes(found) == (["ND237"] if batch else [])
     if batch:
         assert found[0].message.startswith(f"all {batch} training samples")
-        assert (found[0].severity, found[0].hint) == ("warning", 'add "batch_size": 32')
+        assert found[0].severity == "warning"
 
 
 def test_listed_samples_are_counted_where_they_have_labels(tmp_path):
     listed = [{"input": {"path": "input.bs1"}, "label": number % 2} for number in range(64)]
-    text = labelled(data={"type": "spike_files", "train": listed})
+    all_samples = _training(batch_size=None)
+    text = labelled(data={"type": "spike_files", "train": listed}, training=all_samples)
     assert codes(findings(tmp_path, text)) == ["ND237"]
     base = json.loads(BASE)
     base["data"]["train"] *= 64
+    base["training"]["batch_size"] = None
     assert findings(tmp_path, json.dumps(base)) == []
 
 
 COUNTED = [
     # split, training, codes
     (None, {"batch_size": 7}, ["ND222"]),
+    (None, {"batch_size": 32}, []),  # the default
     (None, {"batch_size": 6, "validation_split": 0.1}, ["ND222"]),
     (None, {"validation_split": 0.5}, []),
     ([0, 0, 0, 0, 1, 2], {"batch_size": 5}, ["ND222"]),
@@ -83,6 +87,7 @@ def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
     """200 samples of 40 values, each in a million steps."""
     document = json.loads(LABELLED) | {"time": {"steps": 1_000_000}}
     document["input"] = {"shape": [40]}
+    document["training"]["batch_size"] = None
     arrays = {"inputs": np.ones((200, 40), np.uint8), "labels": np.arange(200) % 2}
     finding, of_one_batch = array_findings(tmp_path, json.dumps(document), **arrays)
     assert of_one_batch.code == "ND237"

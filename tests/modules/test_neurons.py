@@ -17,6 +17,7 @@ from support.modules_samples import dense, network, spikes
 from netdesc.modules import Network
 from netdesc.modules.neuron import NeuronModule
 from netdesc.neurons.functions import ARGUMENTS
+from netdesc.neurons.models.fields import DEFAULT_PEAK, DEFAULT_WIDTH
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
 
@@ -190,14 +191,15 @@ def surrogate(neurons: NeuronModule) -> tuple[float, float]:
     [
         ({"tau_grad": 0.5}, (0.1 / (2 * 50 * 19 / 64), 50 * 19 / 64)),
         ({"surrogate": {"peak": 2.0, "width": 0.5}}, (2.0, 0.5)),
-        ({"surrogate": {"peak": 2.0}}, (2.0, 19 / 64)),
+        ({"surrogate": {"peak": 2.0}}, (2.0, DEFAULT_WIDTH * 19 / 64)),
+        ({}, (DEFAULT_PEAK * 64 / 19, DEFAULT_WIDTH * 19 / 64)),
     ],
 )
 def test_the_surrogate_has_the_width_of_the_schedule(learn, fields, expected):
     neurons = cells(LIF | {"learn": learn} | fields)
     assert surrogate(neurons) == pytest.approx(expected)
     schedule = {"type": "linear", "start": 1.0, "end": 0.5}
-    if "surrogate" in fields:
+    if "tau_grad" not in fields:
         return
     narrowing = cells(LIF | {"learn": learn, "tau_grad": schedule})
     before = surrogate(narrowing)
@@ -207,7 +209,7 @@ def test_the_surrogate_has_the_width_of_the_schedule(learn, fields, expected):
 
 
 def test_derived_parameters_follow_their_values():
-    neurons = cells(RF)
+    neurons = cells(RF | {"tau_grad": 1.0})
     first = neurons._kernel_parameters()
     assert first["sine"].item() == pytest.approx(0.9 * math.sin(2 * math.pi / 7))
     neurons.value("period").fill_(9.0)

@@ -9,7 +9,9 @@ from support.modules_samples import dense, network, neuron, spikes
 @pytest.mark.parametrize("kind", ["constant", "linear", "geometric"])
 def test_the_surrogate_s_width_over_a_run(kind):
     tau = 0.3 if kind == "constant" else {"type": kind, "start": 1.0, "end": 0.01}
-    model = network(dense("a", 4, neuron=neuron(tau_grad=tau)), dense("b", 4))
+    model = network(
+        dense("a", 4, neuron=neuron(tau_grad=tau)), dense("b", 4, neuron=neuron(tau_grad=1.0))
+    )
     widths = []
     for fraction in (0.0, 0.5, 1.0):
         model.set_tau_grad(fraction)

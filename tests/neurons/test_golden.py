@@ -59,7 +59,7 @@ def load(case: str) -> Case:
     for n in range(arrays["output"].shape[1]):
         own = {name: v[n] if isinstance(v, list) else v for name, v in fields.items()}
         bias = own.pop("bias", 0.0)
-        section = NEURONS[neuron].model_validate({"type": neuron, **own})
+        section = NEURONS[neuron].model_validate({"type": neuron, "tau_grad": 1.0, **own})
         peak, width = section.surrogate_at(
             math.trunc(64 * own.get("threshold", 1)) / 64 or 1.0, section.tau_grad
         )

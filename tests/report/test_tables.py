@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 from support.report_samples import HIDDEN, activity, document, weights, write_run
 
+from netdesc.neurons.models.fields import DEFAULT_PEAK, DEFAULT_SHAPE, DEFAULT_WIDTH
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
 from netdesc.report.weights import open_weights
@@ -28,6 +29,7 @@ def test_data_loss_and_training_are_listed(tmp_path: Path) -> None:
     made = document()
     made["training"] |= {"batch_size": 8, "schedule": {"type": "step", "every_epochs": 9}}
     made["training"]["schedule"]["factor"] = 0.5
+    made["neurons"]["plain"]["tau_grad"] = 0.1
     folder = write_run(tmp_path / "run", changes=made, samples={"train": 1200, "validation": 0})
     cells = dict(build_page(read_run(folder)).experiment.rows)
     texts = {name: cells.pop(name) for name in ("Data", "Samples", "Batch size", "Seed")}
@@ -37,7 +39,14 @@ def test_data_loss_and_training_are_listed(tmp_path: Path) -> None:
     assert {name: json.loads(value) for name, value in cells.items()} == {
         "Loss": made["loss"],
         "Surrogate gradient": {
-            name: {"tau_grad": 1.0, "scale_grad": 1.0} for name in ("learning", "plain")
+            "plain": {"tau_grad": 0.1},
+            "learning": {
+                "surrogate": {
+                    "width": DEFAULT_WIDTH / 2,
+                    "peak": DEFAULT_PEAK * 2,
+                    "shape": DEFAULT_SHAPE,
+                }
+            },
         },
         "Epochs": 30,
         "Optimizer": made["training"]["optimizer"],

@@ -279,9 +279,20 @@ FINDING = {
 
 def test_what_training_has_found_is_shown_with_its_commands(tmp_path: Path) -> None:
     page = page_of(tmp_path, findings=[FINDING])
-    assert page.notes[0] == 'No neuron of layer "hidden" spikes; a lower threshold may help.'
+    assert page.notes[0].startswith(
+        'No neuron of layer "hidden" spikes; a lower threshold may help.'
+    )
+    assert "ND410" in page.notes[0]
     assert page.steps[0].purpose == "Try a lower threshold"
     assert page.steps[0].text.endswith("network.lock.json --set neurons.cuba.threshold=0.05")
+    assert page.status.title == "Done"
+
+
+def test_what_was_over_before_the_end_is_told_without_its_commands(tmp_path: Path) -> None:
+    over = [FINDING | {"code": code, "epoch": 3, "is_over": True} for code in ("ND410", "ND413")]
+    page = page_of(tmp_path, findings=over)
+    assert "ND410" in page.notes[0]
+    assert page.steps[0].purpose != "Try a lower threshold"
     assert page.status.title == "Done"
 
 

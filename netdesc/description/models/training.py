@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,25 +14,24 @@ Epochs = Annotated[int, Field(ge=1, le=10_000_000)]
 ParameterKind = Literal["weights", "biases", "decays", "thresholds", "delays"]
 """The kinds of trained numbers of a layer."""
 
-BestMetric = Literal[
-    "loss", "validation_loss", "accuracy", "validation_accuracy", "confidence",
-    "validation_confidence",
-]  # fmt: skip
-"""The metrics of an epoch by which the best epoch is chosen."""
-
 MIN_DELTA = (
     "A loss counts as better if it is lower than the best one by more than this: the loss that "
     "training shows, which is a loss a sample, also if the document sums losses over samples."
 )
 OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
+DEFAULT_BATCH_SIZE = 32
+
+
+def _rate_field(default: float) -> Any:
+    return field(
+        "Learning rate. The schedule starts from it.", unit="1", default=default, example=1e-3, gt=0
+    )
 
 
 class OptimizerSection(Section):
     """Base class of the optimizers."""
 
-    learning_rate: float = field(
-        "Learning rate. The schedule starts from it.", unit="1", gt=0, example=1e-3
-    )
+    learning_rate: float = _rate_field(0.005)
     weight_decay: float = field(
         "Weight decay. It acts on the weights of synapses, also recurrent ones; not on biases, "
         "decays, thresholds, delays and other values of neurons, the gains of weight_norm, and the "
@@ -87,6 +86,7 @@ class Sgd(OptimizerSection):
     """Stochastic gradient descent."""
 
     type: Literal["sgd"]
+    learning_rate: float = _rate_field(0.1)
     momentum: float = field(
         "Share of the last step that is added to the next one.", unit="1", default=0.0, ge=0, lt=1
     )
@@ -244,9 +244,10 @@ class Training(Section):
         le=(1 << 63) - 1,
     )
     batch_size: int | None = field(
-        "Number of samples in one step of the optimizer; null takes all training samples.",
+        "Number of samples in one step of the optimizer, or all training samples if there are "
+        "fewer; null takes all.",
         unit="samples",
-        default=None,
+        default=DEFAULT_BATCH_SIZE,
         example=32,
         ge=1,
         le=1 << 20,
@@ -272,14 +273,6 @@ class Training(Section):
         default=None,
         example={"patience_epochs": 20},
     )
-    best: BestMetric | None = field(
-        "Metric whose best epoch gives the weights that are kept: the lowest loss, or the highest "
-        "accuracy or confidence. Among equal epochs, the loss decides, of the validation samples "
-        "if there are some; then the earlier epoch. Null takes the accuracy if the network learns "
-        "labels, else the loss, in either case of the validation samples if there are some.",
-        default=None,
-        example="validation_loss",
-    )
     checkpoint_every_s: float = field(
         "Smallest time between two checkpoints. It is longer if saving would take more than 2% of "
         "the run's time.",
@@ -289,7 +282,9 @@ class Training(Section):
         le=1e6,
     )
     optimizer: Optimizer = field(
-        "The optimizer, which changes the weights after each batch.", example=OPTIMIZER_EXAMPLE
+        "The optimizer, which changes the weights after each batch.",
+        default=Adam(type="adam"),
+        example=OPTIMIZER_EXAMPLE,
     )
     schedule: Schedule = field(
         "How the learning rate changes over the run.",

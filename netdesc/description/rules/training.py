@@ -32,31 +32,6 @@ def beyond_run(context: Context) -> Found:
             )
 
 
-@rule("ND284")
-def unknown_best(context: Context) -> Found:
-    """A best epoch by a metric that the epochs do not have."""
-    document, best = context.document, context.document.training.best
-    data, split = document.data, document.training.validation_split
-    has_validation = data is None or bool(
-        split or getattr(data, "validation", None) or getattr(data, "split", None)
-    )
-    known = document.epoch_metrics(has_validation)
-    if best is None or best in known:
-        return
-    if best in document.epoch_metrics(has_validation=True):
-        reason = "there are no validation samples"
-        place = RelatedPath(("data", "train"), "all samples are for training")
-    else:
-        reason = f"{document.main_loss.type} learns from {document.main_loss.learns_from}"
-        place = RelatedPath(("loss",), "no labels")
-    yield RuleDiagnostic(
-        ("training", "best"),
-        f"{reason}, so the epochs have no {best}",
-        hint=f"use {' or '.join(known)}",
-        related=(place,),
-    )
-
-
 @rule("ND288")
 def empty_group(context: Context) -> Found:
     """A group of parameters that is empty."""

@@ -5,11 +5,21 @@ import re
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
+from math import trunc
 from types import ModuleType
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
+
+from pydantic import model_validator
 
 from netdesc.neurons.definition import Definition, ParameterKind
-from netdesc.neurons.models.fields import Surrogate, TauGrad, TauGradSchedule
+from netdesc.neurons.models.fields import (
+    DEFAULT_PEAK,
+    DEFAULT_WIDTH,
+    Surrogate,
+    TauGrad,
+    TauGradSchedule,
+    width_at,
+)
 from netdesc.sections import Section, extra, field
 
 Line = tuple[str, str]
@@ -52,15 +62,24 @@ class NeuronSection(Section):
     """Fields, and the only value of each with which a ``.net`` file can hold the neurons. None if
     it can hold no neurons of this type."""
 
-    tau_grad: TauGrad = field(
-        "Width of the surrogate gradient in units of 100·threshold, for rf and adrf of "
-        "threshold/2; or an object that changes the width over the run.",
+    tau_grad: TauGrad | None = field(
+        "Width of slayer's surrogate gradient in units of 100·threshold, for rf and adrf of "
+        "threshold/2; or an object that changes the width over the run. Null is 1 beside "
+        "scale_grad.",
         unit="1",
-        default=1.0,
+        default=None,
+        example=1.0,
     )
-    scale_grad: float = field("Factor on the surrogate gradient.", unit="1", default=1.0, gt=0)
+    scale_grad: float | None = field(
+        "Factor on slayer's surrogate gradient. Null is 1 beside tau_grad.",
+        unit="1",
+        default=None,
+        example=1.0,
+        gt=0,
+    )
     surrogate: Surrogate | None = field(
-        "Surrogate gradient, in place of tau_grad and scale_grad.",
+        "Surrogate gradient, in place of tau_grad and scale_grad. Null is that of slayer if one of "
+        "these is stated, else one with the default shape, width and peak.",
         default=None,
         example={"width": 0.5, "peak": 1.0},
     )
@@ -113,6 +132,29 @@ class NeuronSection(Section):
             learn.json_schema_extra = cast("Any", extra(learn) | {"x-example": names[-1:]})
             known["learn"] = learn
 
+    @model_validator(mode="after")
+    def _state_surrogate(self) -> Self:
+        """States the surrogate that acts, with numbers, so that a lock holds them.
+
+        What depends on a learnt threshold, or on one that differs from neuron to neuron, stays
+        null, and so does a peak that a schedule of the width changes.
+        """
+        is_slayer = self.tau_grad is not None or self.scale_grad is not None
+        if self.equations().spike is None or (self.surrogate is None and is_slayer):
+            return self
+        given = self.surrogate or Surrogate()
+        object.__setattr__(self, "surrogate", given)  # the section is frozen for others
+        threshold = self.values().get("threshold", 1.0)
+        if "threshold" in self.learn or isinstance(threshold, tuple):
+            return self
+        first = None if given.width is None else width_at(given.width, 0.0)
+        peak, width = self.surrogate_at(max(1, trunc(64 * abs(threshold))) / 64, first)
+        if first != given.width:
+            width, peak = given.width, given.peak if self._spikes_by_phase else peak
+        stated = given.model_copy(update={"peak": peak, "width": width})
+        object.__setattr__(self, "surrogate", stated)
+        return self
+
     def equations(self) -> Equations:
         """Returns the equations that the neuron's options choose."""
         raise NotImplementedError
@@ -157,6 +199,12 @@ class NeuronSection(Section):
         if not self.has_norm:
             reasons["norm"] = "the equations have no norm(…)"
         return reasons
+
+    def idle_fields(self) -> dict[str, str]:
+        # Locks of earlier versions state 1, the default of that time, beside other surrogates.
+        idle = super().idle_fields().items()
+        old = {name for name in ("tau_grad", "scale_grad") if getattr(self, name) == 1}
+        return {name: reason for name, reason in idle if name not in old}
 
     def derive(self, functions: ModuleType, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the parameters of the equations, before they are rounded to the grid.
@@ -207,7 +255,7 @@ class NeuronSection(Section):
     def width_schedule(self) -> float | TauGradSchedule:
         """The field that sets the width of the surrogate gradient, and may change it over a run.
 
-        It is 1 if the threshold sets the width.
+        It is 1 if the threshold alone sets the width.
         """
         width = self.tau_grad if self.surrogate is None else self.surrogate.width
         return 1.0 if width is None else width
@@ -218,8 +266,20 @@ class NeuronSection(Section):
         ``threshold`` (on the grid) and ``width``, the present value of ``width_schedule``, are
         numbers or tensors.
         """
-        if self.surrogate is not None:
-            return self.surrogate.peak, threshold if self.surrogate.width is None else width
-        width_factor, peak_factor = self.surrogate_factors
-        width = width_factor * width * threshold
-        return peak_factor * self.scale_grad / (2 * width), width
+        if self.surrogate is None:
+            width_factor, peak_factor = self.surrogate_factors
+            width = width_factor * width * threshold
+            scale = 1.0 if self.scale_grad is None else self.scale_grad
+            return peak_factor * scale / (2 * width), width
+        if self.surrogate.width is None:
+            # Locks of earlier versions, which state tau_grad beside a surrogate, mean 1 threshold.
+            width = (DEFAULT_WIDTH if self.tau_grad is None else 1.0) * threshold
+        peak = self.surrogate.peak
+        if peak is None:
+            peak = DEFAULT_PEAK / threshold * (2 * width if self._spikes_by_phase else 1)
+        return peak, width
+
+    @property
+    def _spikes_by_phase(self) -> bool:
+        spike = self.equations().spike
+        return spike is not None and re.search(r"\bphase_spike\s*\(", spike[0]) is not None

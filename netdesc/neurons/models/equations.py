@@ -58,8 +58,8 @@ class EquationNeuron(NeuronSection):
         "Equations of a step.", example=["v = decay(v, 0.1) + x"], min_length=1, max_length=64
     )
     spike: Text | None = field(
-        "Condition of a spike. With it, surrogate is required. The layer hands spikes on a step "
-        'later, unless it has "axonal_delay_step": false.',
+        "Condition of a spike. The layer hands spikes on a step later, unless it has "
+        '"axonal_delay_step": false.',
         default=None,
         example="v > level",
     )
@@ -87,10 +87,6 @@ class EquationNeuron(NeuronSection):
     def idle_reasons(self) -> dict[str, str]:
         payload = 'a spike carries the value of output, such as "output": "v"'
         return super().idle_reasons() | {"graded": payload}
-
-    def missing_fields(self) -> dict[str, str]:
-        is_missing = self.spike is not None and self.surrogate is None
-        return {"surrogate": "a spike needs it for its gradient"} if is_missing else {}
 
     def learnable(self) -> dict[str, tuple[float, float]]:
         kinds = self.value_kinds().items()

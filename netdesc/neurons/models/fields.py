@@ -10,6 +10,12 @@ from netdesc.neurons.expressions import PARAMETER_LIMIT
 from netdesc.neurons.operations import STATE_UNIT
 from netdesc.sections import OrPair, Section, field, form_tag
 
+DEFAULT_SHAPE: SurrogateShape = "fast_sigmoid"
+DEFAULT_WIDTH = 0.3
+"""The width of a surrogate that states none, in thresholds."""
+DEFAULT_PEAK = 1.0
+"""The peak of a surrogate that states none, over 1/threshold."""
+
 MAX_LEVEL = PARAMETER_LIMIT // STATE_UNIT
 """The largest threshold or other level of neurons, in threshold units. No state of a device, and no
 state of training that is of use, reaches it."""
@@ -104,15 +110,25 @@ class Surrogate(Section):
 
     At the distance d of a state from its threshold it is peak·exp(-d/width) (exponential),
     peak/(1 + d/width)² (fast_sigmoid), peak/(1 + (d/width)²) (atan) or
-    peak·max(0, 1 - d/width) (triangle). For rf and adrf, gradients are products of two such bells.
+    peak·max(0, 1 - d/width) (triangle). For rf and adrf, gradients are products of two such bells,
+    at most peak/(2·width). With width and peak null, a network whose thresholds and weights are
+    multiplied by a factor learns the same.
     """
 
     width: TauGrad | None = field(
-        "Width, in threshold units; or an object that changes the width over the run. Null is the "
-        "parameter threshold, or 1 if there is none.",
+        "Width, in threshold units; or an object that changes the width over the run. Null is "
+        f"{DEFAULT_WIDTH:g} times the parameter threshold (1 if there is none), also while it is "
+        "learnt.",
         unit="1",
         default=None,
         example=0.5,
     )
-    peak: float = field("Value at the threshold.", unit="1", default=1.0, gt=0)
-    shape: SurrogateShape = field("Shape of the derivative.", default="exponential")
+    peak: float | None = field(
+        f"Value at the threshold. Null is {DEFAULT_PEAK:g}/threshold; for neurons that spike by "
+        "phase, 2·width times this.",
+        unit="1",
+        default=None,
+        example=1.0,
+        gt=0,
+    )
+    shape: SurrogateShape = field("Shape of the derivative.", default=DEFAULT_SHAPE)

@@ -15,6 +15,9 @@ from support.neuron_definitions import example_fields, variants
 
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.models import NEURONS, NeuronSection
+from netdesc.neurons.models.fields import DEFAULT_PEAK as PEAK
+from netdesc.neurons.models.fields import DEFAULT_SHAPE
+from netdesc.neurons.models.fields import DEFAULT_WIDTH as WIDTH
 
 
 def section(name: str, **fields: Any) -> NeuronSection:
@@ -100,13 +103,32 @@ def test_derived_parameters_have_the_same_values_and_a_gradient_in_torch() -> No
     ("name", "fields", "threshold", "expected"),
     [
         # slayer's constants: peak and width at a threshold of 1
-        ("cuba", {}, 1.0, (5e-4, 100.0)),
-        ("rf", {}, 1.0, (10.0, 0.5)),
-        ("adrf", {}, 1.0, (10.0, 0.5)),
+        ("cuba", {"tau_grad": 1}, 1.0, (5e-4, 100.0)),
+        ("rf", {"scale_grad": 1}, 1.0, (10.0, 0.5)),
+        ("adrf", {"tau_grad": 1}, 1.0, (10.0, 0.5)),
         ("rf_iz", {"tau_grad": 0.02, "scale_grad": 3}, 0.5, (0.15, 1.0)),
         ("lif", {"tau_grad": 0.1}, 1.0, (5e-3, 10.0)),
         ("lif", {"surrogate": {"width": 0.25, "peak": 2}}, 0.5, (2.0, 0.25)),
-        ("lif", {"surrogate": {"shape": "atan"}}, 0.5, (1.0, 0.5)),
+        # no peak, no width: a share of the threshold
+        ("lif", {"threshold": 0.5, "surrogate": {"shape": "atan"}}, 0.5, (PEAK / 0.5, WIDTH * 0.5)),
+        ("lif", {"threshold": 0.3}, 19 / 64, (PEAK * 64 / 19, WIDTH * 19 / 64)),
+        ("lif", {"threshold": 0.5, "surrogate": {"width": 0.25}}, 0.5, (PEAK / 0.5, 0.25)),
+        ("lif", {"threshold": 0.5, "learn": ["threshold"]}, 0.25, (PEAK / 0.25, WIDTH * 0.25)),
+        ("alif", {"threshold": (0.5, 2.0), "per_channel": True}, 2.0, (PEAK / 2, WIDTH * 2)),
+        ("rf", {"threshold": 4.0}, 4.0, (PEAK * WIDTH * 2, WIDTH * 4)),
+        ("adrf", {"threshold": 4.0, "surrogate": {"width": 1}}, 4.0, (PEAK / 4 * 2, 1.0)),
+        # locks of earlier versions
+        (
+            "lif",
+            {
+                "threshold": 0.5,
+                "tau_grad": 1.0,
+                "scale_grad": 1.0,
+                "surrogate": {"width": None, "peak": 1.0, "shape": "exponential"},
+            },
+            0.5,
+            (1.0, 0.5),
+        ),
     ],
 )
 def test_surrogates_are_in_threshold_units(
@@ -114,4 +136,18 @@ def test_surrogates_are_in_threshold_units(
 ) -> None:
     neuron = section(name, **fields)
     assert neuron.surrogate_at(threshold, neuron.width_schedule) == pytest.approx(expected)
-    assert neuron.definition().surrogate == fields.get("surrogate", {}).get("shape", "exponential")
+    shape = "exponential" if "tau_grad" in fields or "scale_grad" in fields else DEFAULT_SHAPE
+    assert neuron.definition().surrogate == fields.get("surrogate", {}).get("shape", shape)
+
+
+@pytest.mark.parametrize("kind", ["cuba", "rf"])
+def test_a_surrogate_without_numbers_does_not_change_with_the_unit(kind: str) -> None:
+    """Peak and width at four times the threshold; the peak is a gradient over the state's unit."""
+    (peak, width), (peak_of_4, width_of_4) = (
+        neuron.surrogate_at(threshold, neuron.width_schedule)
+        for threshold in (1.0, 4.0)
+        for neuron in [section(kind, threshold=threshold)]
+    )
+    assert width_of_4 == 4 * width
+    slopes = (peak, peak_of_4) if kind == "cuba" else (peak / width, peak_of_4 / width_of_4)
+    assert slopes[1] == slopes[0] / 4

@@ -40,7 +40,7 @@ before."""
 MIN_FALL, LEVEL_EPOCHS = 0.005, 8
 """A loss does not fall if it fell by less than this share over at least so many epochs."""
 MIN_CHANGE = 0.01
-"""Weights that changed by less than this share have hardly learnt."""
+"""If no weights changed by this share of their norm, the steps are too small."""
 GOOD_ACCURACY = 0.9
 """With this accuracy a loss need not fall."""
 MIN_SCORE_FALL = 0.05
@@ -92,6 +92,9 @@ class WatchedNetwork:
         by_layer = self.metrics.by_layer.items()
         return {layer: norms for (kind, layer), norms in by_layer if kind == "gradient_norms"}
 
+    def spike_rates(self, layer: SynapticNode) -> Column:
+        return self.metrics.by_layer["spike_rates", layer.name]
+
     def layer(self, name: str) -> SynapticNode:
         return next(layer for layer in self.graph.neuron_layers if layer.name == name)
 
@@ -118,6 +121,10 @@ def quote(layers: Collection[str]) -> str:
 def _lately(column: Column) -> Column:
     """Returns the last half of the epochs: what is so in all of them is no accident."""
     return column[-(len(column) // 2 or 1) :]
+
+
+def _epochs(column: Column) -> str:
+    return amount(len(_lately(column)), "epoch")
 
 
 def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
@@ -166,15 +173,14 @@ def _changes(run: WatchedNetwork) -> dict[str, float]:
 
 
 def _unstable(run: WatchedNetwork, best: int, result: str) -> Finding:
-    losses = run.metrics.selection_losses
-    return Finding(
-        code=UNSTABLE,
-        message=f"{result}: the {run.loss_name} was {losses[0]:,.6g} in the first epoch, "
-        f"{losses[best]:,.6g} in epoch {best + 1:,}, the best, and {losses[-1]:,.6g} in "
-        f"epoch {len(losses):,}",
-        help="the weights of the best epoch are kept; a lower learning rate usually helps",
-        fixes=fixes.lower_rate(run.setup),
+    losses, ways = run.metrics.selection_losses, fixes.lower_rate(run.setup)
+    message = (
+        f"{result}: the {run.loss_name} was {losses[0]:,.6g} in the first epoch, "
+        f"{losses[best]:,.6g} in epoch {best + 1:,}, the best, and {losses[-1]:,.6g} in epoch "
+        f"{len(losses):,}"
     )
+    help = "the weights of the best epoch are kept; a lower learning rate usually helps"
+    return Finding(code=UNSTABLE, message=message, help=help, fixes=ways)
 
 
 def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
@@ -182,50 +188,34 @@ def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
     for layer in run.graph.neuron_layers:
         weights = blocks[layer.name].synapse.weights()
         if layer.bits is not None and not any(weight.any() for weight in weights):
-            yield Finding(
-                code="ND415",
-                layer=layer.name,
-                message=f'all weights of layer "{layer.name}" are 0 on the device\'s grid, which '
-                "has steps of 1/32",
-                help="a larger weight_scale helps",
-                fixes=fixes.other_weights(run.setup, layer, larger=True),
-            )
+            grid = "are 0 on the device's grid, which has steps of 1/32"
+            message = f'all weights of layer "{layer.name}" {grid}'
+            ways = fixes.other_weights(run.setup, layer, larger=True)
+            yield Finding(code="ND415", layer=layer.name, message=message, fixes=ways)
 
 
 def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
-    rates = {
-        layer: run.metrics.by_layer["spike_rates", layer.name] for layer in run.spiking_layers()
-    }
+    rates = {each: run.spike_rates(each) for each in run.spiking_layers()}
     silent = [layer for layer, each in rates.items() if not _lately(each).any()]
     if silent:
+        names, first = [layer.name for layer in silent], silent[0]
+        message = f"no neuron of {quote(names)} spiked in the last {_epochs(rates[first])}"
         has_spiked = any(rates[layer].any() for layer in silent)
-        slower = fixes.lower_rate(run.setup) if has_spiked else []
-        yield Finding(
-            code="ND410",
-            layer=silent[0].name,
-            message=f"no neuron of {quote([layer.name for layer in silent])} spiked in "
-            f"{_epochs(_lately(rates[silent[0]]), run)}",
-            help="a lower threshold, a larger weight_scale or a lower learning rate may help",
-            fixes=slower + fixes.more_spikes(run.setup, silent[0]),
-        )
+        ways = fixes.lower_rate(run.setup) if has_spiked else []
+        ways += fixes.more_spikes(run.setup, first)
+        yield Finding(code="ND410", layer=first.name, message=message, fixes=ways)
 
 
 def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
+    read = {name for name, _ in run.graph.signals}
     for layer in run.spiking_layers():
-        rates = run.metrics.by_layer["spike_rates", layer.name]
-        is_output = layer.name in {name for name, _ in run.graph.signals}
-        if _lately(rates).min() >= (MIN_SATURATED_RATE if is_output else MIN_RESTLESS_RATE):
-            yield Finding(
-                code="ND418",
-                layer=layer.name,
-                message=f'the neurons of layer "{layer.name}" spike all the time: '
-                f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}",
-                help="a smaller weight_scale or a higher threshold may help",
-                fixes=[
-                    *fixes.other_threshold(layer, 10),
-                    *fixes.other_weights(run.setup, layer, larger=False),
-                ],
-            )
+        rates, name = run.spike_rates(layer), layer.name
+        if _lately(rates).min() >= (MIN_SATURATED_RATE if name in read else MIN_RESTLESS_RATE):
+            rate = f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}"
+            message = f'the neurons of layer "{name}" spike all the time: {rate}'
+            ways = fixes.other_threshold(layer, 10)
+            ways += fixes.other_weights(run.setup, layer, larger=False)
+            yield Finding(code="ND418", layer=name, message=message, fixes=ways)
 
 
 def _find_vanished_gradients(run: WatchedNetwork) -> Iterator[Finding]:
@@ -233,10 +223,9 @@ def _find_vanished_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     norms, losses = run.gradient_norms().values(), run.metrics.columns["loss"]
     have_vanished = all(norm[-1] <= MIN_GRADIENT * norm[0] for norm in norms)
     is_solved = losses[-1] <= MIN_LOSS * losses[0]
-    if have_vanished and any(norm[0] for norm in norms) and not is_solved:
-        best = run.metrics.best
-        if best is not None:
-            yield _unstable(run, best, "no layer gets a gradient any more")
+    best, had_any = run.metrics.best, any(norm[0] for norm in norms)
+    if best is not None and have_vanished and had_any and not is_solved:
+        yield _unstable(run, best, "no layer gets a gradient any more")
 
 
 def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
@@ -244,21 +233,18 @@ def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     norms = run.gradient_norms()
     unreached = [layer for layer, each in norms.items() if not _lately(each).any()]
     if unreached and run.metrics.columns["loss"][-1] > 0:
-        layer = run.layer(unreached[-1])
-        yield Finding(
-            code="ND411",
-            layer=unreached[0],
-            message=f"no gradient reached {quote(unreached)} in "
-            f"{_epochs(_lately(norms[unreached[0]]), run)}",
-            help="so nothing was learned there",
-            fixes=fixes.other_surrogate(run.setup, layer, wider=True),
-        )
+        epochs = _epochs(norms[unreached[0]])
+        message = f"no gradient reached {quote(unreached)} in the last {epochs}"
+        help = "so nothing was learned there"
+        ways = fixes.other_surrogate(run.setup, run.layer(unreached[-1]), wider=True)
+        yield Finding(code="ND411", layer=unreached[0], message=message, help=help, fixes=ways)
 
 
 def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
     """Compares each layer's gradients with those of the last layer, and yields the worst ratio."""
-    *earlier, last = run.gradient_norms().items()
-    ratios = {name: _lately(norms / last[1]) for name, norms in earlier if last[1].all()}
+    norms = run.gradient_norms()
+    *_, (last, reference) = norms.items()
+    ratios = {name: _lately(each / reference) for name, each in norms.items() if reference.all()}
     for code, what, is_beyond, worst in (
         ("ND420", "explodes", lambda ratio: ratio.min() > MAX_RATIO, max),
         ("ND421", "vanishes", lambda ratio: ratio.max() < MIN_RATIO, min),
@@ -266,32 +252,26 @@ def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
         found = {name: ratio[-1] for name, ratio in ratios.items() if is_beyond(ratio)}
         if found:
             name = worst(found, key=lambda each: found[each])
-            norm, layer = run.gradient_norms()[name][-1], run.layer(name)
-            yield Finding(
-                code=code,
-                layer=name,
-                message=f'the gradient {what} on its way back to layer "{name}": its norm in epoch '
-                f"{len(run.metrics):,} is {norm:.2g}, {found[name]:.2g} times that of layer "
-                f'"{last[0]}"',
-                fixes=fixes.other_surrogate(run.setup, layer, wider=code == "ND421"),
+            message = (
+                f'the gradient {what} on its way back to layer "{name}": its norm in epoch '
+                f"{len(reference):,} is {norms[name][-1]:.2g}, {found[name]:.2g} times that of "
+                f'layer "{last}"'
             )
+            ways = fixes.other_surrogate(run.setup, run.layer(name), wider=code == "ND421")
+            yield Finding(code=code, layer=name, message=message, fixes=ways)
 
 
 def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
-    for name, norms in run.gradient_norms().items():
-        before, after = np.median(norms[: -len(_lately(norms))]), np.median(_lately(norms))
-        if len(norms) >= 4 and after > MAX_GROWTH * before > 0:
-            yield Finding(
-                code="ND422",
-                layer=name,
-                message=f'the gradient of layer "{name}" explodes over the epochs: its norm was '
-                f"{before:.2g} in the first half of {len(norms):,} epochs and {after:.2g} in the "
-                "other (medians)",
-                fixes=[
-                    *fixes.lower_rate(run.setup),
-                    ("Try to limit the gradient", ["training.gradient_clip=1"]),
-                ],
-            )
+    half = len(run.metrics) // 2
+    for name, norms in run.gradient_norms().items() if half > 1 else ():
+        before, after = np.median(norms[:half]), np.median(norms[half:])
+        if after > MAX_GROWTH * before > 0:
+            medians = f"{before:.2g} in the first half of {len(norms):,} epochs, and {after:.2g}"
+            message = f'the gradient of layer "{name}" explodes: the median of its norm is '
+            clip = ("Try to limit the gradient", ["training.gradient_clip=1"])
+            ways = [*fixes.lower_rate(run.setup), clip]
+            message += f"{medians} in the other"
+            yield Finding(code="ND422", layer=name, message=message, fixes=ways)
 
 
 def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
@@ -303,15 +283,15 @@ def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
     is_level = losses.min() >= (1 - MIN_FALL) * losses[0] > 0
     if is_level and not is_good and not metrics.overfits:
         change = max(_changes(run).values(), default=1.0)
-        hardly = change < MIN_CHANGE
-        yield Finding(
-            code="ND412",
-            message=f"the {run.loss_name} does not fall: it was {losses[0]:,.6g} in the first "
-            f"epoch, and {losses.min():,.6g} at best in {amount(len(losses), 'epoch')}"
-            + (f", in which the weights changed by {change:.2g} of their norm" if hardly else ""),
-            help=f"a {'higher' if hardly else 'lower'} learning rate may help",
-            fixes=(fixes.higher_rate if hardly else fixes.lower_rate)(run.setup),
+        message = (
+            f"the {run.loss_name} does not fall: it was {losses[0]:,.6g} in the first epoch, and "
+            f"{losses.min():,.6g} at best in {amount(len(losses), 'epoch')}"
         )
+        ways = fixes.lower_rate(run.setup)
+        if change < MIN_CHANGE:
+            message += f", in which the weights changed by {change:.2g} of their norm"
+            ways = fixes.higher_rate(run.setup)
+        yield Finding(code="ND412", message=message, fixes=ways)
 
 
 def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
@@ -326,16 +306,15 @@ def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
     best = int(np.argmax(scores))
     samples = ((run.setup.validation if part else None) or run.setup.train).samples
     noise = 3 * math.sqrt(0.5 / len(samples))  # of the difference of two accuracies near 1/2
-    least = max(MIN_SCORE_FALL, noise)
-    if scores[best] - scores[-1] > least and losses[-1] < (1 - MIN_SCORE_FALL) * losses[best]:
-        yield Finding(
-            code="ND423",
-            message=f"the {part.replace('_', ' ')}accuracy fell from {scores[best]:.1%} to "
+    has_fallen = scores[best] - scores[-1] > max(MIN_SCORE_FALL, noise)
+    if has_fallen and losses[-1] < (1 - MIN_SCORE_FALL) * losses[best]:
+        message = (
+            f"the {part.replace('_', ' ')}accuracy fell from {scores[best]:.1%} to "
             f"{scores[-1]:.1%}, while the loss fell from {losses[best]:,.4g} to {losses[-1]:,.4g} "
-            f"(medians over {quarter} epochs)",
-            help="the loss rewards something else than right predictions",
-            fixes=fixes.other_loss(run.setup),
+            f"(medians over {quarter} epochs)"
         )
+        help, ways = "the loss rewards something else", fixes.other_loss(run.setup)
+        yield Finding(code="ND423", message=message, help=help, fixes=ways)
 
 
 @torch.no_grad()
@@ -348,23 +327,12 @@ def _find_weights_at_limit(run: WatchedNetwork, layer: SynapticNode) -> Iterator
         weights = synapse()
         count = int(((weights == low) | (weights == high)).sum())
         if count and count >= MIN_SHARE_AT_LIMIT * weights.numel():
-            yield Finding(
-                code="ND417",
-                layer=layer.name,
-                message=f"{count:,} of the {amount(weights.numel(), 'weight')} of layer "
-                f'"{layer.name}" are at a limit of the device\'s grid, {low:g} or {high:.4g}, and '
-                "cannot grow further",
-                help="a lower threshold increases the effect of all weights",
-                fixes=fixes.room_for_weights(run.setup, layer),
+            message = (
+                f'{count:,} of the {amount(weights.numel(), "weight")} of layer "{layer.name}" are '
+                f"at a limit of the device's grid, {low:g} or {high:.4g}, and cannot grow further"
             )
-
-
-def _epochs(column: Column, run: WatchedNetwork) -> str:
-    """Names the epochs of a column that ends with the last epoch."""
-    last = len(run.metrics)
-    return (
-        f"epochs {last - len(column) + 1:,} to {last:,}" if len(column) > 1 else f"epoch {last:,}"
-    )
+            ways = fixes.room_for_weights(run.setup, layer)
+            yield Finding(code="ND417", layer=layer.name, message=message, fixes=ways)
 
 
 RULES: tuple[tuple[Rule, ...], ...] = (
@@ -373,7 +341,8 @@ RULES: tuple[tuple[Rule, ...], ...] = (
     (_find_zeroed_weights, _find_silent_layers, _find_saturated_layers),
     (_find_vanished_gradients,),
     (_find_missing_gradients,),
-    (_find_gradients_between_layers, _find_growing_gradients),
+    (_find_gradients_between_layers,),
+    (_find_growing_gradients,),
     (_find_level_loss, _find_falling_score),
 )
 """The most serious first. What a rule finds may be the reason for what later groups would find, so

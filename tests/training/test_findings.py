@@ -217,7 +217,7 @@ def test_guessing_is_told_by_the_most_frequent_class(tmp_path: Path) -> None:
         findings = found(run, rows=rows, classes=True)
         assert ("ND416" in codes(findings)) is is_guessing
         settings = settings_of(run, [each for each in findings if each.code == "ND416"])
-        assert ("training.batch_size=32" in settings) is is_guessing
+        assert ("training.batch_size=16" in settings) is is_guessing
 
 
 def test_neurons_that_take_no_part_are_counted(tmp_path: Path) -> None:

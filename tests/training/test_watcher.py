@@ -67,6 +67,12 @@ def wide_surrogate(document: Document) -> None:
     document["neurons"]["cuba"] |= {"surrogate": {"width": 5.0, "peak": 10.0}}
 
 
+def narrow_surrogate(document: Document) -> None:
+    layer = document["layers"][0]
+    document["layers"][:1] = [layer | {"name": name} for name in ("hidden", "second", "third")]
+    document["neurons"]["cuba"] |= {"surrogate": {"width": 0.05, "peak": 1e-3}}
+
+
 @pytest.mark.parametrize(
     ("make_sick", "code", "layer"),
     [
@@ -76,6 +82,7 @@ def wide_surrogate(document: Document) -> None:
         (large_rate, "ND413", None),
         (tiny_rate, "ND412", None),
         (wide_surrogate, "ND420", "hidden"),
+        (narrow_surrogate, "ND421", "hidden"),
     ],
 )
 def test_a_sick_network_is_told_its_one_reason_and_a_setting_that_mends_it(

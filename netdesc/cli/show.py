@@ -207,7 +207,8 @@ def _neuron_values(overview: Overview, layer: SynapticNode) -> dict[str, dict[st
             "is_learnt": name in layer.neuron.learn,
         }
     if layer.section.learns_bias:
-        ends = overview.learnt.get((layer.name, "bias"), (0, 0))
+        first = layer.section.bias_init
+        ends = overview.learnt.get((layer.name, "bias"), (first, first))
         values["bias"] = {"kind": "grid", "value": ends, "is_learnt": True}
     return values
 

@@ -62,7 +62,7 @@ class NeuronModule(nn.Module):
             self.values.hold(name, value, persistent=not is_in_document)
         if layer.section.learns_bias:  # the equations have a norm(…): no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
-            self.values.learn("bias", torch.zeros(channels))
+            self.values.learn("bias", torch.full((channels,), layer.section.bias_init))
         self._bias_unit = STATE_UNIT if layer.bits is None else WEIGHT_UNIT
         definition = self.section.definition()
         self._equations = KernelEquations.of(definition)

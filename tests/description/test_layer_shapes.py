@@ -87,6 +87,22 @@ def test_the_bias_of_neurons_needs_no_norm():
 
 
 @pytest.mark.parametrize(
+    ("fields", "code"),
+    [({"bias": True}, None), ({}, "ND240"), ({"bias": True, "bias_init": -4.1}, "ND106")],
+)
+def test_the_initial_bias_is_that_of_a_bias_and_on_the_device(fields, code):
+    layer = {
+        "type": "dense",
+        "units": 2,
+        "neuron": {"type": "integrator"},
+        "bias_init": 0.5,
+        **fields,
+    }
+    found = [(each.code, each.pointer, each.line is None) for each in errors_of([4], layer)]
+    assert found == ([(code, "/layers/0/bias_init", False)] if code else [])
+
+
+@pytest.mark.parametrize(
     ("step", "code", "words"), [("v = x", "ND240", "norm(x) for x"), ("v = nrm(x)", "ND238", "")]
 )
 def test_a_bias_without_norm_has_a_way_out_and_is_no_second_mistake(step, code, words):

@@ -322,6 +322,17 @@ def test_a_bias_is_the_weight_of_an_input_that_always_spikes(engine, kind, unit)
     assert bias.max() == 4
 
 
+def test_a_bias_begins_where_the_document_says():
+    layers = [dense("a", 6, bias=True, bias_init=-0.3), dense("b", 2, bias=True)]
+    model = network(*layers)
+    assert model.layers["a"].neuron.bias.tolist() == [pytest.approx(-0.3)] * 6
+    assert not model.layers["b"].neuron.bias.any()
+    silent = torch.zeros(5, 1, 10)
+    raised = network(dense("a", 6, bias=True, bias_init=4.0))
+    assert raised(silent).any()
+    assert not model(silent).any()
+
+
 def test_integers_of_the_device():
     model, cell = with_norm(current_decay=0.25, voltage_decay=0.03, threshold=0.37)
     cell.norm.running_mean.copy_(torch.linspace(-5, 5, 40))

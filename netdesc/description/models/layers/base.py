@@ -153,6 +153,9 @@ class SynapticSection(LayerSection):
         "bias is rounded to 1/4096.",
         default=False,
     )
+    bias_init: float = field(
+        "Initial bias of each channel.", unit="1", default=0.0, example=0.5, ge=-4, le=4
+    )
     weight_scale: WeightScale = field(
         "Factor on the initial weights, whose unit is 1/sqrt(inputs of a neuron): a number, or "
         '"auto", with which the first training batch determines it, so that the neurons are '
@@ -206,7 +209,10 @@ class SynapticSection(LayerSection):
 
     def idle_reasons(self) -> dict[str, str]:
         reason = "neurons of this type of layer share their weights"
-        return dict.fromkeys(self.fields_of_own_weights, reason)
+        reasons = dict.fromkeys(self.fields_of_own_weights, reason)
+        if not self.learns_bias:
+            reasons["bias_init"] = 'only a bias that is learnt ("bias": true) begins with it'
+        return reasons
 
     def trained_kinds(self, neuron: NeuronSection | None) -> Iterator[ParameterKind]:
         """Yields the kinds of trained numbers that the layer and its neuron have."""

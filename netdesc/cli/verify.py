@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     metavar="INPUT",
     type=click.Path(path_type=Path),
     help="Events or an array, as in netdesc run. Default: the first sample of the validation, test "
-    "or training data; without data, random spikes that are always the same.",
+    "or training data, or random spikes, for which the output is not that for silence.",
 )
 @options.json_and_quiet
 def verify(output: Output, network: Path, input: Path | None) -> int:
@@ -34,7 +34,8 @@ def verify(output: Output, network: Path, input: Path | None) -> int:
     The network runs in floats, as in training, in the integers of the device, and as "netdesc
     import" reads it from its exported file. The exit code is 0 if all layers give the same outputs
     in every step, otherwise 1. In this case, the first step, layer and neuron in which two runs
-    differ are printed, with the reason.
+    differ are printed, with the reason. The proof is empty, which is a warning (ND405) and "empty"
+    in JSON, if the output is the same without any input.
     """
     from netdesc.api import verify as verification
     from netdesc.events import DroppedEvents

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -25,7 +25,7 @@ from netdesc.data.array_files import (
 )
 from netdesc.data.data_context import DataContext
 from netdesc.data.encoding import Code
-from netdesc.data.samples import Indices, SampleSpec
+from netdesc.data.samples import Indices, Rngs, SampleSpec
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays
 from netdesc.description.models.data import PARTS
@@ -75,7 +75,7 @@ class ArraySamples:
     def __getitem__(self, which: slice | Indices) -> ArraySamples:
         return replace(self, rows=self.rows[which])
 
-    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
         inputs = self.inputs[self._indices]
         input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rngs)

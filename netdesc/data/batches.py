@@ -1,6 +1,6 @@
 """Divides samples into batches of tensors, in order or shuffled."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from netdesc.data.randomness import sample_order, sample_rngs
-from netdesc.data.samples import Indices, Samples
+from netdesc.data.samples import Indices, Rngs, Samples
 from netdesc.description.models.augmentation import (
     Augmentation,
     DropEvents,
@@ -157,9 +157,7 @@ Sample = NDArray[np.float32]
 """The inputs of one sample, [steps, *input shape]."""
 
 
-def augment(
-    input_TBN: NDArray[np.float32], augmentation: Augmentation, rngs: Iterable[np.random.Generator]
-) -> None:
+def augment(input_TBN: NDArray[np.float32], augmentation: Augmentation, rngs: Rngs) -> None:
     """Changes inputs [steps, samples, *input shape] in place; ``rngs`` draw, one a sample."""
     for number, rng in enumerate(rngs):
         sample = input_TBN[:, number]

@@ -6,13 +6,13 @@ code can encode it. ``compress`` converts samples to a compact form, which stays
 A cell is one input neuron. A random code draws each sample with a generator of its own.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.data.samples import Rngs
 from netdesc.description.models import (
     Arrays,
     ConstantEncoding,
@@ -84,9 +84,7 @@ class Code:
     def compress(self, values: NDArray) -> NDArray:
         raise NotImplementedError
 
-    def inputs(
-        self, compressed: NDArray, rngs: Iterable[np.random.Generator]
-    ) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rngs: Rngs) -> NDArray[np.float32]:
         raise NotImplementedError
 
     def normalise(self, values: NDArray) -> NDArray[np.float64]:
@@ -133,9 +131,7 @@ class SpikeCode(Code):
         cells = values.reshape(*values.shape[:2], -1)
         return np.packbits(cells != 0, axis=-1, bitorder="little")
 
-    def inputs(
-        self, compressed: NDArray, rngs: Iterable[np.random.Generator]
-    ) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rngs: Rngs) -> NDArray[np.float32]:
         bits_TBN, steps = compressed.transpose(1, 0, 2), self.file_steps
         spikes_TBN = np.empty((self.steps, len(compressed), self.cells), np.float32)
         spikes_TBN[:steps] = np.unpackbits(bits_TBN, axis=2, count=self.cells, bitorder="little")
@@ -153,9 +149,7 @@ class RateCode(Code):
         encoding: Any = self.data.encoding
         return (encoding.max_rate * self.normalise(values)).astype(np.float32)
 
-    def inputs(
-        self, compressed: NDArray, rngs: Iterable[np.random.Generator]
-    ) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rngs: Rngs) -> NDArray[np.float32]:
         spikes_TBN = np.empty((self.steps, *compressed.shape), np.float32)
         for sample, (probability_N, rng) in enumerate(zip(compressed, rngs, strict=True)):
             uniform_TN = rng.random((self.steps, len(probability_N)), dtype=np.float32)
@@ -198,9 +192,7 @@ class LatencyCode(Code):
         step[self.normalise(values) <= _rounded_as(values, encoding.silent_below)] = -1
         return step.astype(self._step_type)
 
-    def inputs(
-        self, compressed: NDArray, rngs: Iterable[np.random.Generator]
-    ) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rngs: Rngs) -> NDArray[np.float32]:
         batch, cells = compressed.shape
         spikes_TX = np.zeros((self.steps, batch * cells), np.float32)
         step = compressed.ravel()
@@ -237,9 +229,7 @@ class RealCode(Code):
         """Returns the inputs, [samples, cells] or [samples, file steps, cells]."""
         return real_inputs(self.real(values))
 
-    def inputs(
-        self, compressed: NDArray, rngs: Iterable[np.random.Generator]
-    ) -> NDArray[np.float32]:
+    def inputs(self, compressed: NDArray, rngs: Rngs) -> NDArray[np.float32]:
         input_TBN = np.empty((self.steps, len(compressed), compressed.shape[-1]), np.float32)
         steps = self.file_steps or self.steps
         input_TBN[:steps] = compressed.transpose(1, 0, 2) if self.file_steps else compressed

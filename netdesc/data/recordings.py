@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.event_reader import EventReader, SparseSpikes, bin_event, dense_spikes
-from netdesc.data.samples import Indices, SampleSpec
+from netdesc.data.samples import Indices, Rngs, SampleSpec
 from netdesc.description.json.tree import Parts
 from netdesc.events import Event, read_events
 from netdesc.events.files import EVENT_SUFFIXES, RECORD_BYTES
@@ -50,7 +50,7 @@ class RecordedSamples:
     def __getitem__(self, which: slice | Indices) -> RecordedSamples:
         return replace(self, rows=self.rows[which])
 
-    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Reads all samples (see ``samples.Samples``); ``rngs`` are not used."""
         spec, spikes = self.spec, [self._spikes(row)[0] for row in self.rows]
         return dense_spikes(spikes, spec.steps, spec.input_shape), self.labels

@@ -14,6 +14,8 @@ from netdesc.graph import Graph
 from netdesc.graph.nodes import Shape
 
 Indices = NDArray[np.intp]
+Rngs = Iterable[np.random.Generator]
+"""One generator a sample, to be used before the next one is taken."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Samples(Protocol):
 
     def __getitem__(self, which: slice | Indices) -> Self: ...
 
-    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Returns the inputs, float32 [steps, samples, *input shape], and targets of all samples.
 
         Targets are float32 [steps, samples, *output shape] or, if they are values of whole

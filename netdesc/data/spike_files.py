@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.event_reader import NO_SPIKES, EventReader, SparseSpikes, dense_spikes
-from netdesc.data.samples import Indices, SampleSpec
+from netdesc.data.samples import Indices, Rngs, SampleSpec
 
 MAX_PROBLEMS = 200
 """Reading ends after this many problems."""
@@ -38,7 +38,7 @@ class SpikeSamples:
     def __getitem__(self, which: slice | Indices) -> SpikeSamples:
         return replace(self, rows=self.rows[which])
 
-    def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[NDArray[np.float32], NDArray]:
+    def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Converts all samples to dense arrays (see ``samples.Samples``); ``rngs`` are not used."""
         spec, targets = self.spec, self.targets
         inputs = [self.inputs[row] for row in self.rows]

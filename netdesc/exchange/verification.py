@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +26,16 @@ FEWEST_STEPS = 10
 SHORT_LIMITS = (250, 100_000_000)
 """The most steps and the most operations at the end of training, if they leave steps enough."""
 
+TRIED_SAMPLES = 4
+"""The most samples that are tried for an output that is not that for silence."""
+
+RANDOM_RATES, RANDOM_SEED = (0.2, 0.5, 1.0), 0
+"""Random input spikes: spikes a neuron and step, tried in this order, and the seed."""
+
 ROUNDING = "rounding", "their states are rounded differently"
 """The reason for a difference if there is no other, and its explanation."""
+
+EMPTY_PROOF = "the proof is empty: the output is the same for silence (see netdesc explain ND405)"
 
 EXACT_SUM = 2 * MAX_EXACT_FLOAT32 // (STATE_UNIT * WEIGHT_UNIT)
 """Largest exact float32 sum of graded outputs times weights, in threshold units.
@@ -40,6 +48,10 @@ MAX_SHIFT = 8
 
 Outputs = dict[str, NDArray[Any]]
 """Name of a layer -> its output [steps, neurons], bool, or float64 in threshold units."""
+
+
+NamedInput = tuple[str, NDArray[np.float32]]
+"""What an input is called, and its values [steps, *input shape]."""
 
 
 class OutputPosition(NamedTuple):
@@ -88,7 +100,8 @@ class Verification:
     """The comparison of the float run, the integer run, and the integer run of the export.
 
     ``input`` says what the network ran on. ``export_problem`` says why there is no export; empty if
-    there is one. ``warnings`` are those of the network, of its input and of its export.
+    there is one. ``warnings`` are those of the network, of its input and of its export. The proof
+    is ``empty`` if the output is the same for silence: then no input reached what was compared.
     """
 
     input: str
@@ -97,6 +110,7 @@ class Verification:
     differences: list[RunDifference]
     export_problem: str
     warnings: list[str]
+    empty: bool = False
 
     @property
     def is_identical(self) -> bool:
@@ -110,7 +124,8 @@ class Verification:
             runs = "floats and integers" if self.export_problem else "floats, integers and export"
             text = f"{runs} give the same outputs in {self.steps:,} steps of {self.input}"
             silent = " and ".join(f'"{each.layer}"' for each in self.layers if not each.float)
-            return text + (silent and f", which are 0 in {silent}")
+            text += silent and f", which are 0 in {silent}"
+            return f"{text}; {EMPTY_PROOF}" if self.empty else text
         return "; ".join(
             f"{each.runs[0]} and {each.runs[1]} first differ in step {each.step} of {self.input}, "
             f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:.10g} and '
@@ -126,14 +141,52 @@ class Verification:
 
 
 def verify_shortly(
-    model: Network, exported: Path | None, name: str, sample_TN: torch.Tensor
+    model: Network, exported: Path | None, part: str, samples_TBN: torch.Tensor
 ) -> Verification:
-    """Compares the runs of ``model`` and of its export on the first steps of the sample ``name``.
+    """Compares the runs of ``model`` and of its export on the first steps of a sample of ``part``.
 
-    The steps are so few that this takes less than a second.
+    See ``compare_with_effect``. The steps are so few that this takes less than a second.
     """
     steps = limit_steps(model.graph, *SHORT_LIMITS)
-    return replace(compare_runs(model, exported, sample_TN[:steps].cpu().numpy()), input=name)
+    inputs = sample_inputs(part, samples_TBN[:steps].cpu().numpy())
+    return compare_with_effect(model, exported, inputs)
+
+
+def sample_inputs(part: str, samples_TBN: NDArray[np.float32]) -> Iterator[NamedInput]:
+    """Yields the samples, and then random spikes that are as long."""
+    for number in range(samples_TBN.shape[1]):
+        yield f"{part} sample {number}", samples_TBN[:, number]
+    yield from random_inputs((len(samples_TBN), *samples_TBN.shape[2:]))
+
+
+def random_inputs(shape: tuple[int, ...]) -> Iterator[NamedInput]:
+    """Yields random spikes [steps, *input shape], of rising rates."""
+    random_TN = np.random.default_rng(RANDOM_SEED).random(shape)
+    for rate in RANDOM_RATES:
+        name = f"random spikes of seed {RANDOM_SEED} and rate {rate:g}"
+        yield name, (random_TN < rate).astype(np.float32)
+
+
+def compare_with_effect(
+    model: Network, exported: Path | None, inputs: Iterable[NamedInput]
+) -> Verification:
+    """Compares the runs on the first input for which an output that is learnt is not that for
+    silence; on the first input if there is none, and then the proof is ``empty``.
+    """
+    graph, silent = model.graph, Outputs()
+    learnt = {graph.output[0], *(graph.signal_of(loss)[0] for loss in graph.losses)}
+    first: NamedInput | None = None
+    for name, input_TN in inputs:
+        first = first or (name, input_TN)
+        silent = silent or _run_float(model, np.zeros_like(input_TN))
+        outputs = _run_float(model, input_TN)
+        if any(not np.array_equal(outputs[each], silent[each]) for each in learnt):
+            weak = f"{first[0]}: the output is the same for silence; {name} takes its place"
+            found = compare_runs(model, exported, input_TN)
+            return replace(found, input=name, warnings=[weak] if name != first[0] else [])
+    assert first is not None, "callers pass an input"
+    found = compare_runs(model, exported, first[1])
+    return replace(found, input=first[0], warnings=[f"{first[0]}: {EMPTY_PROOF}"], empty=True)
 
 
 def limit_steps(graph: Graph, most: int, operations: int) -> int:

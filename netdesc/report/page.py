@@ -90,10 +90,7 @@ def build_page(run: RunData) -> Page:
         description=_shorten(run.document.description, MAX_DESCRIPTION_CHARACTERS),
         status=status,
         headline=headline(run),
-        notes=[
-            *([] if verified is None or verified.identical else [f"{verified.summary}."]),
-            *notes,
-        ],
+        notes=[*([f"{verified.summary}."] if verified and not verified.is_proof else []), *notes],
         facts=_facts(run),
         damage=[*change.damaged, *run.damage],
         missing=_describe_missing_files(run),

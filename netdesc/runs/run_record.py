@@ -69,13 +69,19 @@ class VerifiedLayerRecord(RecordPart):
 class VerificationRecord(RecordPart):
     """The comparison of the trained network with its export; ``summary`` says how it ended.
 
-    ``export_problem`` says why there is no export; empty if there is one.
+    ``export_problem`` says why there is no export; empty if there is one. The proof is ``empty`` if
+    the output is the same for silence.
     """
 
     identical: bool
     summary: str
+    empty: bool = False
     export_problem: str = ""
     layers: list[VerifiedLayerRecord] = []
+
+    @property
+    def is_proof(self) -> bool:
+        return self.identical and not self.empty
 
 
 class Resumption(RecordPart):

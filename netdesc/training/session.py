@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from netdesc.description.diagnostics.wording import amount
 from netdesc.exchange import NetFileError, export_net
 from netdesc.exchange.errors import NetFileAccessError
-from netdesc.exchange.verification import verify_shortly
+from netdesc.exchange.verification import TRIED_SAMPLES, verify_shortly
 from netdesc.hardware import HardwareError
 from netdesc.modules import Network, build
 from netdesc.runs.activity_file import read_activity
@@ -195,7 +195,7 @@ class Session:
         self._examine(best)
         outcome = self._end("done", self._summary)
         if verification is not None:
-            tell = self.display.info if verification.identical else self.display.warn
+            tell = self.display.info if verification.is_proof else self.display.warn
             tell(verification.summary)
         for finding in outcome.findings:
             self.display.log(f"warning: {finding.text}")
@@ -234,7 +234,7 @@ class Session:
         return None
 
     def _verify(self, best: Network, exported: Path | None) -> VerificationRecord | None:
-        """Compares the network with its integers and its export on the first sample.
+        """Compares the network with its integers and its export on one of the first samples.
 
         Returns the field ``verification`` of ``run.json``; None for a network without integers, and
         if the comparison fails, which is a finding: it never costs a trained run its report.
@@ -243,10 +243,10 @@ class Session:
         part, batches = ("train", setup.train)
         if setup.validation is not None:
             part, batches = ("validation", setup.validation)
-        batch = next(replace(batches, samples=batches.samples[:1]).in_order())
-        name = f"{part} sample 0"
+        samples = batches.samples[:TRIED_SAMPLES]
+        batch = next(replace(batches, samples=samples, batch_size=None).in_order())
         try:
-            verified = verify_shortly(best, exported, name, batch.input_TBN[:, 0])
+            verified = verify_shortly(best, exported, part, batch.input_TBN)
         except HardwareError:  # weights that are real numbers, or a norm that the device lacks
             return None
         except ValueError as error:

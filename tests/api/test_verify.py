@@ -13,7 +13,12 @@ from support.training_task import INPUTS, STEPS, read_record, write_task
 
 import netdesc
 from netdesc.exchange import NetFileError, export_net
-from netdesc.exchange.verification import Verification, compare_runs
+from netdesc.exchange.verification import (
+    Verification,
+    compare_runs,
+    compare_with_effect,
+    verify_shortly,
+)
 from netdesc.hardware import IntegerNetwork
 from netdesc.modules import Network
 
@@ -114,6 +119,48 @@ def test_the_input_is_that_of_the_document_of_the_caller_or_random(tmp_path: Pat
     random, again = (netdesc.verify(tmp_path / "a.net") for _ in range(2))
     assert random.record == again.record
     assert random.layers[0].float
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "chosen"),
+    [
+        (1.5, 0, "test sample 0"),
+        (0.6, 0, "test sample 1"),  # which has two spikes at once
+        (0.16, 0, "random spikes"),  # seven at once
+        (0, 0, None),
+        (0.14, 2, None),  # the neurons fire by themselves
+    ],
+)
+def test_the_input_is_the_first_that_has_an_effect(
+    weight: float, bias: float, chosen: str | None
+) -> None:
+    neuron = {"current_decay": 1.0, "voltage_decay": 1.0, "threshold": 1.0}
+    model = model_of(document([8], [dense("last", 4, neuron=neuron, bias=True)]))
+    with torch.no_grad():
+        model.state_dict()["layers.last.synapse.weight"][:] = weight
+        model.state_dict()["layers.last.neuron.bias"][:] = bias
+    samples_TBN = torch.zeros(STEPS, 2, 8)
+    samples_TBN[4, :, 2] = samples_TBN[4, 1, 5] = 1
+    found = verify_shortly(model, None, "test", samples_TBN)
+    assert found.is_identical
+    assert (found.empty, found.record["empty"]) == (chosen is None, chosen is None)
+    assert found.input.startswith(chosen or "test sample 0")
+    assert ("ND405" in found.summary) is found.empty
+    assert bool(found.layers[0].float) is (chosen is not None or bias > 0)
+    assert [found.input in each for each in found.warnings] == [True] * (weight != 1.5)
+    given = compare_with_effect(model, None, [("mine", samples_TBN[:, 0].numpy())])
+    assert (given.input, given.empty) == ("mine", chosen != "test sample 0")
+
+
+def test_an_empty_proof_of_a_run_is_recorded(tmp_path: Path) -> None:
+    path = write_task(tmp_path, epochs=1)
+    path.write_text(path.read_text().replace('"weight_scale": 1', '"weight_scale": 1e-6'))
+    run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+    recorded, found = read_record(run.path)["verification"], netdesc.verify(run)
+    assert (recorded["identical"], recorded["empty"], found.empty) == (True, True, True)
+    assert recorded["summary"] == found.summary
+    assert "ND405" in (run.path / "train.log").read_text()
+    assert "ND405" in run.report_path.read_text()
 
 
 def test_a_run_is_verified_with_its_file_and_also_without_its_data(tmp_path: Path) -> None:

@@ -23,6 +23,15 @@ def test_identical_spikes_are_told_for_each_layer(netdesc: Netdesc, tmp_path: Pa
         assert f"{each['float']:,}" in ended.out
 
 
+def test_an_empty_proof_is_a_warning_with_a_code(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path)
+    document.write_text(document.read_text().replace('"weight_scale": 1', '"weight_scale": 1e-6'))
+    ended = netdesc("verify", document, "--quiet")
+    assert (ended.code, "ND405" in ended.err) == (0, True)
+    assert netdesc("verify", document, "--json").record["empty"]
+    assert "ND405" not in netdesc("verify", write_task(tmp_path)).err
+
+
 @pytest.mark.parametrize("name", ["missing", "missing.txt", "missing.npy", "missing.npz"])
 def test_a_missing_input_is_named_and_so_is_a_folder(
     name: str, netdesc: Netdesc, tmp_path: Path
@@ -40,7 +49,7 @@ def test_a_state_beyond_24_bits_ends_with_1(netdesc: Netdesc, tmp_path: Path) ->
     changes = {
         '"threshold": 0.1': '"threshold": 2100',
         '"voltage_decay": 0.1': '"voltage_decay": 0',
-        '"units": 16': '"units": 16, "weight_scale": 100',
+        '"weight_scale": 1': '"weight_scale": 100',
     }
     for old, new in changes.items():
         document.write_text(document.read_text().replace(old, new))

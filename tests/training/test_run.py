@@ -115,10 +115,10 @@ def test_an_export_that_is_another_network_is_a_warning(
 ) -> None:
     difference = RunDifference(("integer", "exported"), 3, "hidden", 1, (0, 1), "file", "they part")
 
-    def verify(model: Network, path: Path, name: str, sample_TN: torch.Tensor) -> Verification:
+    def verify(model: Network, path: Path, part: str, samples_TBN: torch.Tensor) -> Verification:
         first = read_events(tmp_path / "task/input0.bs1").to_tensor((INPUTS,), steps=STEPS)
-        assert sample_TN.tolist() == first.tolist()
-        return Verification(name, STEPS, [], [difference], "", [])
+        assert samples_TBN[:, 0].tolist() == first.tolist()
+        return Verification(f"{part} sample 0", STEPS, [], [difference], "", [])
 
     monkeypatch.setattr(session, "verify_shortly", verify)
     run = train_task(tmp_path, pairs=2)

@@ -152,7 +152,19 @@ def _describe_inferred(overview: Overview, training_set: TrainingSet) -> Iterato
     if document.data is None:
         yield "no data: the network can be run and exported, but not trained"
         return
-    samples = overview.samples
+    optimizer, samples = training.optimizer, overview.samples
+    if "learning_rate" not in optimizer.model_fields_set:
+        rate = f"{optimizer.type} with the learning rate {optimizer.learning_rate:g}"
+        yield f"{rate} (training.optimizer)"
+    neurons = {layer.neuron_name: layer.neuron for layer in graph.neuron_layers}
+    for neuron_name, neuron in neurons.items():
+        surrogate = neuron.surrogate
+        if surrogate is None or "surrogate" in neuron.model_fields_set:
+            continue
+        sizes = {"width": surrogate.width, "peak": surrogate.peak}
+        numbers = [f"{name} {size:g}" for name, size in sizes.items() if isinstance(size, float)]
+        size = " and ".join(numbers) or "width and peak by each threshold"
+        yield f"{neuron_name}: the surrogate gradient {surrogate.shape}, {size} (surrogate)"
     if training.batch_size is None and samples != 1:
         count = "all" if samples is None else f"all {samples:,}"
         yield f"{count} training samples make one batch (training.batch_size)"

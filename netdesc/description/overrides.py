@@ -178,6 +178,8 @@ def _default(data: Any, parts: Parts) -> Any:
     """Returns the initial value of a missing section: its default, or an empty object."""
     info = structure.field_at(parts, data)
     default: Any = structure.default(info) if info is not None else None
+    if "type" in members(default):
+        return {"type": default["type"]}  # another type may have other fields and defaults
     return copy.deepcopy(default) if type(default) in (dict, list) else {}
 
 

@@ -24,6 +24,7 @@ from support.report_samples import weights, write_run, write_state
 from netdesc.api.load import load
 from netdesc.cli.show import time_constant_ms
 from netdesc.description import lock_text
+from netdesc.neurons.models.fields import DEFAULT_WIDTH
 from netdesc.resources import shipped
 
 OXFORD = shipped("examples/oxford.json")
@@ -161,6 +162,15 @@ def test_samples_are_counted_in_files_of_arrays(
     assert any("no validation" in note for note in record["notes"]) == (not validates)
 
 
+@pytest.mark.parametrize(("tau_grad", "is_shown"), [("0.1", False), ("null", True)])
+def test_a_surrogate_that_no_document_states_is_shown(
+    show: Netdesc, tau_grad: str, is_shown: bool
+) -> None:
+    sets = ("neurons.cuba.threshold=0.5", f"neurons.cuba.tau_grad={tau_grad}")
+    notes = show(OXFORD, "--json", *(each for text in sets for each in ("--set", text))).record
+    assert any(f"width {DEFAULT_WIDTH / 2:g}" in note for note in notes["notes"]) == is_shown
+
+
 @pytest.mark.parametrize("content", [b"PK nonsense", None])
 def test_data_that_cannot_be_read_do_not_matter(
     content: bytes | None, show: Netdesc, tmp_path: Path
@@ -169,7 +179,7 @@ def test_data_that_cannot_be_read_do_not_matter(
         (tmp_path / "a.npz").write_bytes(content)
     data = {"type": "arrays", "path": "a.npz", "encoding": {"type": "latency"}}
     record = show(write(tmp_path / "a.json", document(data=data)), "--json").record
-    assert (record["samples"], record["batch"]) == (None, 1)
+    assert (record["samples"], record["batch"]) == (None, 32)
 
 
 def test_a_run_is_shown_with_the_decays_that_it_learned(show: Netdesc, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from support.description_samples import BASE, codes, write_files
 
 from netdesc.api.load import check, load
 from netdesc.description import lock_text
+from netdesc.neurons.models.fields import DEFAULT_PEAK, DEFAULT_SHAPE, DEFAULT_WIDTH
 
 VERSIONS = {"netdesc": "0.1.0", "torch": "2.13"}
 
@@ -42,6 +43,33 @@ def test_a_lock_holds_everything(project):
         name: hashlib.sha256((project / name).read_bytes()).hexdigest()
         for name in ("input.bs1", "target.bs1")
     }
+
+
+def test_a_lock_states_the_surrogate_and_the_learning_rate_that_acted(project):
+    text = json.loads(BASE)
+    del text["training"]["optimizer"]
+    text["neurons"]["cuba"]["threshold"] = 0.5
+    (project / "network.json").write_text(json.dumps(text))
+    first = load(project / "network.json")
+    lock = json.loads(_write_lock(first, project / "runs/a").read_text())
+    stated = lock["neurons"]["cuba"]["surrogate"]
+    assert stated == {"width": DEFAULT_WIDTH / 2, "peak": DEFAULT_PEAK * 2, "shape": DEFAULT_SHAPE}
+    assert lock["training"]["optimizer"]["learning_rate"] > 0
+    origins = lock["lock"]["origins"]
+    assert origins["/neurons/cuba/surrogate/width"] == "default"
+    assert origins["/training/optimizer/learning_rate"] == "default"
+    again = load(project / "runs/a/network.lock.json")
+    assert (again.document, again.origins) == (first.document, first.origins)
+
+
+def test_a_lock_of_an_earlier_version_keeps_slayer_s_surrogate(project):
+    old = {"tau_grad": 1.0, "scale_grad": 1.0, "surrogate": None}
+    text = json.loads(_write_lock(load(project / "network.json"), project / "runs/a").read_text())
+    text["neurons"]["cuba"] |= old
+    (project / "runs/a/network.lock.json").write_text(json.dumps(text))
+    neuron = load(project / "runs/a/network.lock.json").document.neurons["cuba"]
+    assert neuron.surrogate is None
+    assert neuron.surrogate_at(1.0, neuron.width_schedule) == (5e-4, 100.0)
 
 
 def test_a_lock_loads_as_the_document_it_was_made_from(project):

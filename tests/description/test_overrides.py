@@ -1,5 +1,6 @@
 """``--set``: values from the command line."""
 
+import json
 import os
 
 import pytest
@@ -44,6 +45,21 @@ def test_a_value_is_set_as_in_the_file(argument, read, value, network):
     assert read(description.document) == value
     assert "--set" in description.origins.values()
     assert description.text == BASE
+
+
+OF_LEFT_OUT = [
+    ("training.optimizer.type=sgd", lambda d: (_opt(d).type, _opt(d).learning_rate), ("sgd", 0.1)),
+    ("training.optimizer.learning_rate=2", lambda d: (_opt(d).type, _opt(d).learning_rate),
+     ("adam", 2)),
+    ("neurons.cuba.surrogate.peak=2", lambda d: d.neurons["cuba"].surrogate.peak, 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("argument", "read", "value"), OF_LEFT_OUT)
+def test_a_part_of_a_section_that_is_left_out(argument, read, value):
+    document = json.loads(BASE)
+    del document["training"]["optimizer"]
+    assert read(load(document, [argument], with_files=False).document) == value
 
 
 def test_a_number_that_is_too_large_is_no_matter_of_quoting(network):

@@ -25,10 +25,10 @@ MIN_SILENT_NEURONS = 0.5
 """Neurons that never spike are reported if they are at least this share of their layer."""
 
 IMPORTANCE = (
-    "ND413", "ND415", "ND414", "ND410", "ND418", "ND411", "ND420", "ND421", "ND422", "ND416",
-    "ND412", "ND423", "ND417", "ND419",
+    "ND413", "ND415", "ND410", "ND414", "ND418", "ND411", "ND420", "ND421", "ND422", "ND412",
+    "ND416", "ND423", "ND417", "ND419",
 )  # fmt: skip
-"""Codes of findings about learning: causes before what they cause. Others are more important."""
+"""Codes of findings about learning: causes before what they cause."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,9 @@ class TrainedNetwork(WatchedNetwork):
 
 
 def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Finding]:
-    """Returns what did not go well, by importance, with what is ``known`` before the end.
+    """Returns what did not go well, with what is ``known`` before the end.
 
+    What has a way out comes first, by importance; the first way out of the first is best.
     What was told during training stays as it was, and is marked as over unless it is still so.
     """
     symptoms = [*find_symptoms(run)]
@@ -57,7 +58,11 @@ def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Fi
     found += [each for each in symptoms if each.key not in told]
     found += _find_at_end(run, {each.code for each in symptoms})
     ranks = {code: rank for rank, code in enumerate(IMPORTANCE)}
-    return sorted(found, key=lambda each: (each.is_over, ranks.get(each.code, -1)))
+
+    def order(each: Finding) -> tuple[bool, bool, int]:
+        return each.is_over, not each.fixes, ranks.get(each.code, -1)
+
+    return sorted(found, key=order)
 
 
 def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Finding]:

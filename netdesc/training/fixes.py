@@ -14,6 +14,7 @@ RETRY_RATE_FACTOR = 0.3
 MAX_RETRY_RATE = 0.01
 """… but at most this."""
 
+SCALES = ("weight_scale", "recurrent_weight_scale")
 Fix = tuple[str, list[str]]
 """A purpose, and the arguments for ``--set``, all in one command."""
 
@@ -35,25 +36,32 @@ def _rate(rate: float) -> str:
 
 
 def other_weights(setup: Setup, layer: SynapticNode, larger: bool) -> list[Fix]:
-    """Returns the advice to draw larger or smaller initial weights.
+    """Returns the advice to draw larger or smaller initial weights, if the layer draws some.
 
     Where the document states their scale, netdesc may find it first.
     """
-    index, fixes = [each.name for each in setup.graph.layers].index(layer.name), list[Fix]()
-    stated = [
-        f"layers.{layer.name}.{name}={AUTO}"
-        for name in ("weight_scale", "recurrent_weight_scale")
-        if _is_stated(setup, f"/layers/{index}/{name}")
-        and type(layer.section).model_fields[name].default == AUTO
-    ]
-    if stated:
-        fixes.append(("Let netdesc find the scale of initial weights", stated))
+    found, fixes = _scales_to_find(layer), list[Fix]()
+    index = [each.name for each in setup.graph.layers].index(layer.name)
+    if not found:
+        return []
+    if any(_is_stated(setup, f"/layers/{index}/{name}") for name in SCALES):
+        fixes.append(("Let netdesc find the scale of initial weights", found))
     scale = layer.section.drawn_scale / 10
     if larger:
         # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
         scale = max(20 * scale, math.sqrt(math.prod(layer.weight_shape[1:])) / 8)
     purpose = f"Try {'larger' if larger else 'smaller'} initial weights"
     return [*fixes, (purpose, [f"layers.{layer.name}.weight_scale={scale:.3g}"])]
+
+
+def _scales_to_find(layer: SynapticNode) -> list[str]:
+    """Returns the settings with which netdesc finds the scales of the layer's weights, if it can.
+
+    The lock of a run holds numbers in their place.
+    """
+    fields = type(layer.section).model_fields
+    names = [name for name in SCALES if name in fields and fields[name].default == AUTO]
+    return [f"layers.{layer.name}.{name}={AUTO}" for name in names]
 
 
 def _is_stated(setup: Setup, pointer: str) -> bool:
@@ -74,12 +82,12 @@ def other_threshold(layer: SynapticNode, factor: float) -> list[Fix]:
     return [(purpose, [f"{path}={factor * threshold:.3g}"])]
 
 
-def room_for_weights(setup: Setup, layer: SynapticNode) -> list[Fix]:
-    """Returns what may help weights at the limits of their grid, from which they may have begun."""
-    largest = layer.section.drawn_scale / math.sqrt(math.prod(layer.weight_shape[1:]))
-    limit = layer.weight_step / 32 * 2 ** ((layer.bits or 0) - 1)
-    is_large = largest > limit / 2
-    return other_weights(setup, layer, larger=False) if is_large else other_threshold(layer, 0.5)
+def room_for_weights(layer: SynapticNode) -> list[Fix]:
+    """Returns what may help weights at the limits of their grid: all is relative to thresholds."""
+    return [
+        ("Try a lower threshold, and weights that fit it", settings + _scales_to_find(layer))
+        for _, settings in other_threshold(layer, 0.25)
+    ]
 
 
 def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None) -> list[Fix]:

@@ -195,12 +195,12 @@ def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
 
 
 def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
-    rates = {each: run.spike_rates(each) for each in run.spiking_layers()}
-    silent = [layer for layer, each in rates.items() if not _lately(each).any()]
+    rates = [(each, run.spike_rates(each)) for each in run.spiking_layers()]
+    silent = [(layer, each) for layer, each in rates if not _lately(each).any()]
     if silent:
-        names, first = [layer.name for layer in silent], silent[0]
-        message = f"no neuron of {quote(names)} spiked in the last {_epochs(rates[first])}"
-        has_spiked = any(rates[layer].any() for layer in silent)
+        names, (first, column) = [layer.name for layer, _ in silent], silent[0]
+        message = f"no neuron of {quote(names)} spiked in the last {_epochs(column)}"
+        has_spiked = any(each.any() for _, each in silent)
         ways = fixes.lower_rate(run.setup) if has_spiked else []
         ways += fixes.more_spikes(run.setup, first)
         yield Finding(code="ND410", layer=first.name, message=message, fixes=ways)
@@ -213,8 +213,8 @@ def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
         if _lately(rates).min() >= (MIN_SATURATED_RATE if name in read else MIN_RESTLESS_RATE):
             rate = f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}"
             message = f'the neurons of layer "{name}" spike all the time: {rate}'
-            ways = fixes.other_threshold(layer, 10)
-            ways += fixes.other_weights(run.setup, layer, larger=False)
+            ways = fixes.other_weights(run.setup, layer, larger=False)
+            ways += fixes.other_threshold(layer, 10)
             yield Finding(code="ND418", layer=name, message=message, fixes=ways)
 
 
@@ -331,7 +331,7 @@ def _find_weights_at_limit(run: WatchedNetwork, layer: SynapticNode) -> Iterator
                 f'{count:,} of the {amount(weights.numel(), "weight")} of layer "{layer.name}" are '
                 f"at a limit of the device's grid, {low:g} or {high:.4g}, and cannot grow further"
             )
-            ways = fixes.room_for_weights(run.setup, layer)
+            ways = fixes.room_for_weights(layer)
             yield Finding(code="ND417", layer=layer.name, message=message, fixes=ways)
 
 

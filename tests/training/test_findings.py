@@ -184,9 +184,9 @@ def test_silent_layers_and_outputs_come_first_with_settings_that_work(tmp_path: 
     arrays = {"rate_output": silent, "output_0": NOTHING, "output_1": NOTHING}
     rows = [metrics_row(n) | {"spike_rates": {"hidden": 0.1, "output": 0.0}} for n in range(5)]
     findings = found(run, arrays=arrays, rows=rows)
-    assert codes(findings)[:2] == ["ND414", "ND410"]
-    assert (findings[1].layer, "2 of 2" in findings[0].message) == ("output", True)
-    settings = settings_of(run, findings[:1])
+    assert codes(findings)[:2] == ["ND410", "ND414"]
+    assert (findings[0].layer, "2 of 2" in findings[1].message) == ("output", True)
+    settings = settings_of(run, findings[1:2])
     assert settings[0].startswith("layers.output.weight_scale=")
     assert "neurons.plain.threshold=0.25" in settings
 
@@ -335,7 +335,7 @@ def test_weights_that_moved_far_without_progress_took_too_large_steps(tmp_path: 
         assert ("ND413" in codes(findings)) is is_found
 
 
-def test_the_most_important_comes_first_and_what_is_over_last(tmp_path: Path) -> None:
+def test_what_has_a_way_out_comes_first_and_what_is_over_last(tmp_path: Path) -> None:
     silent = Finding(code="ND410", message="silent", layer="hidden", epoch=3)
     level = Finding(code="ND412", message="level", epoch=7)
     refusal = Finding(code="ND401", message="no network.net")
@@ -345,5 +345,5 @@ def test_the_most_important_comes_first_and_what_is_over_last(tmp_path: Path) ->
     known = [silent, level, refusal]
     findings = found(tmp_path / "run", rows=rows, arrays=ACTIVE, best=far, known=known)
     assert [(each.code, each.epoch, each.is_over) for each in findings] == [
-        ("ND401", None, False), ("ND412", 7, False), ("ND417", None, False), ("ND410", 3, True)
+        ("ND417", None, False), ("ND401", None, False), ("ND412", 7, False), ("ND410", 3, True)
     ]  # fmt: skip

@@ -42,6 +42,13 @@ def test_a_finding_is_told_at_once_and_once_though_the_run_is_resumed(
         assert "--set training.optimizer.learning_rate=0.01" in lines[0]
 
 
+def own_equations(document: Document) -> None:
+    leak = {"leak": {"kind": "decay", "value": 0.1}}
+    document["neurons"]["cuba"] = {"type": "equations", "parameters": leak}
+    document["neurons"]["cuba"] |= {"step": ["v = decay(v, leak) + x"], "spike": "v > 0.1"}
+    document["neurons"]["cuba"] |= {"reset": ["v = 0"]}
+
+
 def quiet_hidden(document: Document) -> None:
     document["layers"][0] |= {"weight_scale": 0.01, "quantization": None}
     document["neurons"]["cuba"] |= {"tau_grad": 1e-6}
@@ -77,6 +84,7 @@ def narrow_surrogate(document: Document) -> None:
     ("make_sick", "code", "layer"),
     [
         (lambda document: None, None, None),
+        (own_equations, None, None),
         (quiet_hidden, "ND410", "hidden"),
         (restless_hidden, "ND418", "hidden"),
         (large_rate, "ND413", None),

@@ -24,10 +24,7 @@ MIN_SILENT_SHARE = 0.1
 MIN_SILENT_NEURONS = 0.5
 """Neurons that never spike are reported if they are at least this share of their layer."""
 
-IMPORTANCE = (
-    "ND413", "ND415", "ND410", "ND414", "ND418", "ND411", "ND420", "ND421", "ND422", "ND412",
-    "ND416", "ND423", "ND417", "ND419",
-)  # fmt: skip
+IMPORTANCE = [f"ND4{code}" for code in (13, 15, 10, 14, 18, 11, 20, 21, 22, 12, 16, 23, 17, 19)]
 """Codes of findings about learning: causes before what they cause."""
 
 
@@ -36,11 +33,6 @@ class TrainedNetwork(WatchedNetwork):
     """A network at the end of training, with its best weights."""
 
     activity: Activity
-
-    def neuron_rates(self) -> Iterator[tuple[SynapticNode, np.ndarray]]:
-        """Yields each layer whose neurons spike and need to, and their rates, [neurons]."""
-        for layer in self.spiking_layers():
-            yield layer, self.activity.rates[layer.name]
 
 
 def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Finding]:
@@ -58,11 +50,7 @@ def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Fi
     found += [each for each in symptoms if each.key not in told]
     found += _find_at_end(run, {each.code for each in symptoms})
     ranks = {code: rank for rank, code in enumerate(IMPORTANCE)}
-
-    def order(each: Finding) -> tuple[bool, bool, int]:
-        return each.is_over, not each.fixes, ranks.get(each.code, -1)
-
-    return sorted(found, key=order)
+    return sorted(found, key=lambda f: (f.is_over, not f.fixes, ranks.get(f.code, -1)))
 
 
 def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Finding]:
@@ -123,7 +111,8 @@ def _find_guessing(run: TrainedNetwork) -> Iterator[Finding]:
 def _find_neurons_that_do_not_take_part(
     run: TrainedNetwork, silence_is_known: bool
 ) -> Iterator[Finding]:
-    for layer, rates in run.neuron_rates():
+    for layer in run.spiking_layers():
+        rates = run.activity.rates[layer.name]
         silent = int(np.count_nonzero(rates == 0))
         saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE))
         neurons = f'of the {amount(len(rates), "neuron")} of layer "{layer.name}"'

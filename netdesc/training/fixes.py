@@ -14,6 +14,9 @@ RETRY_RATE_FACTOR = 0.3
 MAX_RETRY_RATE = 0.01
 """… but at most this."""
 
+LOWEST_THRESHOLD = 1 / 64
+"""The device rounds lower ones to 0."""
+RATE = "training.optimizer.learning_rate"
 SCALES = ("weight_scale", "recurrent_weight_scale")
 Fix = tuple[str, list[str]]
 """A purpose, and the arguments for ``--set``, all in one command."""
@@ -22,17 +25,13 @@ Fix = tuple[str, list[str]]
 def lower_rate(setup: Setup) -> list[Fix]:
     """Returns the advice to train again with a lower learning rate."""
     rate = min(RETRY_RATE_FACTOR * setup.training.optimizer.learning_rate, MAX_RETRY_RATE)
-    return [("Try again with a lower learning rate", [_rate(rate)])]
+    return [("Try again with a lower learning rate", [f"{RATE}={rate:.3g}"])]
 
 
 def higher_rate(setup: Setup) -> list[Fix]:
     """Returns the advice to train again with a learning rate that is usual, or ten times higher."""
     rate = max(10 * setup.training.optimizer.learning_rate, MAX_RETRY_RATE)
-    return [("Try again with a higher learning rate", [_rate(rate)])]
-
-
-def _rate(rate: float) -> str:
-    return f"training.optimizer.learning_rate={rate:.3g}"
+    return [("Try again with a higher learning rate", [f"{RATE}={rate:.3g}"])]
 
 
 def other_weights(setup: Setup, layer: SynapticNode, larger: bool) -> list[Fix]:
@@ -77,9 +76,10 @@ def other_threshold(layer: SynapticNode, factor: float) -> list[Fix]:
     threshold = layer.neuron.values().get("threshold")
     if not isinstance(threshold, float):
         return []
+    changed = max(factor * threshold, LOWEST_THRESHOLD)
     path = ".".join((_neuron(layer), *layer.neuron.value_path("threshold")))
     purpose = f"Try a {'lower' if factor < 1 else 'higher'} threshold"
-    return [(purpose, [f"{path}={factor * threshold:.3g}"])]
+    return [(purpose, [f"{path}={changed:.3g}"])]
 
 
 def room_for_weights(layer: SynapticNode) -> list[Fix]:
@@ -134,8 +134,6 @@ def other_loss(setup: Setup) -> list[Fix]:
     for index, penalty in enumerate(graph.regularizers):
         setting = f"regularizers.{index}.weight={penalty.weight / 10:.3g}"
         found.append((f"Try a smaller weight of regularizer {index + 1}", [setting]))
-    if setup.training.optimizer.weight_decay:
-        found.append(("Try without weight decay", ["training.optimizer.weight_decay=0"]))
     better = "cross_entropy" if graph.read_by_state else "spike_max"
     if graph.loss.type != better and len(graph.losses) == 1:
         found.append((f"Try the loss {better}", [f'loss={{"type": "{better}"}}']))

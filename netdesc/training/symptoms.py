@@ -87,13 +87,10 @@ class WatchedNetwork:
             if spikes and layer.name not in self.graph.read_by_state:
                 yield layer
 
-    def gradient_norms(self) -> dict[str, Column]:
-        """Returns the norms of the gradients of each layer, [epochs]."""
+    def by_layer(self, metric: str) -> dict[str, Column]:
+        """Returns the column of each layer, such as its ``gradient_norms``, [epochs]."""
         by_layer = self.metrics.by_layer.items()
-        return {layer: norms for (kind, layer), norms in by_layer if kind == "gradient_norms"}
-
-    def spike_rates(self, layer: SynapticNode) -> Column:
-        return self.metrics.by_layer["spike_rates", layer.name]
+        return {layer: column for (name, layer), column in by_layer if name == metric}
 
     def layer(self, name: str) -> SynapticNode:
         return next(layer for layer in self.graph.neuron_layers if layer.name == name)
@@ -112,8 +109,7 @@ def find_symptoms(run: WatchedNetwork) -> Iterator[Finding]:
             yield from _find_weights_at_limit(run, layer)
 
 
-def quote(layers: Collection[str]) -> str:
-    """Returns text such as ``layer "a"`` or ``the layers "a", "b"``."""
+def _quote(layers: Collection[str]) -> str:
     names = ", ".join(f'"{layer}"' for layer in layers)
     return f"layer {names}" if len(layers) == 1 else f"the layers {names}"
 
@@ -128,27 +124,23 @@ def _epochs(column: Column) -> str:
 
 
 def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
-    metrics, losses = run.metrics, run.metrics.selection_losses
-    count = len(metrics)
-    if metrics.best is None or count < min(4, run.setup.training.epochs):
+    losses, count = run.metrics.selection_losses, len(run.metrics)
+    if count < min(4, run.setup.training.epochs):
         return
     end = np.median(losses[-max(count // 5, min(count - 1, 3), 1) :])
     # A loss below that of a silent output is not far above: fine-tuning may begin near 0.
     has_risen = end > MIN_DIVERGED * losses[0] and end >= (run.silent_loss or 0)
-    if has_risen and not metrics.overfits:
-        yield _unstable(run, metrics.best, "the loss is far above its start")
+    if has_risen and not run.metrics.overfits:
+        yield _unstable(run, "the loss is far above its start")
 
 
 def _find_large_steps(run: WatchedNetwork) -> Iterator[Finding]:
-    metrics, losses = run.metrics, run.metrics.selection_losses
-    changes = _changes(run)
-    if metrics.best is None or not changes:
-        return
-    name = max(changes, key=lambda each: changes[each])
+    losses, changes = run.metrics.selection_losses, _changes(run)
+    name = max(changes, key=lambda each: changes[each], default="")
     fails = _lately(losses).min() > (1 - MIN_PROGRESS) * losses[0] or guessing_chance(run)
-    if changes[name] > MAX_CHANGE and fails:
+    if fails and changes.get(name, 0) > MAX_CHANGE:
         what = f'the steps are too large: the weights "{name}" changed by'
-        yield _unstable(run, metrics.best, f"{what} {changes[name]:.3g} times their norm")
+        yield _unstable(run, f"{what} {changes[name]:.3g} times their norm")
 
 
 def guessing_chance(run: WatchedNetwork) -> float | None:
@@ -172,11 +164,12 @@ def _changes(run: WatchedNetwork) -> dict[str, float]:
     }
 
 
-def _unstable(run: WatchedNetwork, best: int, result: str) -> Finding:
+def _unstable(run: WatchedNetwork, result: str) -> Finding:
     losses, ways = run.metrics.selection_losses, fixes.lower_rate(run.setup)
+    best = int(np.nanargmin(losses))
     message = (
         f"{result}: the {run.loss_name} was {losses[0]:,.6g} in the first epoch, "
-        f"{losses[best]:,.6g} in epoch {best + 1:,}, the best, and {losses[-1]:,.6g} in epoch "
+        f"{losses[best]:,.6g} in epoch {best + 1:,}, the lowest, and {losses[-1]:,.6g} in epoch "
         f"{len(losses):,}"
     )
     help = "the weights of the best epoch are kept; a lower learning rate usually helps"
@@ -195,11 +188,11 @@ def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
 
 
 def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
-    rates = [(each, run.spike_rates(each)) for each in run.spiking_layers()]
+    rates = [(each, run.by_layer("spike_rates")[each.name]) for each in run.spiking_layers()]
     silent = [(layer, each) for layer, each in rates if not _lately(each).any()]
     if silent:
         names, (first, column) = [layer.name for layer, _ in silent], silent[0]
-        message = f"no neuron of {quote(names)} spiked in the last {_epochs(column)}"
+        message = f"no neuron of {_quote(names)} spiked in the last {_epochs(column)}"
         has_spiked = any(each.any() for _, each in silent)
         ways = fixes.lower_rate(run.setup) if has_spiked else []
         ways += fixes.more_spikes(run.setup, first)
@@ -209,7 +202,7 @@ def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
 def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
     read = {name for name, _ in run.graph.signals}
     for layer in run.spiking_layers():
-        rates, name = run.spike_rates(layer), layer.name
+        rates, name = run.by_layer("spike_rates")[layer.name], layer.name
         if _lately(rates).min() >= (MIN_SATURATED_RATE if name in read else MIN_RESTLESS_RATE):
             rate = f"{rates[-1]:.3g} spikes per neuron and step in epoch {len(rates):,}"
             message = f'the neurons of layer "{name}" spike all the time: {rate}'
@@ -219,22 +212,20 @@ def _find_saturated_layers(run: WatchedNetwork) -> Iterator[Finding]:
 
 
 def _find_vanished_gradients(run: WatchedNetwork) -> Iterator[Finding]:
-    """Finds that all gradients vanished during training, although the loss is not near 0."""
-    norms, losses = run.gradient_norms().values(), run.metrics.columns["loss"]
+    norms, losses = run.by_layer("gradient_norms").values(), run.metrics.columns["loss"]
     have_vanished = all(norm[-1] <= MIN_GRADIENT * norm[0] for norm in norms)
     is_solved = losses[-1] <= MIN_LOSS * losses[0]
-    best, had_any = run.metrics.best, any(norm[0] for norm in norms)
-    if best is not None and have_vanished and had_any and not is_solved:
-        yield _unstable(run, best, "no layer gets a gradient any more")
+    if have_vanished and any(norm[0] for norm in norms) and not is_solved:
+        yield _unstable(run, "no layer gets a gradient any more")
 
 
 def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     """At a loss of 0 all gradients are 0, so nothing is said about them."""
-    norms = run.gradient_norms()
+    norms = run.by_layer("gradient_norms")
     unreached = [layer for layer, each in norms.items() if not _lately(each).any()]
     if unreached and run.metrics.columns["loss"][-1] > 0:
         epochs = _epochs(norms[unreached[0]])
-        message = f"no gradient reached {quote(unreached)} in the last {epochs}"
+        message = f"no gradient reached {_quote(unreached)} in the last {epochs}"
         help = "so nothing was learned there"
         ways = fixes.other_surrogate(run.setup, run.layer(unreached[-1]), wider=True)
         yield Finding(code="ND411", layer=unreached[0], message=message, help=help, fixes=ways)
@@ -242,7 +233,7 @@ def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
 
 def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
     """Compares each layer's gradients with those of the last layer, and yields the worst ratio."""
-    norms = run.gradient_norms()
+    norms = run.by_layer("gradient_norms")
     *_, (last, reference) = norms.items()
     ratios = {name: _lately(each / reference) for name, each in norms.items() if reference.all()}
     for code, what, is_beyond, worst in (
@@ -263,14 +254,13 @@ def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
 
 def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     half = len(run.metrics) // 2
-    for name, norms in run.gradient_norms().items() if half > 1 else ():
+    for name, norms in run.by_layer("gradient_norms").items() if half > 1 else ():
         before, after = np.median(norms[:half]), np.median(norms[half:])
         if after > MAX_GROWTH * before > 0:
-            medians = f"{before:.2g} in the first half of {len(norms):,} epochs, and {after:.2g}"
-            message = f'the gradient of layer "{name}" explodes: the median of its norm is '
+            medians = f"{before:.2g} and {after:.2g} in the halves of {len(norms):,} epochs"
+            message = f'the gradient of layer "{name}" explodes: medians of its norm are {medians}'
             clip = ("Try to limit the gradient", ["training.gradient_clip=1"])
             ways = [*fixes.lower_rate(run.setup), clip]
-            message += f"{medians} in the other"
             yield Finding(code="ND422", layer=name, message=message, fixes=ways)
 
 
@@ -278,10 +268,12 @@ def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
     metrics, losses = run.metrics, run.metrics.selection_losses
     part = "validation_" if metrics.part == "validation" else ""
     is_good = bool((metrics.columns[f"{part}accuracy"] >= GOOD_ACCURACY).any())
-    if not 1 < len(losses) >= min(LEVEL_EPOCHS, run.setup.training.epochs):
+    if is_good or not 1 < len(losses) >= min(LEVEL_EPOCHS, run.setup.training.epochs):
         return
-    is_level = losses.min() >= (1 - MIN_FALL) * losses[0] > 0
-    if is_level and not is_good and not metrics.overfits:
+    # If the loss of the training samples alone falls, the network overfits.
+    if all(
+        each.min() >= (1 - MIN_FALL) * each[0] > 0 for each in (losses, metrics.columns["loss"])
+    ):
         change = max(_changes(run).values(), default=1.0)
         message = (
             f"the {run.loss_name} does not fall: it was {losses[0]:,.6g} in the first epoch, and "

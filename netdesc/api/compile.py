@@ -70,8 +70,8 @@ def compile(network: Source, overrides: Overrides = ()) -> Compiled:
 
     ``network`` is a description, the file of a document or the document as a dict, a run or its
     folder, a ``.net`` file, or the result of ``import_net``. The model of a run has the run's best
-    weights (lowest loss), that of a ``.net`` file the file's. Any other model has the weights that
-    the document names in ``weights``, or else random initial weights from the document's seed.
+    weights (see ``training.best``), that of a ``.net`` file the file's. Any other model has the
+    weights that the document names, or else random initial weights from the document's seed.
     DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, RunError
     if weights are missing or do not fit, TypeError if ``network`` has another type. The data files
     of a document are checked, too, but not those of a run. ``overrides`` change values of a

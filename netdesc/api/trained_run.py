@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from netdesc.description import load
 from netdesc.graph import build_graph
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import LOCK, METRICS, REPORT
-from netdesc.runs.metrics_file import read_metrics, read_rows
+from netdesc.runs.metrics_file import read_metrics
 from netdesc.runs.run_record import read_record
 from netdesc.training.session import Outcome
 
@@ -30,7 +29,9 @@ class Run:
 
     ``status`` is ``done``, ``diverged`` or ``interrupted``, and ``message`` says more. ``best`` and
     ``final`` are the metrics of the best and of the last epoch; None before the first epoch. The
-    best epoch is that with the lowest ``validation_loss``, without validation the lowest ``loss``.
+    best epoch is that with the best ``training.best`` of the document: by default of the highest
+    accuracy or, without labels, the lowest loss, in either case of the validation samples if there
+    are some. ``compile`` and ``evaluate`` take its weights.
 
     Losses are per sample, unless they are means, and epochs count from 1. In the files of the run,
     epochs count from 0 and losses are as the document defines them.
@@ -54,9 +55,7 @@ class Run:
     @classmethod
     def of(cls, outcome: Outcome) -> Run:
         """Returns the run with this outcome, whose losses and epochs are as in the files."""
-        best, final = (
-            each and outcome.scale.shown(each) for each in (_best_epoch(outcome), outcome.final)
-        )
+        best, final = (each and outcome.scale.shown(each) for each in (outcome.best, outcome.final))
         path, status, message = outcome.path.absolute(), outcome.status, outcome.message
         return cls(path, status, message, best, final, outcome.exit_code)
 
@@ -102,15 +101,3 @@ class Run:
         if self.report_path is not None:
             link = f'<p><a href="{escape(str(self.report_path))}" target="_blank">report</a></p>'
         return f"<p>{escape(str(self.path))}: {escape(self.message)}</p><table>{rows}</table>{link}"
-
-
-def _best_epoch(outcome: Outcome) -> dict[str, Any] | None:
-    """Returns all metrics of the best epoch; only those of ``run.json`` if the others are lost."""
-    best = outcome.best
-    if best is None:
-        return None
-    with contextlib.suppress(RunError):
-        for row in read_rows(outcome.path):
-            if row.epoch == best["epoch"]:
-                return row.model_dump(mode="json", exclude_unset=True) | best
-    return best

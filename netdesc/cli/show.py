@@ -170,7 +170,9 @@ def _describe_inferred(overview: Overview, training_set: TrainingSet) -> Iterato
         yield f"{count} training samples make one batch (training.batch_size)"
     is_known = training_set.samples is not None
     if is_known and not training_set.has_validation and not training.validation_split:
-        yield "no validation: the best weights are those with the lowest training loss"
+        best = training.best or document.epoch_metrics(has_validation=False)[0]
+        way = "lowest" if best == "loss" else "highest"
+        yield f"no validation: the best weights are those with the {way} training {best}"
 
 
 def _add_netx(overview: Overview, path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND237)."""
+"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND237,
+ND284)."""
 
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ def check_training_set(
 ) -> Iterator[Problem]:
     """Yields what is wrong with the training set. ``classes`` is the number of outputs."""
     yield from _check_split(document, training_set)
+    yield from _check_best(document, training_set)
     yield from _check_batches(document, training_set)
     labels = training_set.labels if document.main_loss.learns_from == "labels" else None
     if not labels or classes is None or max(labels) >= classes or len(labels) == classes:
@@ -55,6 +57,15 @@ def _check_split(document: Document, training_set: TrainingSet) -> Iterator[Prob
         message = f"validation_split {training.validation_split:g} leaves none of {count} to train "
         related = (RelatedPath(("data", "train"), count),)
         yield Problem("ND217", _SPLIT, f"{message}on", related=related)
+
+
+def _check_best(document: Document, training_set: TrainingSet) -> Iterator[Problem]:
+    training = document.training
+    has_validation = training_set.has_validation or training.validation_split > 0
+    known = document.epoch_metrics(has_validation)
+    if training_set.samples is not None and training.best not in (None, *known):
+        message = f"there are no validation samples, so the epochs have no {training.best}"
+        yield Problem("ND284", ("training", "best"), message, hint=f"use {' or '.join(known)}")
 
 
 def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Problem]:

@@ -126,7 +126,7 @@ def build_page(run: RunData) -> Page:
 
 
 def _facts(run: RunData) -> dict[str, str]:
-    metrics, what = run.metrics, run.metrics.selection_metric.replace("_", " ")
+    metrics, what = run.metrics, run.metrics.watched_metric.replace("_", " ")
     graph, facts = run.graph, dict[str, str]()
     if metrics.has("accuracy") or metrics.has("validation_accuracy"):
         average = ", average over the best epoch" if metrics.part == "training" else ""
@@ -141,10 +141,13 @@ def _facts(run: RunData) -> dict[str, str]:
         ]
         terms += [f"{each.weight:g} × {each.type}" for each in graph.regularizers]
         facts["Loss"] = " + ".join(terms)
-    best = metrics.value_at(metrics.selection_metric, metrics.best)
+    best = metrics.value_at(metrics.watched_metric, metrics.best)
+    of_best = f"Best {what}{run.loss_unit}"
+    if metrics.best != metrics.lowest:
+        of_best = f"{what.capitalize()}{run.loss_unit}, in the best epoch"
     seconds = metrics.columns["seconds"]
     return facts | {
-        f"Best {what}{run.loss_unit}": number(best),
+        of_best: number(best),
         "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
         "Training time": duration(float(np.nansum(seconds)) if len(seconds) else None),
         "Median epoch": duration(float(np.nanmedian(seconds)) if metrics.has("seconds") else None),

@@ -66,8 +66,8 @@ class RunData:
 
     @property
     def silent_loss(self) -> float | None:
-        """The loss of an output without spikes, in the metric that selects the best epoch."""
-        metric = self.metrics.selection_metric
+        """The loss of an output without spikes, as the metric that early stopping watches."""
+        metric = self.metrics.watched_metric
         loss: float | None = getattr(self.record.silence, metric, None)
         return None if loss is None else loss / self.loss_scale.divisors[metric]
 
@@ -116,7 +116,8 @@ def read_run(path: Path) -> RunData:
         activity = read_activity(path, graph)
     except RunError as error:
         damage.append(f"{error}. The report has no pictures and no spike rates of neurons.")
-    metrics = read_metrics(path, plotted_layers, document.training.epochs)
+    training = document.training
+    metrics = read_metrics(path, plotted_layers, training.epochs, training.best)
     lost = record.epochs_done - int(np.isfinite(metrics.columns["loss"]).sum())
     if record.status in ENDED and lost > 0:
         damage.append(f"{METRICS} lacks {amount(lost, 'epoch')}. The report leaves them out.")

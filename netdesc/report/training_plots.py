@@ -48,9 +48,8 @@ def _by_part(run: RunData, metric: str) -> list[Curve]:
         name = prefix + metric
         if metrics.has(name):
             is_known = metrics.value_at(name, metrics.best) is not None
-            mark = (
-                metrics.best if is_known and metrics.selection_metric == f"{prefix}loss" else None
-            )
+            is_of_part = metrics.selection_metric.startswith("validation_") == bool(prefix)
+            mark = metrics.best if is_known and is_of_part else None
             parts.append(Curve(part, metrics.columns[name], mark))
     return parts
 

@@ -129,10 +129,10 @@ def _describe_output(run: RunData) -> str:
     best, the last sentence says so.
     """
     metrics, activity = run.metrics, run.activity
-    best = metrics.value_at(metrics.selection_metric, metrics.best)
+    best = metrics.value_at(metrics.watched_metric, metrics.best)
     loss = "The loss of the network is not known."
     if best is not None:
-        what = metrics.selection_metric.replace("_", " ")
+        what = metrics.watched_metric.replace("_", " ")
         loss = f"The best {what} is {number(best)}{run.loss_unit}."
         if run.graph.loss.learns_from == "target values" and run.graph.loss.reduction == "mean":
             root = number(math.sqrt(max(best, 0.0)))
@@ -172,10 +172,11 @@ MAX_NEAR_BEST = 1.1
 def fall_at_end(run: RunData) -> float:
     """Returns the share by which the loss fell at the end of the run (see ``MIN_FALL``).
 
-    Returns 0 if the share is at most ``MIN_FALL``, if the best epoch is not among the last fifth,
-    if the last loss is not near the best loss, or if the run ended before its last epoch.
+    Returns 0 if the share is at most ``MIN_FALL``, if the lowest loss is not in the last fifth, if
+    the last loss is not near the lowest, or if the run ended before its last epoch.
     """
-    losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5 or 1
+    metrics = run.metrics
+    losses, best, fifth = metrics.watched_losses, metrics.lowest, len(metrics) // 5 or 1
     is_whole = run.record.status == "done" and not run.record.stopped_early
     if not is_whole or best is None or len(losses) < 2:
         return 0.0
@@ -190,15 +191,17 @@ def loss_notes(run: RunData) -> Iterator[str]:
 
     If the best loss is higher than the loss of a silent output, the headline says so, not a note.
     """
-    metrics, losses = run.metrics, run.metrics.selection_losses
-    if metrics.best is None:
+    metrics, losses, lowest = run.metrics, run.metrics.watched_losses, run.metrics.lowest
+    if lowest is None:
         return
     unit = run.loss_unit
-    what, best = metrics.selection_metric.replace("_", " "), losses[metrics.best]
+    what, best = metrics.watched_metric.replace("_", " "), losses[lowest]
+    is_best, selected = lowest == metrics.best, metrics.selection_metric.replace("_", " ")
     if 0 < best < losses[0]:
         yield (
             f"The {what}{unit} fell from {number(losses[0])} in the first epoch to {number(best)} "
-            f"in epoch {metrics.best + 1:,}, the best epoch: {percent(1 - best / losses[0])} less."
+            f"in epoch {lowest + 1:,}{', the best epoch' if is_best else ''}: "
+            f"{percent(1 - best / losses[0])} less."
         )
     yield from silence_notes(run, is_worse=False)
     if fall := fall_at_end(run):
@@ -212,8 +215,9 @@ def loss_notes(run: RunData) -> Iterator[str]:
         if could_stop_early(run):
             reason += " Early stopping would have saved time (see the next steps)."
         yield (
-            f"The {what} rose again after the best epoch and ended at {number(losses[-1])}. This "
-            f"report shows the weights of the best epoch.{reason}"
+            f"The {what} rose again after {'the best epoch' if is_best else 'it was lowest'} and "
+            f"ended at {number(losses[-1])}. This report shows the weights of the best epoch"
+            f"{'' if is_best else f', by its {selected}'}.{reason}"
         )
 
 
@@ -225,7 +229,7 @@ def silence_notes(run: RunData, *, is_worse: bool) -> Iterator[str]:
     metrics, silence = run.metrics, run.silent_loss
     if metrics.best is None or not silence:
         return
-    best, what = metrics.selection_losses[metrics.best], metrics.selection_metric.replace("_", " ")
+    best, what = metrics.watched_losses[metrics.best], metrics.watched_metric.replace("_", " ")
     if best != silence and bool(best > silence) == is_worse:
         relation = "worse" if is_worse else f"{percent(1 - best / silence)} lower"
         silent_loss = f"{what}{run.loss_unit} of {number(silence)}"
@@ -233,12 +237,12 @@ def silence_notes(run: RunData, *, is_worse: bool) -> Iterator[str]:
 
 
 def rose_again(run: RunData) -> bool:
-    """Whether the best loss was reached early, and the loss was higher at the end.
+    """Whether the lowest loss was reached early, and the loss was higher at the end.
 
-    The best epoch is then before the last fifth of the epochs, and the median loss of this fifth is
-    above ``MAX_NEAR_BEST`` times the best loss.
+    Its epoch is then before the last fifth of the epochs, and the median loss of this fifth is
+    above ``MAX_NEAR_BEST`` times the lowest loss.
     """
-    losses, best, fifth = run.metrics.selection_losses, run.metrics.best, len(run.metrics) // 5
+    losses, best, fifth = run.metrics.watched_losses, run.metrics.lowest, len(run.metrics) // 5
     if best is None or fifth == 0:
         return False
     is_early = best < len(losses) - fifth
@@ -248,4 +252,4 @@ def rose_again(run: RunData) -> bool:
 def could_stop_early(run: RunData) -> bool:
     """Whether early stopping, which was off, would have saved time; False after a divergence."""
     is_off = run.document.training.early_stopping is None and run.record.status != "diverged"
-    return is_off and run.metrics.selection_metric == "validation_loss" and rose_again(run)
+    return is_off and run.metrics.watched_metric == "validation_loss" and rose_again(run)

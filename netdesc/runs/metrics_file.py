@@ -24,6 +24,8 @@ MAX_MATRIX_CLASSES = 64
 """With more classes, a run has no confusion matrix."""
 PER_EPOCH = tuple(name for name in EpochMetrics.model_fields if name != "epoch")
 PER_LAYER = ("gradient_norms", "spike_rates")
+LOWER_IS_BETTER = ("loss", "validation_loss")
+"""The metrics whose lowest value is the best. Of an accuracy or a confidence it is the highest."""
 
 Column = NDArray[np.float64]
 
@@ -130,13 +132,16 @@ class Metrics:
 
     ``epochs`` are the numbers of the epochs, from 1 (in the file from 0). ``columns`` maps each
     metric to its column, with losses as in the file until ``per_sample`` divides them. ``by_layer``
-    maps (metric, layer), with a metric in ``PER_LAYER``, to the column of this layer. ``confusion``
-    are the confusion counts of the best epoch.
+    maps (metric, layer), with a metric in ``PER_LAYER``, to the column of this layer. ``best`` is
+    the row of the best epoch by ``selection_metric`` (see ``rank``), None if no value is finite;
+    ``confusion`` are its confusion counts.
     """
 
     epochs: NDArray[np.int64]
     columns: dict[str, Column]
     by_layer: dict[tuple[str, str], Column]
+    selection_metric: str
+    best: int | None
     confusion: ConfusionCounts | None
 
     def __len__(self) -> int:
@@ -152,13 +157,19 @@ class Metrics:
         return replace(self, columns=self.columns | losses)
 
     @property
-    def selection_metric(self) -> str:
-        """The metric that selects the best epoch: the validation loss if known, else the loss."""
+    def watched_metric(self) -> str:
+        """The loss that schedules and early stopping watch: of the validation samples if known."""
         return "validation_loss" if self.has("validation_loss") else "loss"
 
     @property
-    def selection_losses(self) -> Column:
-        return self.columns[self.selection_metric]
+    def watched_losses(self) -> Column:
+        return self.columns[self.watched_metric]
+
+    @property
+    def lowest(self) -> int | None:
+        """The row of the lowest watched loss, the first of several; None if no loss is finite."""
+        losses = self.watched_losses
+        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
 
     @property
     def part(self) -> str:
@@ -175,21 +186,15 @@ class Metrics:
         return self.value_at(name, self.best)
 
     @property
-    def best(self) -> int | None:
-        """The row of the best epoch (the first with the lowest loss); None if no loss is finite."""
-        losses = self.selection_losses
-        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else None
-
-    @property
     def overfits(self) -> bool:
         """Whether the training loss ended no higher than in the epoch of the best validation loss.
 
         Its end is the median over the last fifth of the epochs.
         """
-        if self.selection_metric != "validation_loss" or self.best is None:
+        if self.watched_metric != "validation_loss" or self.lowest is None:
             return False
         losses, fifth = self.columns["loss"], len(self) // 5 or 1
-        return bool(np.median(losses[-fifth:]) <= losses[self.best])
+        return bool(np.median(losses[-fifth:]) <= losses[self.lowest])
 
     def value_at(self, name: str, row: int | None) -> float | None:
         """Returns the value of a metric in a row; None if the value is unknown or infinite."""
@@ -197,13 +202,30 @@ class Metrics:
         return value if math.isfinite(value) else None
 
 
-def read_metrics(run: Path, layers: Sequence[str], epochs: int) -> Metrics:
+def rank(metrics: Mapping[str, float], metric: str | None) -> tuple[float, float]:
+    """Returns two numbers whose order is that of epochs by ``metric``, the lowest for the best.
+
+    The second one decides between equal metrics: the loss, of the validation samples if there are
+    any. None stands for this loss. NaN is an unknown value, and the worst.
+    """
+    loss = metrics.get("validation_loss", math.nan)
+    loss = metrics["loss"] if math.isnan(loss) else loss
+    value = loss if metric is None else metrics[metric]
+    value = value if metric is None or metric in LOWER_IS_BETTER else -value
+    return math.inf if math.isnan(value) else value, math.inf if math.isnan(loss) else loss
+
+
+def read_metrics(
+    run: Path, layers: Sequence[str], epochs: int, best_by: str | None = None
+) -> Metrics:
     """Reads the metrics of a run whose document asks for ``epochs`` epochs.
 
-    The result has columns for ``layers``, and a row for each epoch up to the last in the file. An
-    incomplete last line is ignored. Raises RunError if the file is missing or a line is damaged.
+    ``best_by`` is the document's ``training.best``; None, as in an older netdesc, stands for the
+    loss. The result has columns for ``layers``, and a row for each epoch up to the last in the
+    file. An incomplete last line is ignored. Raises RunError if the file is missing or a line is
+    damaged.
     """
-    rows, lowest_loss, confusion = array("q"), math.inf, None
+    rows, lowest, best, confusion = array("q"), (math.inf, math.inf), None, None
     values = {name: array("d") for name in PER_EPOCH}  # compact, as a run may have a million epochs
     layer_values = {(kind, layer): array("d") for kind in PER_LAYER for layer in layers}
     for number, row in enumerate(read_rows(run), 1):
@@ -218,9 +240,9 @@ def read_metrics(run: Path, layers: Sequence[str], epochs: int) -> Metrics:
         for (kind, layer), column in layer_values.items():
             value = (getattr(row, kind) or {}).get(layer)
             column.append(math.nan if value is None else value)
-        loss = row.loss if row.validation_loss is None else row.validation_loss
-        if loss is not None and loss < lowest_loss:
-            lowest_loss, confusion = loss, row.confusion_counts
+        order = rank({name: column[-1] for name, column in values.items()}, best_by)
+        if order < lowest:
+            lowest, best, confusion = order, row.epoch, row.confusion_counts
     count = rows[-1] + 1 if rows else 0
 
     def by_epoch(values: array[float]) -> Column:
@@ -230,7 +252,9 @@ def read_metrics(run: Path, layers: Sequence[str], epochs: int) -> Metrics:
 
     columns = {name: by_epoch(column) for name, column in values.items()}
     by_layer = {key: by_epoch(column) for key, column in layer_values.items()}
-    return Metrics(np.arange(1, count + 1), columns, by_layer, confusion)
+    if best_by is None:
+        best_by = "validation_loss" if np.isfinite(columns["validation_loss"]).any() else "loss"
+    return Metrics(np.arange(1, count + 1), columns, by_layer, best_by, best, confusion)
 
 
 def read_rows(run: Path) -> Iterator[MetricsRow]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from netdesc.runs.errors import RunError
-from netdesc.runs.metrics_file import MetricsFile
+from netdesc.runs.metrics_file import MetricsFile, rank
 from netdesc.training.evaluate import Score, build_counter, measure
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.metrics import Divergence, EpochMetricsSum, non_finite_weight
@@ -34,9 +34,10 @@ def fit(
 
     Updates ``progress`` after each epoch. The metrics of an epoch are read before its last update
     of the weights, because its last batch was computed with the weights before that update. Without
-    validation, these weights become the best weights if the loss is the lowest so far. After each
-    epoch, ``watch`` is called with the number of epochs, then each of ``callbacks``; if one returns
-    True, training ends there.
+    validation, these weights become the best weights if ``setup.best_by`` is the best so far; with
+    validation, those that were validated do. After each epoch, ``watch`` is called with the number
+    of epochs, then each of ``callbacks``; if one returns True, training ends there. Schedules and
+    early stopping watch the loss.
 
     Raises Divergence if a number is NaN or infinite, StorageError if a file cannot be written. In
     both cases the last checkpoint stays on the disk. If a callback raises, a checkpoint is written
@@ -68,12 +69,12 @@ def fit(
         epoch_metrics = epoch_sum.read_and_reset()  # waits for the device once per epoch
         if epoch_metrics.non_finite:
             raise Divergence(epoch, epoch_metrics.non_finite)
-        if setup.validation is None:
-            update_best(progress, saver, epoch, epoch_metrics.loss, epoch_metrics.score)
-        step.update()
-
         score = epoch_metrics.score
         row: dict[str, Any] = {"epoch": epoch, "loss": epoch_metrics.loss} | score_fields(score)
+        if setup.validation is None:
+            update_best(progress, saver, row, setup.best_by)
+        step.update()
+
         if len(epoch_metrics.terms) > 1:
             row["loss_terms"] = epoch_metrics.terms
         if setup.validation is not None:
@@ -82,7 +83,7 @@ def fit(
                 cause = non_finite_weight(network) or f"the validation loss is {value}"
                 raise Divergence(epoch, cause)
             row |= {"validation_loss": value} | score_fields(score, "validation_")
-            update_best(progress, saver, epoch, value, score)
+            update_best(progress, saver, row, setup.best_by)
         now = time.perf_counter()
         row |= confusion_fields(score) | {
             "seconds": round(now - began, 6),
@@ -102,8 +103,8 @@ def fit(
         is_stopped = stop.requested or saver.stopping.is_over(training.early_stopping)
         is_last = is_stopped or progress.epoch == training.epochs
         if display.is_due(now) or is_last:
-            shown, best = scale.shown(row), progress.best_loss / scale.validation
-            display.show(shown, best, training.epochs, scale.unit, now)
+            best = setup.best_by, scale.shown(progress.best)[setup.best_by]
+            display.show(scale.shown(row), best, training.epochs, scale.unit, now)
             metrics.flush()
             for layer in network.engine_report():
                 if layer.leaves_device_range and layer.name not in warned_layers:
@@ -144,13 +145,13 @@ def call_back(
         raise
 
 
-def update_best(
-    progress: Progress, saver: Saver, epoch: int, loss: float, score: Score | None
-) -> None:
-    """Stores a copy of the weights as the best weights if ``loss`` is the lowest so far."""
-    if loss < progress.best_loss:
-        progress.best_loss, progress.best_epoch = loss, epoch
-        progress.best_accuracy = None if score is None else score.accuracy
+def update_best(progress: Progress, saver: Saver, row: dict[str, Any], metric: str) -> None:
+    """Stores a copy of the weights if the epoch of ``row`` is the best so far by ``metric``.
+
+    More metrics can be added to ``row``.
+    """
+    if not progress.best or rank(row, metric) < rank(progress.best, metric):
+        progress.best = row
         saver.best.copy_weights()
 
 

@@ -15,10 +15,14 @@ from typing import Any, Literal, get_args
 from netdesc.description.diagnostics.wording import escape
 from netdesc.runs.errors import storing
 from netdesc.runs.folder import open_regular
+from netdesc.runs.metrics_file import LOWER_IS_BETTER
 
 Style = Literal["auto", "live", "plain", "quiet"]
 """``live`` redraws one line, ``plain`` prints a line every few seconds, ``quiet`` prints only
 warnings. ``auto`` means ``live`` in a terminal and ``plain`` elsewhere."""
+
+Best = tuple[str, float]
+"""The metric of the best epoch, and its value there."""
 
 _LIVE_INTERVAL_S = 0.25
 _PLAIN_INTERVAL_S = 5.0
@@ -100,14 +104,14 @@ class Display:
         return now >= self._due
 
     def show(
-        self, metrics: Mapping[str, Any], best_loss: float, epochs: int, unit: str, now: float
+        self, metrics: Mapping[str, Any], best: Best, epochs: int, unit: str, now: float
     ) -> None:
         """Prints the progress line. From the second call on, the line includes the time left.
 
-        ``metrics`` of an epoch and ``best_loss`` are as ``Scale`` shows them, with its ``unit``.
+        ``metrics`` of an epoch and the ``best`` are as ``Scale`` shows them, with its ``unit``.
         """
         self._due, epoch = now + self.interval_s, metrics["epoch"]
-        line = _format(metrics, best_loss, epochs, unit, self._seconds_per_epoch(epoch, now))
+        line = _format(metrics, best, epochs, unit, self._seconds_per_epoch(epoch, now))
         if not self._is_quiet:
             self.render(line)
         if now >= self._log_due or epoch == epochs:
@@ -169,6 +173,11 @@ class LiveDisplay(Display):
             self._live.stop()
 
 
+def format_metric(name: str, value: float) -> str:
+    """Formats a loss, or as a percentage an accuracy or a confidence."""
+    return f"{value:,.6g}" if name in LOWER_IS_BETTER else f"{value:.1%}"
+
+
 def build_display(style: Style) -> Display:
     """Returns the display for a style. Raises ValueError if the style is unknown."""
     if style == "auto":
@@ -180,15 +189,15 @@ def build_display(style: Style) -> Display:
 
 
 def _format(
-    metrics: Mapping[str, Any], best_loss: float, epochs: int, unit: str, epoch_s: float | None
+    metrics: Mapping[str, Any], best: Best, epochs: int, unit: str, epoch_s: float | None
 ) -> str:
     epoch, validation_loss = metrics["epoch"], metrics.get("validation_loss")
     parts = [f"epoch {epoch:{len(str(epochs))}d}/{epochs}", f"loss {metrics['loss']:,.6g}{unit}"]
     if validation_loss is not None:
         parts.append(f"validation {validation_loss:,.6g}")
-    parts.append(f"best {best_loss:,.6g}")
     scores = [name for name in ("validation_accuracy", "accuracy") if name in metrics]
     parts += [f"{name.replace('_', ' ')} {metrics[name]:.1%}" for name in scores[:1]]
+    parts.append(f"best {format_metric(*best)}")
     if epoch_s is not None:
         left = timedelta(seconds=round(epoch_s * (epochs - epoch)))
         duration = f"{epoch_s:.2f} s" if epoch_s >= 1 else f"{1e3 * epoch_s:.1f} ms"

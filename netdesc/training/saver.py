@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,19 @@ class Progress:
     """The number of complete epochs, which is also the index of the next epoch."""
     seconds: float = 0.0
     """Time spent in these epochs, also before the run was resumed."""
-    best_loss: float = math.inf
-    """The lowest validation loss; without validation, the lowest training loss."""
-    best_epoch: Count | None = None
-    best_accuracy: float | None = None
-    """The share of correct predictions in ``best_epoch``; None without labels."""
+    best: dict[str, Any] = field(default_factory=dict)
+    """The best epoch's line of ``metrics.jsonl``; empty before the first epoch."""
     plateaus: Plateaus = field(default_factory=Plateaus)
     last: dict[str, Any] = field(default_factory=dict)
     """The last epoch's line of ``metrics.jsonl``."""
+    best_epoch: InitVar[Count | None] = None
+    best_loss: InitVar[float] = math.inf
+    """What a checkpoint of an older netdesc holds in the place of ``best``."""
+
+    def __post_init__(self, best_epoch: int | None, best_loss: float) -> None:
+        if best_epoch is not None:
+            metric = "validation_loss" if "validation_loss" in self.last else "loss"
+            self.best = {"epoch": best_epoch, metric: best_loss}
 
 
 @dataclass
@@ -55,7 +60,7 @@ class StateNotes:
     stopping: Stopping
 
     def __post_init__(self) -> None:
-        if self.progress.epoch > 0 and self.progress.best_epoch is None:
+        if self.progress.epoch > 0 and "epoch" not in self.progress.best:
             raise ValueError("it names no best epoch")
 
 
@@ -130,7 +135,7 @@ class Saver:
     def save_best(self, progress: Progress) -> None:
         """Writes ``activity.npz`` and the best weights, unless the files are up to date."""
         if self.activity.changed or not self.best.is_saved:
-            self.activity.save(self.best.tensors, progress.best_epoch)
+            self.activity.save(self.best.tensors, progress.best.get("epoch"))
         self.best.save(self.folder / BEST)
 
     def restore(self, has_trained: bool) -> tuple[Progress, int]:

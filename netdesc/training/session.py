@@ -19,7 +19,7 @@ from netdesc.modules import Network, build
 from netdesc.runs.activity_file import read_activity
 from netdesc.runs.errors import RunError, StorageError
 from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, NETWORK, STATE, is_filled
-from netdesc.runs.metrics_file import MetricsFile
+from netdesc.runs.metrics_file import LOWER_IS_BETTER, MetricsFile
 from netdesc.runs.run_record import Finding, RunRecord, Scale, VerificationRecord, now
 from netdesc.runs.state import resume_command
 from netdesc.training.activity_recorder import ActivityRecorder
@@ -29,7 +29,7 @@ from netdesc.training.fixes import lower_rate
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.loop import fit, save
 from netdesc.training.metrics import Divergence
-from netdesc.training.progress import Display, Log
+from netdesc.training.progress import Display, Log, format_metric
 from netdesc.training.saver import BestWeights, Progress, Saver
 from netdesc.training.setup import Setup, TrainingOptions
 from netdesc.training.step import compile_kernels
@@ -185,7 +185,7 @@ class Session:
         return self._end("diverged", f"{error}{kept}")
 
     def _end_done(self, options: TrainingOptions) -> Outcome:
-        assert self.progress.best_epoch is not None, "a run that is done has a best epoch"
+        assert self.progress.best, "a run that is done has a best epoch"
         best = build(self.setup.graph)
         best.load_state_dict(self.saver.best.tensors)
         best.to(self.setup.device)
@@ -203,13 +203,12 @@ class Session:
 
     @property
     def _summary(self) -> str:
-        """Says how long the run took, and how low its loss became."""
-        progress, scale, early = self.progress, self.setup.scale, ""
-        validated = "" if self.setup.validation is None else "validation "
-        best = f"best {validated}loss {progress.best_loss / scale.validation:,.6g}{scale.unit}"
-        best += f" in epoch {(progress.best_epoch or 0) + 1}"
-        if progress.best_accuracy is not None:
-            best += f", accuracy {progress.best_accuracy:.1%}"
+        """Says how long the run took, and how good its best epoch was."""
+        progress, metric, early = self.progress, self.setup.best_by, ""
+        shown = self.setup.scale.shown(progress.best)
+        unit = self.setup.scale.unit if metric in LOWER_IS_BETTER else ""
+        best = f"best {metric.replace('_', ' ')} {format_metric(metric, shown[metric])}{unit}"
+        best += f" in epoch {shown['epoch']}"
         if progress.epoch < self.setup.training.epochs:
             by_callback = self.saver.stopping.by_callback
             early = ", stopped by a callback" if by_callback else ", stopped early"
@@ -283,10 +282,7 @@ class Session:
             self._record_end("failed", message)
 
     def _record_end(self, status: str, message: str) -> None:
-        progress, part = self.progress, "" if self.setup.validation is None else "validation_"
-        best = {"epoch": progress.best_epoch, f"{part}loss": progress.best_loss}
-        if progress.best_accuracy is not None:
-            best[f"{part}accuracy"] = progress.best_accuracy
+        progress = self.progress
         self.record.update(
             status=status,
             message=message,
@@ -296,7 +292,7 @@ class Session:
             stopped_early=self._is_over and progress.epoch < self.setup.training.epochs,
             stopped_by_callback=self.saver.stopping.by_callback,
             layers=self.setup.layer_records() or self.record.layers,
-            best=None if progress.best_epoch is None else best,
+            best=progress.best or None,
             final=progress.last or None,
             findings=self.findings,
         )

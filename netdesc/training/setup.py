@@ -1,7 +1,7 @@
 """What a caller can choose for a training, and the objects that training needs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Setup:
     """The objects that the training loop needs, on ``device``.
 
     ``validation`` is None if there are no validation samples. ``description`` holds the scales of
-    weights that were found.
+    weights that were found, and the metric of the best epoch.
     """
 
     description: Description
@@ -71,6 +71,12 @@ class Setup:
     train: Batches
     validation: Batches | None
     device: torch.device
+
+    @property
+    def best_by(self) -> str:
+        """The metric of the best epoch (see ``metrics_file.rank``)."""
+        assert self.training.best is not None, "prepare fills it in"
+        return self.training.best
 
     @property
     def scale(self) -> Scale:
@@ -114,7 +120,9 @@ def prepare(
         require_memory(graph, training, len(splits.train), device)
     samples = first_samples(splits.train, training.seed)
     description = fill_scales(description, samples, warn)
+    description = _with_best(description, splits.validation is not None)
     document, graph = description.document, build_graph(description.document)
+    training = document.training
     network = build(graph, seed=training.seed)
     needed = graph.needed_names
     if not any(layer.name in needed for layer in graph.neuron_layers):
@@ -149,3 +157,13 @@ def prepare(
         validation=None if splits.validation is None else batches(splits.validation),
         device=device,
     )
+
+
+def _with_best(description: Description, has_validation: bool) -> Description:
+    """Fills in ``training.best``: its default or, in the lock of an older netdesc, the loss."""
+    document, best = description.document, description.document.training.best
+    if best is None and description.lock is not None:
+        best = "validation_loss" if has_validation else "loss"
+    update = {"best": best or document.epoch_metrics(has_validation)[0]}
+    training = document.training.model_copy(update=update)
+    return replace(description, document=document.model_copy(update={"training": training}))

@@ -77,8 +77,8 @@ class WatchedNetwork:
 
     @property
     def loss_name(self) -> str:
-        """What the loss that selects the best epoch is called: ``validation loss per sample``."""
-        return f"{self.metrics.selection_metric.replace('_', ' ')}{self.setup.scale.unit}"
+        """What the watched loss is called: ``validation loss per sample``."""
+        return f"{self.metrics.watched_metric.replace('_', ' ')}{self.setup.scale.unit}"
 
     def spiking_layers(self) -> Iterator[SynapticNode]:
         """Yields each layer whose neurons spike and need to."""
@@ -124,7 +124,7 @@ def _epochs(column: Column) -> str:
 
 
 def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
-    losses, count = run.metrics.selection_losses, len(run.metrics)
+    losses, count = run.metrics.watched_losses, len(run.metrics)
     if count < min(4, run.setup.training.epochs):
         return
     end = np.median(losses[-max(count // 5, min(count - 1, 3), 1) :])
@@ -135,7 +135,7 @@ def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
 
 
 def _find_large_steps(run: WatchedNetwork) -> Iterator[Finding]:
-    losses, changes = run.metrics.selection_losses, _changes(run)
+    losses, changes = run.metrics.watched_losses, _changes(run)
     name = max(changes, key=lambda each: changes[each], default="")
     fails = _lately(losses).min() > (1 - MIN_PROGRESS) * losses[0] or guessing_chance(run)
     if fails and changes.get(name, 0) > MAX_CHANGE:
@@ -165,7 +165,7 @@ def _changes(run: WatchedNetwork) -> dict[str, float]:
 
 
 def _unstable(run: WatchedNetwork, result: str) -> Finding:
-    losses, ways = run.metrics.selection_losses, fixes.lower_rate(run.setup)
+    losses, ways = run.metrics.watched_losses, fixes.lower_rate(run.setup)
     best = int(np.nanargmin(losses))
     message = (
         f"{result}: the {run.loss_name} was {losses[0]:,.6g} in the first epoch, "
@@ -265,7 +265,7 @@ def _find_growing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
 
 
 def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
-    metrics, losses = run.metrics, run.metrics.selection_losses
+    metrics, losses = run.metrics, run.metrics.watched_losses
     part = "validation_" if metrics.part == "validation" else ""
     is_good = bool((metrics.columns[f"{part}accuracy"] >= GOOD_ACCURACY).any())
     if is_good or not 1 < len(losses) >= min(LEVEL_EPOCHS, run.setup.training.epochs):

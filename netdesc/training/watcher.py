@@ -55,8 +55,8 @@ class Watcher:
         setup, initial = self.setup, self.path / CHECKPOINTS / INITIAL
         self.metrics.flush()
         names = [layer.name for layer in setup.graph.neuron_layers]
-        metrics = read_metrics(self.path, names, setup.training.epochs)
-        divisors, metric = setup.scale.divisors, metrics.selection_metric
+        metrics = read_metrics(self.path, names, setup.training.epochs, setup.best_by)
+        divisors, metric = setup.scale.divisors, metrics.watched_metric
         silence = getattr(self.record.silence, metric, None)
         return WatchedNetwork(
             setup,

@@ -116,9 +116,9 @@ def test_metrics_that_lost_lines_continue_after_the_last_complete_one(tmp_path: 
     assert path.read_text() == '{"epoch": 0}\n{"epoch": 7}\n'
 
 
-def metrics_of(folder: Path, text: str) -> Metrics:
+def metrics_of(folder: Path, text: str, best_by: str | None = None) -> Metrics:
     (folder / "metrics.jsonl").write_text(text)
-    return read_metrics(folder, LAYERS, epochs=100)
+    return read_metrics(folder, LAYERS, 100, best_by)
 
 
 def lines(*rows: dict[str, Any]) -> str:
@@ -143,6 +143,20 @@ def test_the_validation_loss_names_the_best_epoch_and_its_confusion(tmp_path: Pa
     assert (metrics.best, metrics.selection_metric) == (2, "validation_loss")
     assert metrics.confusion is not None
     assert (metrics.confusion.epoch, metrics.confusion.undecided.tolist()) == (3, [2] * OUTPUTS)
+
+
+def test_the_best_epoch_by_another_metric(tmp_path: Path) -> None:
+    """The loss decides between equal accuracies, then the earlier epoch."""
+    rows = [metrics_row(n, classes=True) for n in range(6)]
+    accuracies, losses = (0.5, 0.9, 0.9, 0.9, 0.8, None), (1.0, 4.0, 3.0, 3.0, 0.5, 0.1)
+    for row, accuracy, loss in zip(rows, accuracies, losses, strict=True):
+        row |= {"validation_accuracy": accuracy, "validation_loss": loss}
+    metrics = metrics_of(tmp_path, lines(*rows), best_by="validation_accuracy")
+    assert (metrics.best, metrics.lowest, metrics.confusion.epoch) == (2, 5, 3)
+    assert (metrics.selection_metric, metrics.watched_metric) == (
+        "validation_accuracy",
+        "validation_loss",
+    )
 
 
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Runs that learn classes: accuracy, confusion matrix, and reproducible random inputs."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 from support.classify_task import (
     CELLS,
     CLASSES,
@@ -20,7 +23,14 @@ from support.classify_task import (
     write_classify_task,
     write_labelled_files,
 )
-from support.training_task import read_metrics, read_record, train, untimed_metrics, weights_of
+from support.training_task import (
+    read_metrics,
+    read_record,
+    train,
+    untimed_metrics,
+    weights_of,
+    write_task,
+)
 
 import netdesc
 from netdesc import losses
@@ -33,6 +43,7 @@ from netdesc.graph import Classifier
 from netdesc.losses import SILENT, SpikeMoidLoss
 from netdesc.report.run import read_run
 from netdesc.training.evaluate import ConfusionCounter, MultiHotCounter
+from netdesc.training.saver import Progress
 from netdesc.training.session import Outcome
 
 CPU = torch.device("cpu")
@@ -69,23 +80,73 @@ def test_classes_are_learnt(start: Start, changes: dict[str, Any]) -> None:
     assert max(row["validation_accuracy"] for row in rows[-5:]) > 0.8
     assert max(row["accuracy"] for row in rows[-5:]) > 0.8
     assert rows[0]["accuracy"] < 0.8
-    losses = [row["validation_loss"] for row in rows]
-    best = losses.index(min(losses))
-    assert (
-        run.best
-        == record["best"]
-        == {
-            "epoch": best,
-            "validation_loss": losses[best],
-            "validation_accuracy": rows[best]["validation_accuracy"],
-        }
-    )
+    best = max(rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
+    assert run.best == record["best"] == best
     for row in rows:
         confusion = np.array(row["confusion"])
         assert confusion.shape == (CLASSES, CLASSES)
         assert confusion.sum() + row["undecided"] == 15  # the validation samples
         assert np.trace(confusion) / 15 == pytest.approx(row["validation_accuracy"])
     assert "accuracy" in (run.path / "train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("best", "key"),
+    [
+        ("loss", lambda row: -row["loss"]),
+        ("validation_confidence", lambda row: row["validation_confidence"]),
+        ("accuracy", lambda row: (row["accuracy"], -row["validation_loss"])),
+    ],
+)
+def test_the_weights_of_the_best_epoch_by_a_metric_are_kept(
+    start: Start, best: str, key: Callable[[dict[str, Any]], Any]
+) -> None:
+    run = start(training={"epochs": 30, "best": best})
+    rows = read_metrics(run.path)
+    assert run.best == max(rows, key=key) != rows[-1]
+    kept = netdesc.evaluate(run.path, "validation")
+    assert kept.loss == pytest.approx(run.best["validation_loss"] / 15, rel=1e-6)
+    assert kept.score.accuracy == run.best["validation_accuracy"]
+    data = read_run(run.path)
+    assert (data.metrics.best, data.metrics.selection_metric) == (run.best["epoch"], best)
+    assert f"best {best.replace('_', ' ')}" in run.message
+
+
+@pytest.mark.parametrize(("labels", "best"), [(True, "validation_accuracy"), (False, "loss")])
+def test_a_lock_holds_the_metric_of_the_best_epoch(tmp_path: Path, labels: bool, best: str) -> None:
+    task = (write_classify_task if labels else write_task)(tmp_path)
+    run = train(netdesc.load(task, {"training.epochs": 2}), run_dir=tmp_path / "run")
+    lock = json.loads((run.path / "network.lock.json").read_text())
+    assert lock["training"]["best"] == best
+    # The lock of an older netdesc does not name it, and means the loss.
+    del lock["training"]["best"]
+    (tmp_path / "run/old.json").write_text(json.dumps(lock))
+    again = train(netdesc.load(tmp_path / "run/old.json"), run_dir=tmp_path / "again")
+    lock = json.loads((again.path / "network.lock.json").read_text())
+    assert lock["training"]["best"] == ("validation_loss" if labels else "loss")
+
+
+def test_a_checkpoint_of_an_older_netdesc_keeps_its_best_epoch() -> None:
+    old = {"epoch": 9, "best_loss": 4.0, "best_epoch": 6, "best_accuracy": 0.5}
+    progress = TypeAdapter(Progress).validate_python(old | {"last": {"validation_loss": 5.0}})
+    assert progress.best == {"epoch": 6, "validation_loss": 4.0}
+    assert TypeAdapter(Progress).validate_python(asdict(progress)) == progress
+
+
+def test_a_best_epoch_by_a_metric_that_there_is_not(tmp_path: Path) -> None:
+    """No training begins, whether the document, its arrays or arrays in memory say it."""
+    path = write_classify_task(tmp_path, training={"best": "validation_loss"})
+    write_arrays(tmp_path / "data.npz", split=np.repeat([0, 2], 30))
+    values, labels = samples(60)
+    overrides: list[tuple[Any, Any, Any]] = [
+        ({}, None, r"classes\.json:.*ND284"),
+        ({"data.split": None}, None, r"classes\.json:.*ND284"),
+        ({}, {"train": (values, labels), "test": (values, labels)}, "no validation samples"),
+    ]
+    for changes, data, message in overrides:
+        with pytest.raises(ValueError, match=f"(?s){message}.*accuracy or loss or confidence"):
+            netdesc.train(netdesc.load(path, changes), data=data, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_label_a_step(tmp_path: Path) -> None:
@@ -191,7 +252,7 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
     monkeypatch.setattr(Batches, "shuffled", shuffled)
     again = train(resume=tmp_path / "halted", progress="quiet")
     assert again.status == "done"
-    assert again.best == uninterrupted.best
+    assert again.best | {"seconds": 0} == uninterrupted.best | {"seconds": 0}
     assert weights_of(again.path) == weights_of(uninterrupted.path)
     assert untimed_metrics(again.path) == untimed_metrics(uninterrupted.path)
 

@@ -23,9 +23,15 @@ from netdesc.training.progress import Display, Log, build_display
 from netdesc.training.tensorboard import TensorBoardLog
 
 
-def show(display: Display, epoch: int, now: float, **metrics: float) -> None:
+def show(
+    display: Display,
+    epoch: int,
+    now: float,
+    best: tuple[str, float] = ("loss", 44918.7),
+    **metrics: float,
+) -> None:
     row = {"epoch": epoch, "loss": 46478.25, "learning_rate": 0.001} | metrics
-    display.show(row, 44918.7, 5000, "", now)
+    display.show(row, best, 5000, "", now)
 
 
 def test_a_progress_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,11 +40,11 @@ def test_a_progress_line(capsys: pytest.CaptureFixture[str]) -> None:
     show(display, 1, now=100.0)
     assert [display.is_due(now) for now in (104.9, 105.0)] == [False, True]
     figures = {"accuracy": 0.5, "validation_loss": 3.5, "validation_accuracy": 0.9716}
-    show(display, 101, now=100.5, **figures)
+    show(display, 101, now=100.5, best=("validation_accuracy", 0.981), **figures)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "epoch    1/5000  loss 46,478.2  best 44,918.7  learning rate 0.001"
     assert second == (
-        "epoch  101/5000  loss 46,478.2  validation 3.5  best 44,918.7  validation accuracy 97.2%"
+        "epoch  101/5000  loss 46,478.2  validation 3.5  validation accuracy 97.2%  best 98.1%"
         "  0:00:24 left  5.0 ms/epoch  learning rate 0.001"
     )
     assert len(first) < 80

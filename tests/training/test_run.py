@@ -37,7 +37,7 @@ def test_a_run_learns_and_writes_its_files(tmp_path: Path) -> None:
     assert [row["epoch"] for row in rows] == list(range(40))
     losses = [row["loss"] for row in rows]
     assert min(losses) < 0.9 * losses[0]
-    assert run.best == record["best"] == {"epoch": losses.index(min(losses)), "loss": min(losses)}
+    assert run.best == record["best"] == rows[losses.index(min(losses))]
     assert run.final == record["final"] == rows[-1]
     assert rows[0].keys() >= {"epoch", "loss", "seconds", "learning_rate"}
     assert rows[0]["gradient_norms"].keys() == rows[0]["spike_rates"].keys() == {"hidden", "output"}

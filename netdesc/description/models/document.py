@@ -189,6 +189,12 @@ class Document(Section):
         last = (None, self.layers[-1].name)
         return next((each for each in self.losses if each.from_ in last), self.losses[0])
 
+    def epoch_metrics(self, has_validation: bool) -> list[str]:
+        """Returns the metrics that ``training.best`` can name; the first one is the default."""
+        has_labels = self.main_loss.learns_from in ("labels", "multi-hot labels")
+        names = ["accuracy", "loss", "confidence"] if has_labels else ["loss"]
+        return [*(f"validation_{name}" for name in names if has_validation), *names]
+
     @property
     def takes_step_targets(self) -> bool:
         """Whether samples may have a label or target in every step: all losses compare steps."""

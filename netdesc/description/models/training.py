@@ -14,6 +14,12 @@ Epochs = Annotated[int, Field(ge=1, le=10_000_000)]
 ParameterKind = Literal["weights", "biases", "decays", "thresholds", "delays"]
 """The kinds of trained numbers of a layer."""
 
+BestMetric = Literal[
+    "loss", "validation_loss", "accuracy", "validation_accuracy", "confidence",
+    "validation_confidence",
+]  # fmt: skip
+"""The metrics of an epoch by which the best epoch is chosen."""
+
 MIN_DELTA = (
     "A loss counts as better if it is lower than the best one by more than this: the loss that "
     "training shows, which is a loss a sample, also if the document sums losses over samples."
@@ -272,6 +278,14 @@ class Training(Section):
         "Condition under which the run ends before its last epoch; null runs all epochs.",
         default=None,
         example={"patience_epochs": 20},
+    )
+    best: BestMetric | None = field(
+        "Metric whose best epoch gives the weights that are kept: the lowest loss, or the highest "
+        "accuracy or confidence. Among equal epochs, the loss decides, of the validation samples "
+        "if there are some; then the earlier epoch. Null takes the accuracy if the network learns "
+        "labels, else the loss, in either case of the validation samples if there are some.",
+        default=None,
+        example="validation_loss",
     )
     checkpoint_every_s: float = field(
         "Smallest time between two checkpoints. It is longer if saving would take more than 2% of "

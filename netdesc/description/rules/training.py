@@ -32,6 +32,20 @@ def beyond_run(context: Context) -> Found:
             )
 
 
+@rule("ND284")
+def unknown_best(context: Context) -> Found:
+    """A best epoch by a metric that the epochs do not have."""
+    document, best, loss = (
+        context.document,
+        context.document.training.best,
+        context.document.main_loss,
+    )
+    known = document.epoch_metrics(has_validation=True)
+    if best not in (None, *known):
+        message = f"{loss.type} learns from {loss.learns_from}, so the epochs have no {best}"
+        yield RuleDiagnostic(("training", "best"), message, hint=f"use {' or '.join(known)}")
+
+
 @rule("ND288")
 def empty_group(context: Context) -> Found:
     """A group of parameters that is empty."""

@@ -31,7 +31,9 @@ class Run:
     ``final`` are the metrics of the best and of the last epoch; None before the first epoch. The
     best epoch is that with the best ``training.best`` of the document: by default of the highest
     accuracy or, without labels, the lowest loss, in either case of the validation samples if there
-    are some. ``compile`` and ``evaluate`` take its weights.
+    are some. ``compile`` and ``evaluate`` take its weights. ``test`` is the result of these weights
+    on the test samples (``loss``, and with labels ``accuracy`` and more), None if there are none or
+    the run is not done.
 
     Losses are per sample, unless they are means, and epochs count from 1. In the files of the run,
     epochs count from 0 and losses are as the document defines them.
@@ -49,15 +51,18 @@ class Run:
     message: str
     best: Mapping[str, Any] | None
     final: Mapping[str, Any] | None
+    test: Mapping[str, Any] | None
     exit_code: int
     """The exit code of the command that trains: 0, or 4 if diverged, or 130 if interrupted."""
 
     @classmethod
     def of(cls, outcome: Outcome) -> Run:
         """Returns the run with this outcome, whose losses and epochs are as in the files."""
-        best, final = (each and outcome.scale.shown(each) for each in (outcome.best, outcome.final))
+        scale = outcome.scale
+        best, final = (each and scale.shown(each) for each in (outcome.best, outcome.final))
+        test = outcome.test and scale.of_test.shown(outcome.test)
         path, status, message = outcome.path.absolute(), outcome.status, outcome.message
-        return cls(path, status, message, best, final, outcome.exit_code)
+        return cls(path, status, message, best, final, test, outcome.exit_code)
 
     @cached_property
     def metrics(self) -> dict[str, NDArray[Any]]:

@@ -138,8 +138,9 @@ def _results(run: Path, graph: Graph) -> dict[str, Any]:
     if record.best is not None:
         results["best_epoch"] = record.best.epoch + 1
     scale = record.scale(graph.loss.reduction)
-    for prefix, metrics in (("best", record.best), ("final", record.final)):
-        shown = scale.shown(metrics.model_dump()) if metrics is not None else {}
+    parts = {"best": (record.best, scale), "final": (record.final, scale)}
+    for prefix, (metrics, by) in (parts | {"test": (record.test, scale.of_test)}).items():
+        shown = by.shown(metrics.model_dump()) if metrics is not None else {}
         results |= {f"{prefix}_{name}": shown.get(name) for name in _RESULTS}
     return {name: value for name, value in results.items() if value is not None}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -204,10 +205,16 @@ def _print_result(output: Output, run: Run, folder: Path) -> None:
                 "report": str(report) if report.exists() else None,
                 "best": run.best,
                 "final": run.final,
+                "test": run.test,
             }
         )
         return
-    if report.exists():
-        output.info(f"report, to open in a browser: {report}")
-    if run.status == "done":
+    lines = {"report": str(report), "network": str(exported or folder)}
+    if run.status != "done" or output.quiet or not sys.stdout.isatty():
+        del lines["network"]  # a pipe gets the bare path
+    if report.exists() and not output.quiet:
+        from netdesc.report import conclude
+
+        output.info(*(f"{label:<9}{text}" for label, text in (conclude(run.path) | lines).items()))
+    if run.status == "done" and "network" not in lines:
         output.print(str(exported or folder))

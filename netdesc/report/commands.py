@@ -43,21 +43,27 @@ def next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
     if status.can_resume:
         yield "Resume this run", resume_command(os.path.abspath(run.path))
-    findings = [each for each in run.record.findings if not each.is_over]
-    fixes = {purpose: settings for finding in findings for purpose, settings in finding.fixes}
-    for purpose, settings in fixes.items():
+    for purpose, settings in advice(run):
         yield purpose, _retrain(run, settings)
     if run.best_path.exists():
         yield from _uses_of_weights(run, folder)
-    if fall_at_end(run) and not fixes:
-        text = _retrain(run, [f"training.epochs={2 * run.epochs}"])
-        yield "Train from the start, with twice as many epochs", text
-    if could_stop_early(run) and run.unstable is None:
-        setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
-        text = _retrain(run, [setting])
-        yield "Train again, and stop when the validation loss no longer falls", text
     yield "Write this report again", f"netdesc report {folder}"
     yield "Start a network of your own", "netdesc init mine --template blank"
+
+
+def advice(run: RunData) -> Iterator[tuple[str, list[str]]]:
+    """Yields purposes and arguments of ``--set`` for another training, the best one first."""
+    findings = [each for each in run.record.findings if not each.is_over]
+    fixes = {purpose: settings for finding in findings for purpose, settings in finding.fixes}
+    yield from fixes.items()
+    if fall_at_end(run) and not fixes:
+        yield (
+            "Train from the start, with twice as many epochs",
+            [f"training.epochs={2 * run.epochs}"],
+        )
+    if could_stop_early(run) and run.unstable is None:
+        setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
+        yield "Train again, and stop when the validation loss no longer falls", [setting]
 
 
 def _retrain(run: RunData, settings: Sequence[str]) -> str:

@@ -104,7 +104,7 @@ def build_page(run: RunData) -> Page:
         if counts is None
         else confusion_matrix(
             counts,
-            f"{run.classified_items}{over}",
+            f"{run.classified_items(run.metrics.part)}{over}",
             "steps" if run.record.labels_by_step else "samples",
         ),
         network=tables.network_table(run),
@@ -148,6 +148,11 @@ def _facts(run: RunData) -> dict[str, str]:
     seconds = metrics.columns["seconds"]
     return facts | {
         of_best: number(best),
+        **{
+            f"Test {name}{run.loss_unit if name == 'loss' else ''}": show(run.test[name])
+            for name, show in {"accuracy": percent, "loss": number}.items()
+            if name in run.test
+        },
         "Epochs": f"{run.epochs_done:,} of {run.epochs:,}",
         "Training time": duration(float(np.nansum(seconds)) if len(seconds) else None),
         "Median epoch": duration(float(np.nanmedian(seconds)) if metrics.has("seconds") else None),

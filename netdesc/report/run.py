@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,9 +72,14 @@ class RunData:
         return None if loss is None else loss / self.loss_scale.divisors[metric]
 
     @property
-    def classified_items(self) -> str:
+    def test(self) -> dict[str, Any]:
+        """The metrics of the test samples, losses per sample; empty without any."""
+        test = self.record.test
+        return {} if test is None else self.loss_scale.of_test.shown(test.model_dump())
+
+    def classified_items(self, part: str) -> str:
         """What is classified, such as ``validation samples`` or ``steps of training samples``."""
-        samples = f"{self.metrics.part} samples"
+        samples = f"{part} samples"
         return f"steps of {samples}" if self.record.labels_by_step else samples
 
     @property

@@ -112,14 +112,24 @@ def headline(run: RunData) -> str:
     if not len(metrics):
         return "Nothing was trained."
     if classes is not None and accuracy is not None:
-        subject = "The network classifies"
-        if metrics.part == "training" and metrics.best is not None:
+        subject, items, note = "The network classifies", run.classified_items(metrics.part), ""
+        count, part = run.record.samples.get("test", 0), metrics.part
+        if "accuracy" in run.test:
+            items = run.classified_items(f"{count:,} test")
+            note = f" ({part} {percent(accuracy)} in epoch {run.test['epoch']:,})"
+            accuracy = run.test["accuracy"]
+        elif part == "training" and metrics.best is not None:
             subject = f"On average over epoch {metrics.best + 1:,}, the network classified"
         return (
-            f"{subject} {percent(accuracy)} of the {run.classified_items} correctly; guessing "
+            f"{subject} {percent(accuracy)} of the {items} correctly{note}; guessing "
             f"among {classes} classes would reach {percent(1 / classes)}."
         )
-    return " ".join([_describe_output(run), *silence_notes(run, is_worse=True)])
+    sentences = [_describe_output(run), *silence_notes(run, is_worse=True)]
+    if "loss" in run.test:
+        sentences.append(
+            f"Of the test samples, the loss{run.loss_unit} is {number(run.test['loss'])}."
+        )
+    return " ".join(sentences)
 
 
 def _describe_output(run: RunData) -> str:

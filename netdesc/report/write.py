@@ -2,16 +2,20 @@
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
 from netdesc.atomic_write import atomic_path
+from netdesc.report.commands import advice
 from netdesc.report.page import build_page, render
 from netdesc.report.run import read_run
+from netdesc.report.verdict import headline
 from netdesc.runs.errors import storing
 from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS, refuse_link
 from netdesc.runs.metrics_file import Metrics, MetricsRow, read_rows
@@ -48,6 +52,17 @@ def write_report(
     for each in page.damage:
         warn(each)
     return path
+
+
+def conclude(run: Path) -> dict[str, str]:
+    """Returns what the report says first, by a label for the console. RunError as above."""
+    with np.errstate(all="ignore"):
+        data = read_run(run)
+        lines = {"result": headline(data)}
+        for purpose, settings in itertools.islice(advice(data), 1):
+            lines["advice"] = f"{purpose}: {' '.join(f'--set {quote(each)}' for each in settings)}"
+    verified = data.record.verification
+    return lines if verified is None else {**lines, "verified": verified.summary}
 
 
 def write_metrics_csv(run: Path) -> Path:

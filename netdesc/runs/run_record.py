@@ -160,11 +160,20 @@ class Scale:
 
     train: int = 1
     validation: int = 1
+    test: int = 1
 
     @classmethod
-    def of(cls, reduction: str, train: int, validation: int) -> Scale:
-        """Returns the divisors for losses of a ``reduction`` over these numbers of samples."""
-        return cls() if reduction == "mean" else cls(train or 1, validation or train or 1)
+    def of(cls, reduction: str, samples: Mapping[str, int]) -> Scale:
+        """Returns the divisors for losses of a ``reduction`` over these numbers by part."""
+        train, validation, test = (samples.get(part, 0) for part in Scale.__annotations__)
+        if reduction == "mean":
+            return cls()
+        return cls(train or 1, validation or train or 1, test or 1)
+
+    @property
+    def of_test(self) -> Scale:
+        """The divisors of what is measured on the test samples, whose loss is named ``loss``."""
+        return Scale(self.test)
 
     @property
     def divisors(self) -> dict[str, int]:
@@ -216,7 +225,7 @@ class RunRecord(RecordPart):
     platform: str = ""
     device: Device
     samples: dict[str, Count] = {}
-    """The number of samples by part, ``train`` and ``validation``."""
+    """The number of samples by part, ``train``, ``validation`` and ``test``."""
     memory_data: dict[str, Any] | None = None
     """The settings and the SHA-256 of arrays in memory on which the run trains."""
     labels_by_step: bool | None = None
@@ -238,6 +247,8 @@ class RunRecord(RecordPart):
     older netdesc."""
     best: EpochMetrics | None = None
     final: EpochMetrics | None = None
+    test: EpochMetrics | None = None
+    """Loss and score of the best weights on the test samples, measured once, after training."""
 
     _path: Path = PrivateAttr(default=Path(RECORD))
 
@@ -269,7 +280,7 @@ class RunRecord(RecordPart):
 
     def scale(self, reduction: str) -> Scale:
         """Returns the divisors of losses; 1 where the record lacks the number of samples."""
-        return Scale.of(reduction, self.samples.get("train", 0), self.samples.get("validation", 0))
+        return Scale.of(reduction, self.samples)
 
 
 def read_record(run: Path) -> RunRecord:

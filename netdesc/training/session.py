@@ -20,14 +20,14 @@ from netdesc.runs.activity_file import read_activity
 from netdesc.runs.errors import RunError, StorageError
 from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, NETWORK, STATE, is_filled
 from netdesc.runs.metrics_file import LOWER_IS_BETTER, MetricsFile
-from netdesc.runs.run_record import Finding, RunRecord, Scale, VerificationRecord, now
+from netdesc.runs.run_record import EpochMetrics, Finding, RunRecord, Scale, VerificationRecord, now
 from netdesc.runs.state import resume_command
 from netdesc.training.activity_recorder import ActivityRecorder
-from netdesc.training.evaluate import silent_loss
+from netdesc.training.evaluate import build_counter, measure, silent_loss
 from netdesc.training.findings import TrainedNetwork, find_problems
 from netdesc.training.fixes import lower_rate
 from netdesc.training.interrupt import StopRequest
-from netdesc.training.loop import fit, save
+from netdesc.training.loop import confusion_fields, fit, save, score_fields
 from netdesc.training.metrics import Divergence
 from netdesc.training.progress import Display, Log, format_metric
 from netdesc.training.saver import BestWeights, Progress, Saver
@@ -43,7 +43,8 @@ class Outcome:
     """The outcome of a run: ``status`` is ``done``, ``diverged`` or ``interrupted``.
 
     ``path`` is the run's folder. ``best`` and ``final`` are the metrics of the best and of the last
-    epoch, as in ``run.json``, or None if no epoch is complete.
+    epoch, as in ``run.json``, or None if no epoch is complete. ``test`` are those of the best
+    weights on the test samples, or None.
     """
 
     path: Path
@@ -51,11 +52,19 @@ class Outcome:
     message: str
     best: dict[str, Any] | None
     final: dict[str, Any] | None
+    test: dict[str, Any] | None
     scale: Scale
     """Converts ``best`` and ``final`` to losses per sample and epochs from 1."""
     findings: Sequence[Finding] = ()
     """What was found at the end, by the call that trained. It is in ``train.log``, but was not
     printed."""
+
+    @classmethod
+    def of(cls, record: RunRecord, path: Path, message: str, scale: Scale, *more: Any) -> "Outcome":
+        """Returns the outcome that ``record`` tells."""
+        metrics = (record.best, record.final, record.test)
+        best, final, test = (each and each.model_dump() for each in metrics)
+        return cls(path, record.status, message, best, final, test, scale, *more)
 
     @property
     def exit_code(self) -> int:
@@ -192,10 +201,11 @@ class Session:
         exported = self._export(best, options)
         verification = self._verify(best, exported)
         self.record.verification = verification  # written with the outcome
+        self.record.test = self._measure_test(best)
         self._examine(best)
         outcome = self._end("done", self._summary)
         if verification is not None:
-            tell = self.display.info if verification.is_proof else self.display.warn
+            tell = self.display.log if verification.is_proof else self.display.warn
             tell(verification.summary)
         for finding in outcome.findings:
             self.display.log(f"warning: {finding.text}")
@@ -256,6 +266,17 @@ class Session:
         verified = replace(verified, export_problem=next(problems, ""))
         return VerificationRecord.model_validate(verified.record)
 
+    def _measure_test(self, best: Network) -> EpochMetrics | None:
+        """Measures the best weights on the test samples, None without any."""
+        setup = self.setup
+        if setup.test is None:
+            return None
+        counter = build_counter(setup.graph, setup.loss, setup.device)
+        loss, score = measure(best, setup.loss, setup.test, counter)
+        known = {"loss": loss} if math.isfinite(loss) else {}
+        fields = known | score_fields(score) | confusion_fields(score)
+        return EpochMetrics.model_validate({"epoch": self.progress.best["epoch"], **fields})
+
     def _examine(self, best: Network) -> None:
         """Adds what did not learn to the findings. Errors are findings, too."""
         try:
@@ -273,9 +294,8 @@ class Session:
         report = self.display.warn if status == "diverged" else self.display.info
         self._record_end(status, message)
         report(message)
-        best, final = (each and each.model_dump() for each in (self.record.best, self.record.final))
         new = [each for each in self.findings if not each.is_told]
-        return Outcome(self.path, status, message, best, final, self.setup.scale, new)
+        return Outcome.of(self.record, self.path, message, self.setup.scale, new)
 
     def _record_failure(self, message: str) -> None:
         with contextlib.suppress(StorageError):  # a full disk may also refuse this write

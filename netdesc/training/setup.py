@@ -57,8 +57,8 @@ class TrainingOptions:
 class Setup:
     """The objects that the training loop needs, on ``device``.
 
-    ``validation`` is None if there are no validation samples. ``description`` holds the scales of
-    weights that were found, and the metric of the best epoch.
+    ``validation`` and ``test`` are None if there are no such samples. ``description`` holds the
+    scales of weights that were found, and the metric of the best epoch.
     """
 
     description: Description
@@ -70,6 +70,7 @@ class Setup:
     schedule: LearningRateSchedule
     train: Batches
     validation: Batches | None
+    test: Batches | None
     device: torch.device
 
     @property
@@ -79,10 +80,15 @@ class Setup:
         return self.training.best
 
     @property
+    def samples(self) -> dict[str, int]:
+        """The number of samples by part."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(part.samples) if part else 0 for name, part in parts.items()}
+
+    @property
     def scale(self) -> Scale:
         """The divisors that turn summed losses into losses per sample for display."""
-        held_out = 0 if self.validation is None else len(self.validation.samples)
-        return Scale.of(self.graph.loss.reduction, len(self.train.samples), held_out)
+        return Scale.of(self.graph.loss.reduction, self.samples)
 
     def layer_records(self) -> list[dict[str, Any]]:
         """Describes each layer's last forward pass (see ``LayerReport``) for ``run.json``."""
@@ -155,6 +161,7 @@ def prepare(
         schedule=build_schedule(training),
         train=batches(splits.train, augmentation),
         validation=None if splits.validation is None else batches(splits.validation),
+        test=None if splits.test is None else batches(splits.test),
         device=device,
     )
 

@@ -60,10 +60,7 @@ def _start(description: Description, options: TrainingOptions, display: Display)
         lock, facts = _lock_text(setup.description, path), environment(device)
         if text := found_text(setup.description):
             display.info(text)
-        facts["samples"] = {
-            "train": len(setup.train.samples),
-            "validation": 0 if setup.validation is None else len(setup.validation.samples),
-        }
+        facts["samples"] = setup.samples
         facts["memory_data"] = None if data is None else data.record()
         labels = setup.train.samples.labels
         facts["labels_by_step"] = None if labels is None else labels.ndim == 2
@@ -103,8 +100,7 @@ def _read_outcome(path: Path) -> Outcome | None:
         return None
     message = f"{_ENDINGS[record.status]} ({record.message})"
     scale = record.scale(load(path / LOCK).document.main_loss.reduction)
-    best, final = (each and each.model_dump() for each in (record.best, record.final))
-    return Outcome(path, record.status, message, best, final, scale)
+    return Outcome.of(record, path, message, scale)
 
 
 def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome:

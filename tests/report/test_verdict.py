@@ -224,12 +224,12 @@ def test_next_steps_fit_the_run(tmp_path: Path) -> None:
     (folder / "network.net").touch()
     quoted, inputs = shlex.quote(str(folder)), tmp_path / "input.bs1"
     assert [step.text for step in build_page(read_run(folder)).steps] == [
+        f"netdesc compile-and-train '{folder}/network.lock.json' --set training.epochs=60",
         f"netdesc evaluate {quoted}",
         f"netdesc run {quoted} {inputs} -o output.bs1\n"
         "netdesc events show output.bs1 -o output.png",
         f"netdesc verify {quoted}",
         f"netdesc export {quoted} -o tiny.net",
-        f"netdesc compile-and-train '{folder}/network.lock.json' --set training.epochs=60",
         f"netdesc report {quoted}",
         "netdesc init mine --template blank",
     ]

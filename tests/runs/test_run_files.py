@@ -57,7 +57,7 @@ def test_a_run_notes_where_it_was_begun_and_what_silence_scores(
     task = write_task(tmp_path / "task", pairs=5, validation_split=0.4, batch_size=2, epochs=1)
     noted = read_record(train(load(task), run_dir="run", progress="quiet").path)
     assert noted["directory"] == str(tmp_path)
-    assert noted["samples"] == {"train": 3, "validation": 2}
+    assert noted["samples"] == {"train": 3, "validation": 2, "test": 0}
     compiled = compile(load(task))
     parts = read_splits(load(task), SampleSpec.of(compiled.graph), print)
     for part, name in ((parts.train, "loss"), (parts.validation, "validation_loss")):

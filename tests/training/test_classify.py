@@ -34,6 +34,7 @@ from support.training_task import (
 
 import netdesc
 from netdesc import losses
+from netdesc.api.trained_run import Run
 from netdesc.data.array_samples import ArraySamples
 from netdesc.data.batches import Batches
 from netdesc.data.encoding import build_code
@@ -41,6 +42,9 @@ from netdesc.data.samples import SampleSpec
 from netdesc.description.models import Arrays, SpikeMoid
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, SpikeMoidLoss
+from netdesc.report import conclude
+from netdesc.report.format import percent
+from netdesc.report.page import build_page
 from netdesc.report.run import read_run
 from netdesc.training.evaluate import ConfusionCounter, MultiHotCounter
 from netdesc.training.saver import Progress
@@ -112,6 +116,21 @@ def test_the_weights_of_the_best_epoch_by_a_metric_are_kept(
     assert f"best {best.replace('_', ' ')}" in run.message
 
 
+def test_the_test_samples_are_measured_once_with_the_best_weights(start: Start) -> None:
+    run = start(training={"epochs": 8})
+    test, measured = read_record(run.path)["test"], netdesc.evaluate(run.path, "test")
+    assert test["epoch"] == run.best["epoch"]
+    assert (test["accuracy"], test["confusion"]) == (
+        measured.score.accuracy,
+        measured.score.confusion,
+    )
+    shown = Run.of(run).test
+    assert (shown["loss"], shown["epoch"]) == (pytest.approx(measured.loss), test["epoch"] + 1)
+    lines = conclude(run.path)
+    assert f"{percent(test['accuracy'])} of the 15 test samples" in lines["result"]
+    assert build_page(read_run(run.path)).headline == lines["result"]
+
+
 @pytest.mark.parametrize(("labels", "best"), [(True, "validation_accuracy"), (False, "loss")])
 def test_a_lock_holds_the_metric_of_the_best_epoch(tmp_path: Path, labels: bool, best: str) -> None:
     task = (write_classify_task if labels else write_task)(tmp_path)
@@ -166,7 +185,7 @@ def test_a_label_a_step(tmp_path: Path) -> None:
     row = read_metrics(run.path)[-1]
     assert np.sum(row["confusion"]) + row["undecided"] == 15 * 40
     assert read_record(run.path)["labels_by_step"] is True
-    assert read_run(run.path).record.samples == {"train": 30, "validation": 15}
+    assert read_run(run.path).record.samples == {"train": 30, "validation": 15, "test": 15}
     measured = netdesc.evaluate(run.path, "validation")
     assert (measured.judged, measured.samples) == ("steps", 15)
     assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third

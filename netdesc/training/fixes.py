@@ -14,7 +14,7 @@ RETRY_RATE_FACTOR = 0.3
 MAX_RETRY_RATE = 0.01
 """… but at most this."""
 
-LOWEST_THRESHOLD = 1 / 64
+LOWEST_THRESHOLD = 0.016
 """The device rounds lower ones to 0."""
 RATE = "training.optimizer.learning_rate"
 SCALES = ("weight_scale", "recurrent_weight_scale")

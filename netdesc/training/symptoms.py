@@ -297,7 +297,7 @@ def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
     )
     best = int(np.argmax(scores))
     samples = ((run.setup.validation if part else None) or run.setup.train).samples
-    noise = 3 * math.sqrt(0.5 / len(samples))  # of the difference of two accuracies near 1/2
+    noise = 2 * math.sqrt(0.5 / len(samples))  # of the difference of two accuracies near 1/2
     has_fallen = scores[best] - scores[-1] > max(MIN_SCORE_FALL, noise)
     if has_fallen and losses[-1] < (1 - MIN_SCORE_FALL) * losses[best]:
         message = (

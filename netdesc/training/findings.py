@@ -24,7 +24,7 @@ MIN_SILENT_SHARE = 0.1
 MIN_SILENT_NEURONS = 0.5
 """Neurons that never spike are reported if they are at least this share of their layer."""
 
-IMPORTANCE = [f"ND4{code}" for code in (13, 15, 10, 14, 18, 11, 20, 21, 22, 12, 16, 23, 17, 19)]
+IMPORTANCE = [f"ND4{code}" for code in (13, 15, 10, 23, 14, 18, 11, 20, 21, 22, 12, 16, 17, 19)]
 """Codes of findings about learning: causes before what they cause."""
 
 

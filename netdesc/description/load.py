@@ -112,35 +112,16 @@ class Description:
 
     def without_data(self) -> Description:
         """Returns this description with no ``data``, for samples that are in memory."""
-        removed = {"data": None}
-        provenance = replace(
-            self.provenance,
-            document=self.provenance.document.model_copy(update=removed),
-            replaced={("data",): "Python"},
-        )
-        document = self.document.model_copy(update=removed)
+        return self.with_values({("data",): None}, "Python")
+
+    def with_values(self, values: Mapping[Parts, Any], origin: Origin) -> Description:
+        """Returns this description with other values at their paths, which come from ``origin``."""
+        document, written = self.document, self.provenance.document
+        for parts, value in values.items():
+            document, written = (_put(each, parts, value) for each in (document, written))
+        replaced = {**self.provenance.replaced, **dict.fromkeys(values, origin)}
+        provenance = replace(self.provenance, document=written, replaced=replaced)
         return replace(self, document=document, provenance=provenance)
-
-    def with_layers(self, found: Mapping[int, Mapping[str, float]]) -> Description:
-        """Returns this description with numbers that were ``found`` for fields of layers.
-
-        The keys are indices of layers, and names of their fields.
-        """
-
-        def fill(document: Document) -> Document:
-            layers = list(document.layers)
-            for index, fields in found.items():
-                layers[index] = layers[index].model_copy(update=fields)
-            return document.model_copy(update={"layers": tuple(layers)})
-
-        origins = {("layers", i, name): "found" for i, fields in found.items() for name in fields}
-        provenance = self.provenance
-        provenance = replace(
-            provenance,
-            document=fill(provenance.document),
-            replaced={**provenance.replaced, **origins},
-        )
-        return replace(self, document=fill(self.document), provenance=provenance)
 
     def resolve(self, path_in_document: str) -> Path:
         """Returns the file that a path in the document names.
@@ -159,6 +140,17 @@ CheckFiles = Callable[[Description, bool], list[Diagnostic]]
 """Checks the files that a document names (``netdesc.data.check_data``). The second argument says
 whether the document itself is valid. It may append to ``Description.unchecked``.
 """
+
+
+def _put(section: Any, parts: Parts, value: Any) -> Any:
+    """Returns a copy of a section, or of a tuple of sections, with a value at a path."""
+    if not parts:
+        return value
+    first, rest = parts[0], parts[1:]
+    if isinstance(section, tuple):
+        items = cast("tuple[Any, ...]", section)
+        return tuple(_put(x, rest, value) if i == first else x for i, x in enumerate(items))
+    return section.model_copy(update={first: _put(getattr(section, str(first)), rest, value)})
 
 
 def load(

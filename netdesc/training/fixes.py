@@ -24,13 +24,13 @@ Fix = tuple[str, list[str]]
 
 def lower_rate(setup: Setup) -> list[Fix]:
     """Returns the advice to train again with a lower learning rate."""
-    rate = min(RETRY_RATE_FACTOR * setup.training.optimizer.learning_rate, MAX_RETRY_RATE)
+    rate = min(RETRY_RATE_FACTOR * setup.training.learning_rate, MAX_RETRY_RATE)
     return [("Try again with a lower learning rate", [f"{RATE}={rate:.3g}"])]
 
 
 def higher_rate(setup: Setup) -> list[Fix]:
     """Returns the advice to train again with a learning rate that is usual, or ten times higher."""
-    rate = max(10 * setup.training.optimizer.learning_rate, MAX_RETRY_RATE)
+    rate = max(10 * setup.training.learning_rate, MAX_RETRY_RATE)
     return [("Try again with a higher learning rate", [f"{RATE}={rate:.3g}"])]
 
 

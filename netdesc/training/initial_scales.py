@@ -8,6 +8,7 @@ from netdesc.data.batches import Batches
 from netdesc.data.samples import Samples
 from netdesc.description import Description, DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.json.tree import Parts
 from netdesc.graph import SynapticNode, build_graph
 from netdesc.modules import build
 from netdesc.modules.initial_scale import (
@@ -62,7 +63,12 @@ def fill_scales(
         if problem := _problem(layer, found[layer.name]):
             warn(f"{problem} (netdesc explain ND404)")
     indices = {layer.name: index for index, layer in enumerate(document.layers)}
-    return description.with_layers({indices[name]: each.scales for name, each in found.items()})
+    values: dict[Parts, float] = {
+        ("layers", indices[name], field): scale
+        for name, each in found.items()
+        for field, scale in each.scales.items()
+    }
+    return description.with_values(values, "found")
 
 
 def found_text(description: Description) -> str:

@@ -1,13 +1,14 @@
 """Builds the torch optimizer of a document, and saves and restores the optimizer's state."""
 
 import inspect
+import math
 from typing import Any
 
 import torch
 from torch import nn
 
 from netdesc.description.models import Training
-from netdesc.description.models.training import ParameterKind
+from netdesc.description.models.training import RELATIVE_RATE, ParameterKind
 from netdesc.modules import Network
 
 
@@ -34,14 +35,14 @@ def build_optimizer(training: Training, network: Network) -> torch.optim.Optimiz
         decays = part in ("synapse", "recurrent") and last == "weight"
         decays = decays and sections[layer].decays_weights
         weight_decay = spec.weight_decay if decays else 0.0
-        key = weight_decay, next(rates, spec.learning_rate)
+        key = weight_decay, next(rates, training.learning_rate)
         members.setdefault(key, []).append(parameter)
     groups: list[dict[str, Any]] = [
         {
             "params": parameters,
             "weight_decay": weight_decay,
             "lr": device_rate(device, rate),
-            "rate": rate / spec.learning_rate,
+            "rate": rate / training.learning_rate,
         }
         for (weight_decay, rate), parameters in members.items()
     ]
@@ -67,6 +68,20 @@ _KINDS: dict[str, tuple[type[Any], tuple[str, ...], bool]] = {
 }
 """Maps a document's optimizer type to torch's class, the options that both have, and whether torch
 has a fused step."""
+
+
+@torch.no_grad()
+def find_rate(network: Network) -> float:
+    """Returns the learning rate for a document that states none, of three digits.
+
+    Steps of Adam are about as large as the rate; weights grow with thresholds, and shrink with the
+    number of inputs. Without trained weights that differ, a typical weight of 0.1 is assumed.
+    """
+    parts = [part.weight for _, block in network.blocks() for part in block.synapse.parts]
+    trained = [each[each != 0].double() for each in parts if each.requires_grad]
+    sizes = [each.std().log().item() for each in trained if len(each.unique()) > 1]
+    typical = math.exp(sum(sizes) / len(sizes)) if sizes else 0.1
+    return float(f"{RELATIVE_RATE * typical:.3g}")
 
 
 def parameter_kind(name: str, network: Network) -> tuple[str, ParameterKind]:

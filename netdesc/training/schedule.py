@@ -79,7 +79,7 @@ class Stopping(Patience):
 def build_schedule(training: Training) -> LearningRateSchedule:
     """Builds the schedule of a document, from the learning rate of the optimizer on."""
     build = _BUILDERS[type(training.schedule)]
-    return build(training.schedule, training.optimizer.learning_rate, training.epochs)
+    return build(training.schedule, training.learning_rate, training.epochs)
 
 
 def _constant(_schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:

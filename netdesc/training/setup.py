@@ -22,7 +22,7 @@ from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import Scale
 from netdesc.training.device import require_memory
 from netdesc.training.initial_scales import fill_scales, first_samples
-from netdesc.training.optimizer import build_optimizer
+from netdesc.training.optimizer import build_optimizer, find_rate
 from netdesc.training.progress import Style
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
 from netdesc.training.weights import load_initial_weights
@@ -139,6 +139,10 @@ def prepare(
     load_initial_weights(description, network, warn)
     if document.weights is not None:
         network.dither(training.seed)
+    if training.optimizer.learning_rate is None:
+        path = "training", "optimizer", "learning_rate"
+        description = description.with_values({path: find_rate(network)}, "found")
+        training = description.document.training
     network.to(device)
     for _, block in network.blocks():
         block.warns = False  # the metrics of an epoch detect NaN weights

@@ -169,7 +169,7 @@ def test_optimizers_of_a_gpu_can_be_captured(
 ) -> None:
     if is_on_gpu:
         monkeypatch.setattr(optimizer, "device_rate", lambda _, rate: torch.tensor(rate))
-    spec = SimpleNamespace(groups=(), optimizer=SimpleNamespace(
+    spec = SimpleNamespace(groups=(), learning_rate=0.1, optimizer=SimpleNamespace(
         type=kind, learning_rate=0.1, weight_decay=0.0, betas=(0.9, 0.99), eps=1e-8, momentum=0.0,
         nesterov=False,
     ))  # fmt: skip

@@ -46,7 +46,8 @@ PLAIN = {
 
 
 def training(optimizer: SimpleNamespace, *groups: Group) -> Any:
-    return SimpleNamespace(optimizer=optimizer, groups=groups)
+    rate = optimizer.learning_rate
+    return SimpleNamespace(optimizer=optimizer, groups=groups, learning_rate=rate)
 
 
 def give_gradients(root: nn.Module, seed: int, is_transposed: bool = False) -> None:

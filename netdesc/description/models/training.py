@@ -26,18 +26,24 @@ MIN_DELTA = (
 )
 OPTIMIZER_EXAMPLE = {"type": "adam", "learning_rate": 0.001}
 DEFAULT_BATCH_SIZE = 32
+RELATIVE_RATE = 0.04
+"""The learning rate of a document that states none, in typical initial weights."""
 
 
-def _rate_field(default: float) -> Any:
-    return field(
-        "Learning rate. The schedule starts from it.", unit="1", default=default, example=1e-3, gt=0
-    )
+def _rate_field(text: str, default: float | None) -> Any:
+    text = f"Learning rate. The schedule starts from it.{text}"
+    return field(text, unit="1", default=default, example=1e-3, gt=0)
 
 
 class OptimizerSection(Section):
     """Base class of the optimizers."""
 
-    learning_rate: float = _rate_field(0.005)
+    learning_rate: float | None = _rate_field(
+        f" Null is {RELATIVE_RATE:g} times the typical initial weight: the geometric mean over the "
+        "layers of the standard deviation of their weights. Training finds it, and the lock "
+        "holds it.",
+        None,
+    )
     weight_decay: float = field(
         "Weight decay. It acts on the weights of synapses, also recurrent ones; not on biases, "
         "decays, thresholds, delays and other values of neurons, the gains of weight_norm, and the "
@@ -92,7 +98,7 @@ class Sgd(OptimizerSection):
     """Stochastic gradient descent."""
 
     type: Literal["sgd"]
-    learning_rate: float = _rate_field(0.1)
+    learning_rate: float | None = _rate_field("", 0.1)
     momentum: float = field(
         "Share of the last step that is added to the next one.", unit="1", default=0.0, ge=0, lt=1
     )
@@ -312,6 +318,12 @@ class Training(Section):
         example=[{"parameters": ["decays"], "learning_rate": 0.0001}],
         max_length=100,
     )
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the optimizer, once training has found it."""
+        assert self.optimizer.learning_rate is not None, "training fills it in"
+        return self.optimizer.learning_rate
 
     def held_out(self, samples: int) -> int:
         """Returns how many of ``samples`` training samples ``validation_split`` sets aside."""

@@ -11,9 +11,9 @@ from netdesc.neurons.operations import STATE_UNIT
 from netdesc.sections import OrPair, Section, field, form_tag
 
 DEFAULT_SHAPE: SurrogateShape = "fast_sigmoid"
-DEFAULT_WIDTH = 0.3
+DEFAULT_WIDTH = 0.5
 """The width of a surrogate that states none, in thresholds."""
-DEFAULT_PEAK = 1.0
+DEFAULT_PEAK = 0.5
 """The peak of a surrogate that states none, over 1/threshold."""
 
 MAX_LEVEL = PARAMETER_LIMIT // STATE_UNIT

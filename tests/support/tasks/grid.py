@@ -79,6 +79,7 @@ class Setting:
 
 DEFAULTS = Setting()
 GRID = [Setting("fast_sigmoid", w, 1.0, s, r) for s, w, r in product(SCALES, WIDTHS, RATES)]
+GRID.sort(key=lambda setting: setting.scale != 1)  # what interim tables need most comes first
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def measure(task: Task, setting: Setting, seed: int) -> Result:
     scores = dict.fromkeys(("validation", "test"), worst)
     with tempfile.TemporaryDirectory() as folder:
         run, status = Path(folder, "run"), _train(task, changes, Path(folder, "run"))
+        if status == "interrupted":
+            raise KeyboardInterrupt
         if status == "done":
             data = task.make()
             scores = {part: task.score_of(netdesc.evaluate(run, part, data)) for part in scores}
@@ -128,8 +131,7 @@ def _since(started: float) -> float:
 def found_scales(name: str, seed: int) -> dict[str, float]:
     """Returns the scales of weights that "auto" finds for a task, by their paths."""
     with tempfile.TemporaryDirectory() as folder:
-        changes = Setting(rate=0.001).changes(TASKS[name].document, {})
-        changes |= {"training.epochs": 1, "training.seed": seed}
+        changes = {"training.epochs": 1, "training.seed": seed}
         _train(TASKS[name], changes, Path(folder, "run"))
         lock = json.loads(Path(folder, "run", LOCK).read_text())
     fields = ("weight_scale", "recurrent_weight_scale")

@@ -78,5 +78,5 @@ class Net:
             "neurons": dict(self.neurons),
             "layers": [dict(each) for each in self.layers],
             "loss": dict(self.loss),
-            "training": {"epochs": self.epochs, "seed": 0, "batch_size": 32, **self.training},
+            "training": {"epochs": self.epochs, "seed": 0, **self.training},
         }

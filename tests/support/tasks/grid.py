@@ -249,9 +249,9 @@ def main() -> None:
     if options.table:
         TABLE.write_text(table(results))
         return
+    train_defaults(results, options.tasks)
     if not options.defaults:
         train_grid(results, options.tasks)
-    train_defaults(results, options.tasks)
 
 
 if __name__ == "__main__":

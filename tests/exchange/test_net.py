@@ -289,6 +289,8 @@ def test_the_document_has_the_content_of_the_file(tmp_path: Path) -> None:
     assert description["neurons"]["cuba1"] == {
         "type": "cuba",
         "threshold": 25 / 64,
+        "tau_grad": 1.0,
+        "scale_grad": 1.0,
         "current_decay": 0.25,
         "voltage_decay": 123 / 4096,
     }

@@ -110,6 +110,7 @@ class Oxford:
             threshold=float(self.recorded["threshold"]),
             current_decay=float(self.recorded["current_decay"]),
             voltage_decay=float(self.recorded["voltage_decay"]),
+            tau_grad=1.0,
         )
         made = graph(
             dense("hidden", 256, neuron=cell),

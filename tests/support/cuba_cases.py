@@ -16,7 +16,11 @@ from netdesc.neurons.models.cuba import Cuba
 
 ENGINES = ("reference", "cpu")
 
-CUBA = Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1).definition().to_text()
+CUBA = (
+    Cuba(type="cuba", threshold=1, current_decay=1, voltage_decay=1, tau_grad=1)
+    .definition()
+    .to_text()
+)
 """The equations, which are the same for all values of the parameters."""
 
 MAX_PARAMETER = 32768.0

@@ -1,5 +1,7 @@
 """Neurons on the CPU engine: outputs, states, notes and gradients are those of the reference."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,7 +74,8 @@ def cuba_case(
 ) -> NeuronCase:
     input_TBN = torch.from_numpy(EDGES[kind](shape).reshape(shape).astype(np.float32))
     parameters = [torch.tensor(each) for each in (0.5, *decays, 0.0, 0.001, 50.0)]
-    return NeuronCase(DEFINITIONS["cuba"], [input_TBN], parameters, delay)
+    cuba = replace(DEFINITIONS["cuba"], surrogate="exponential")
+    return NeuronCase(cuba, [input_TBN], parameters, delay)
 
 
 @pytest.mark.parametrize("kind", EDGES)

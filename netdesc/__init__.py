@@ -4,8 +4,6 @@ A public name's module and the packages, and with them torch if needed, are impo
 is first used.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import pkgutil

@@ -1,7 +1,5 @@
 """Writes files atomically: a reader sees either the old file or the complete new one."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

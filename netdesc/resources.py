@@ -1,7 +1,5 @@
 """The address of netdesc, and its installed data, examples and templates; loads no torch."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 REPOSITORY = "https://github.com/OWNER/netdesc"

@@ -1,7 +1,5 @@
 """Base class of a document's pydantic models, their fields, and the tags of their unions."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from collections.abc import Collection, Mapping

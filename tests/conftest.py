@@ -1,7 +1,5 @@
 """Settings of every test, made before torch or Numba is loaded."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

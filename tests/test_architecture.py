@@ -1,7 +1,5 @@
 """Imports go one way through the rooms, and the rooms that must stay light do."""
 
-from __future__ import annotations
-
 import ast
 import collections
 import graphlib

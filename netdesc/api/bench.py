@@ -1,7 +1,5 @@
 """Times the epochs of the training loop, and the parts of an epoch."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import functools
@@ -65,7 +63,7 @@ class Timing:
     high_ms: float
 
     @classmethod
-    def from_seconds(cls, part: str, seconds: Sequence[float]) -> Timing:
+    def from_seconds(cls, part: str, seconds: Sequence[float]) -> "Timing":
         low, median, high = (float(x) * 1e3 for x in np.percentile(seconds, [10, 50, 90]))
         return cls(part, median, low, high)
 

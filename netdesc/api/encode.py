@@ -1,7 +1,5 @@
 """Encodes one array as the samples are encoded that a network learns from."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from netdesc.api.compile import OpenedNetwork
 
 
-def encode(opened: OpenedNetwork, recording: Recording) -> tuple[Recording, list[str]]:
+def encode(opened: "OpenedNetwork", recording: Recording) -> tuple[Recording, list[str]]:
     """Returns a recording whose array is the network's input, and warnings about its values.
 
     An array of the size of a sample is encoded as the samples of the document's data, or of the

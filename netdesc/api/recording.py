@@ -1,7 +1,5 @@
 """Reads what a network runs on: a file of events or of an array, an ``Event``, or an array."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

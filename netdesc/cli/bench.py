@@ -1,7 +1,5 @@
 """``netdesc bench``."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +50,7 @@ def bench(
         _print(output, report)
 
 
-def _print(output: Output, report: Report) -> None:
+def _print(output: Output, report: "Report") -> None:
     rows = [
         (
             timing.part,

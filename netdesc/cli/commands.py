@@ -1,7 +1,5 @@
 """The table of commands, and a click group that imports a command only when it runs."""
 
-from __future__ import annotations
-
 import importlib
 import shlex
 from pathlib import Path
@@ -98,7 +96,7 @@ class LazyGroup(click.Group):
         module, _, attribute = import_path.partition(":")
         return getattr(importlib.import_module(f"netdesc.cli.{module}"), attribute)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Completes command names without importing the commands, and the group's own options."""
         from click.shell_completion import CompletionItem
 

@@ -1,7 +1,5 @@
 """Loads documents, and formats their diagnostics for a terminal."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from netdesc.description import Description, Diagnostic
 
 
-def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
+def exit_code(diagnostics: "Sequence[Diagnostic]") -> int:
     """Returns 0 if there are no errors, 3 if every error is a missing file, otherwise 1."""
     errors = [each for each in diagnostics if each.is_error]
     if not errors:
@@ -24,7 +22,7 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
 
 
 def format_diagnostics(
-    diagnostics: Sequence[Diagnostic], stream: TextIO, **options: Any
+    diagnostics: "Sequence[Diagnostic]", stream: TextIO, **options: Any
 ) -> SafeText:
     """Formats diagnostics for ``stream``; ``options`` are those of ``render_text``."""
     from netdesc.description import render_text
@@ -47,7 +45,7 @@ def _columns(terminal: TextIO) -> int:
 
 def load_document(
     output: Output, file: Path, overrides: Sequence[str], *, with_data: bool = True
-) -> Description:
+) -> "Description":
     """Loads ``file`` and prints its warnings. Raises DescriptionError as ``load`` does."""
     from netdesc.api.load import load, load_without_data
 

@@ -1,7 +1,5 @@
 """``netdesc diff``."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
@@ -104,7 +102,7 @@ def _read(path: Path) -> Operand:
     return Operand(str(path), "run", document, results)
 
 
-def _normal_form(description: Description, graph: Graph) -> dict[str, Any]:
+def _normal_form(description: "Description", graph: "Graph") -> dict[str, Any]:
     """Returns the document as a dict that is equal for documents with the same meaning.
 
     Each layer names what it reads, and contains its neuron. Paths are relative to the working
@@ -125,7 +123,7 @@ def _normal_form(description: Description, graph: Graph) -> dict[str, Any]:
     return document | {"output": graph.layers[-1].name}
 
 
-def _results(run: Path, graph: Graph) -> dict[str, Any]:
+def _results(run: Path, graph: "Graph") -> dict[str, Any]:
     from netdesc.runs.run_record import read_record
     from netdesc.runs.state import read_state
 

@@ -1,7 +1,5 @@
 """``netdesc evaluate``."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +25,7 @@ MAX_PRINTED_CLASSES = 20
     help="The samples to measure. Default: test; if it has no samples, validation, then train.",
 )
 @options.json_and_quiet
-def evaluate(output: Output, network: Path, part: Part | None) -> None:
+def evaluate(output: Output, network: Path, part: "Part | None") -> None:
     """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 
     The network is a run with its best weights, or a document. A document has the weights of the
@@ -52,7 +50,7 @@ def evaluate(output: Output, network: Path, part: Part | None) -> None:
     )
 
 
-def _format_metrics(result: Evaluation) -> list[str]:
+def _format_metrics(result: "Evaluation") -> list[str]:
     from netdesc.description.diagnostics.wording import amount
 
     unit = " per sample" if result.summed and result.samples > 1 else ""  # as training prints it
@@ -79,7 +77,7 @@ def _format_metrics(result: Evaluation) -> list[str]:
     return metrics
 
 
-def _print_confusion_matrix(output: Output, score: Score) -> None:
+def _print_confusion_matrix(output: Output, score: "Score") -> None:
     """Prints a table with labels as rows, predictions as columns, and silent outputs at the end."""
     confusion, undecided = score.confusion, score.undecided_by_label
     if confusion is None or undecided is None:

@@ -1,7 +1,5 @@
 """``netdesc events``."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,7 +201,7 @@ def _warn_outside(output: Output, outside: int) -> None:
 
 
 def _print_comparison(
-    output: Output, paths: list[Path], comparison: RasterComparison | None
+    output: Output, paths: list[Path], comparison: "RasterComparison | None"
 ) -> None:
     if comparison is not None:
         counts = comparison.counts()
@@ -214,7 +212,7 @@ def _print_comparison(
         )
 
 
-def _summary_lines(summary: Summary) -> dict[str, Any]:
+def _summary_lines(summary: "Summary") -> dict[str, Any]:
     """Returns heading -> text for the lines of the table that describe one recording."""
     lines: dict[str, Any] = {"events": f"{summary.events:,}"}
     if not summary.events:

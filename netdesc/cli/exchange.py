@@ -1,7 +1,5 @@
 """``netdesc export`` and ``netdesc import``."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +99,7 @@ def import_command(
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")
 
 
-def _row(layer: ImportedLayer) -> dict[str, object]:
+def _row(layer: "ImportedLayer") -> dict[str, object]:
     return {
         "layer": layer.layer,
         "name": layer.name,

@@ -1,7 +1,5 @@
 """``netdesc explain``."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 def _complete_subject(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+) -> "list[CompletionItem]":
     from click.shell_completion import CompletionItem
 
     from netdesc.description.explanations import titles
@@ -89,7 +87,7 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         output.print(SafeText(text))
 
 
-def _neuron_of(file: str, name: str | None) -> NeuronSection:
+def _neuron_of(file: str, name: str | None) -> "NeuronSection":
     """Returns the neuron of a document that has a name, or that the layer of that name has."""
     from netdesc.description import load
     from netdesc.description.neuron_text import NEURONS

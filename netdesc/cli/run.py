@@ -1,7 +1,5 @@
 """``netdesc run``."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -57,7 +55,7 @@ def run(
     network: Path,
     input: Path,
     target: Path | None,
-    arithmetic: Arithmetic,
+    arithmetic: "Arithmetic",
     **device: Any,
 ) -> None:
     """Run a network on the file INPUT and count the spikes of each layer.
@@ -103,7 +101,7 @@ def run(
 
 
 def _require_device_options(
-    arithmetic: Arithmetic, timing: str, reset_interval: int | None, reset_offset: int | None
+    arithmetic: "Arithmetic", timing: str, reset_interval: int | None, reset_offset: int | None
 ) -> None:
     from netdesc.hardware import Resets
 
@@ -133,7 +131,7 @@ def _refuse_used(target: Path, network: Path, input: Path) -> None:
             raise click.UsageError(f"-o names a file of {network}, which it would overwrite")
 
 
-def _write(target: Path, result: Result) -> None:
+def _write(target: Path, result: "Result") -> None:
     from netdesc.events import Event, from_index, write_events
 
     graph = result.graph
@@ -141,7 +139,7 @@ def _write(target: Path, result: Result) -> None:
     write_events(target, Event(event.x, event.y, event.p, event.t, result.output_values))
 
 
-def _print(output: Output, result: Result) -> None:
+def _print(output: Output, result: "Result") -> None:
     output.print(f"{result.steps:,} steps of {result.graph.step_ms:g} ms")
     output.print_table(
         ("layer", "neurons", "spikes"),
@@ -157,7 +155,7 @@ def _print(output: Output, result: Result) -> None:
         output.print(_format_classification(result.classification))
 
 
-def _format_classification(classification: Classification) -> str:
+def _format_classification(classification: "Classification") -> str:
     prediction, label = classification.prediction, classification.label
     text = "no class: the output is silent" if prediction is None else f"class {prediction}"
     if label is None:

@@ -1,7 +1,5 @@
 """``netdesc validate``."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence
@@ -89,7 +87,7 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
 
 def _check(
     output: Output, files: Sequence[Path], settings: Settings
-) -> tuple[list[Diagnostic], dict[str, Any], int]:
+) -> "tuple[list[Diagnostic], dict[str, Any], int]":
     """Fixes the files if the settings say so, and checks them.
 
     Returns diagnostics, further keys for JSON, and an exit code, as ``fix_files`` returns them.
@@ -110,7 +108,7 @@ def _check(
     return diagnostics, record | {"unchecked": unchecked}, code
 
 
-def _print_for_github(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:
+def _print_for_github(output: Output, diagnostics: "Sequence[Diagnostic]", files: int) -> None:
     from netdesc.description.diagnostics.github import workflow_command
     from netdesc.description.diagnostics.wording import amount, kinds
 
@@ -121,7 +119,7 @@ def _print_for_github(output: Output, diagnostics: Sequence[Diagnostic], files: 
     output.info(f"netdesc: {counts} in {amount(files, 'file')}")
 
 
-def _print_text(output: Output, diagnostics: Sequence[Diagnostic], files: int) -> None:
+def _print_text(output: Output, diagnostics: "Sequence[Diagnostic]", files: int) -> None:
     from netdesc.description.diagnostics.wording import amount
 
     if not diagnostics:

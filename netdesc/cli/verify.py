@@ -1,7 +1,5 @@
 """``netdesc verify``."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +48,7 @@ def verify(output: Output, network: Path, input: Path | None) -> int:
     return 0 if found.is_identical else 1
 
 
-def _print(output: Output, network: Path, found: Verification) -> None:
+def _print(output: Output, network: Path, found: "Verification") -> None:
     output.print(f"{network}: {found.input}, {found.steps:,} steps; outputs that are not 0:")
     exported = [] if found.export_problem else ["exported"]
     rows = [

@@ -1,7 +1,5 @@
 """Reads samples from files of arrays, and encodes them batch by batch."""
 
-from __future__ import annotations
-
 import gzip
 import math
 import struct
@@ -72,7 +70,7 @@ class ArraySamples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, which: slice | Indices) -> ArraySamples:
+    def __getitem__(self, which: slice | Indices) -> "ArraySamples":
         return replace(self, rows=self.rows[which])
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:

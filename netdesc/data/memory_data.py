@@ -3,8 +3,6 @@
 They become the compact samples that files become, so that training computes the same.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -53,7 +51,7 @@ class MemoryData:
     defaults: Arrays = _SPIKES
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> MemoryData:
+    def of(cls, data: Mapping[str, Any]) -> "MemoryData":
         """Converts ``{"train": (inputs, labels), …}``. DataError if it does not have this form."""
         if not isinstance(data, Mapping):
             kind = type(data).__name__
@@ -66,7 +64,7 @@ class MemoryData:
             raise DataError('data holds no samples: {"train": (inputs, labels)} is needed')
         return cls(pairs, {name: data[name] for name in _SETTINGS if name in data})
 
-    def with_defaults(self, section: DataSection | None) -> MemoryData:
+    def with_defaults(self, section: DataSection | None) -> "MemoryData":
         """Takes the settings from the ``data`` of a document, if it has arrays."""
         arrays = None if section is None else section.as_arrays
         return self if arrays is None else replace(self, defaults=arrays)

@@ -1,7 +1,5 @@
 """Samples that are recordings of events with a class each, read when a batch needs them."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import importlib.util
@@ -47,7 +45,7 @@ class RecordedSamples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, which: slice | Indices) -> RecordedSamples:
+    def __getitem__(self, which: slice | Indices) -> "RecordedSamples":
         return replace(self, rows=self.rows[which])
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:

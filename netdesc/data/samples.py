@@ -1,7 +1,5 @@
 """The interface of samples in a compact form, and the specification that samples must match."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -56,7 +54,7 @@ class SampleSpec:
         return f'has inputs outside of {low:g} to {high:.2f}, which a layer "neurons" cuts off'
 
     @classmethod
-    def of(cls, graph: Graph) -> SampleSpec:
+    def of(cls, graph: Graph) -> "SampleSpec":
         """Returns the specification of samples for the network of ``graph``."""
         return cls(
             graph.steps,

@@ -1,7 +1,5 @@
 """Samples that are event files, each with a target or a label, as sparse arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,7 +33,7 @@ class SpikeSamples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, which: slice | Indices) -> SpikeSamples:
+    def __getitem__(self, which: slice | Indices) -> "SpikeSamples":
         return replace(self, rows=self.rows[which])
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:

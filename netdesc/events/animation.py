@@ -4,8 +4,6 @@ Events of neurons are drawn as a raster, which grows from left to right. Events 
 drawn as images: each frame shows the events in its part of the recording.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import subprocess
@@ -123,7 +121,7 @@ def write_animation(
     return Animation(count, frame_us / _US_PER_MS, outside)
 
 
-def _writer(suffix: str, fps: float) -> AbstractMovieWriter:
+def _writer(suffix: str, fps: float) -> "AbstractMovieWriter":
     from matplotlib.animation import FFMpegWriter, HTMLWriter, PillowWriter
 
     if suffix == ".gif":
@@ -145,7 +143,7 @@ def _writer(suffix: str, fps: float) -> AbstractMovieWriter:
 
 def _prepare_raster(
     raster: Raster, ends_us: NDArray[np.int64]
-) -> tuple[Figure, Callable[[int], None]]:
+) -> "tuple[Figure, Callable[[int], None]]":
     """Returns the figure, and what shows the raster up to the end of a frame."""
     figure = make_figure(raster, _DPI)
     (dots,) = figure.axes[0].lines
@@ -160,7 +158,7 @@ def _prepare_raster(
 
 def _prepare_image(
     image: Image, times_us: NDArray[np.int64], ends_us: NDArray[np.int64]
-) -> tuple[Figure, Callable[[int], None]]:
+) -> "tuple[Figure, Callable[[int], None]]":
     """Returns the figure, and what shows the events of a frame. All frames share the colours."""
     ends = np.searchsorted(times_us, ends_us).tolist()
     parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]

@@ -3,8 +3,6 @@
 The options of ``netdesc.cli.events`` repeat the limits, because ``--help`` does not load numpy.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Iterable
@@ -65,7 +63,7 @@ def _without_tensors(values: object) -> object:
     return values
 
 
-def _tensor_array(tensor: torch.Tensor) -> NDArray[Any]:
+def _tensor_array(tensor: "torch.Tensor") -> NDArray[Any]:
     """Returns the values of a tensor. Floats of less than 32 bits become float32.
 
     ValueError if it is sparse or quantised, or on the device "meta".

@@ -5,8 +5,6 @@ image, in which the colour of a pixel shows its events by polarity. The colours 
 by colour-blind readers (Okabe and Ito, 2008).
 """
 
-from __future__ import annotations
-
 import logging
 import tempfile
 import warnings
@@ -88,7 +86,7 @@ class Raster:
     def comparison(self) -> RasterComparison | None:
         return compare(*self._bins) if len(self._bins) == 2 else None
 
-    def draw(self, axes: Axes) -> None:
+    def draw(self, axes: "Axes") -> None:
         """Draws a dot for each bin with a spike, with names of the axes, a title and a legend."""
         grid = self.grid
         for bins, colour, name in self._dot_series():
@@ -185,7 +183,7 @@ class Image:
         colour_HW3 = share_HW[..., None] * (np.array(BLUE) - ORANGE) + ORANGE
         return np.rint(255 * (1 + strength_HW[..., None] * (colour_HW3 - 1))).astype(np.uint8)
 
-    def draw(self, axes: Axes) -> None:
+    def draw(self, axes: "Axes") -> None:
         """Draws the image of all events, with names of the axes, a title and a legend."""
         from matplotlib.patches import Patch
 
@@ -206,7 +204,7 @@ class Image:
         )
 
 
-def _add_legend(axes: Axes, handles: Sequence[Artist] | None = None, **settings: Any) -> None:
+def _add_legend(axes: "Axes", handles: "Sequence[Artist] | None" = None, **settings: Any) -> None:
     """Adds a legend of ``handles``, by default of all artists with a label.
 
     ``settings`` are further arguments of matplotlib's ``Axes.legend``.
@@ -264,7 +262,7 @@ def save_picture(path: Path, drawn: Raster | Image) -> None:
         )
 
 
-def make_figure(drawn: Raster | Image, dpi: int = _DPI) -> Figure:
+def make_figure(drawn: Raster | Image, dpi: int = _DPI) -> "Figure":
     """Makes the figure of a picture; needs ``default_style`` until it is rendered."""
     from matplotlib.figure import Figure
 

@@ -1,7 +1,5 @@
 """The grid of a raster: bins events by step and neuron, and compares the bins of two rasters."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -47,7 +45,7 @@ class Grid:
         rounding: Rounding = "nearest",
         neurons: int | None = None,
         until_ms: float | None = None,
-    ) -> Grid:
+    ) -> "Grid":
         """Returns the smallest grid from step 0 and neuron 0 that contains all events.
 
         ``neurons`` and ``until_ms`` set the number of neurons and the end of the grid, if they are

@@ -1,7 +1,5 @@
 """Exports a trained model as a ``.net`` file."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,6 @@ user-defined links, external storage and virtual datasets. Before it reads the v
 it checks the declared size and the chunks.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import re
@@ -52,7 +50,7 @@ class _OpenFile:
 
 
 @contextlib.contextmanager
-def open_net(path: str | Path) -> Iterator[Hdf5Group]:
+def open_net(path: str | Path) -> "Iterator[Hdf5Group]":
     """Yields the root group. NetFileError if the file, or a layer in the block, is wrong."""
     path = Path(path)
     _check_file(path)
@@ -142,7 +140,7 @@ class Hdf5Group:
         with self.explain(name):
             return self._handle.id.links.exists(name.encode())  # `in` would follow links
 
-    def group(self, name: str, layer: int | None = None) -> Hdf5Group:
+    def group(self, name: str, layer: int | None = None) -> "Hdf5Group":
         """Returns the group ``name``; ``layer`` is the layer's index if the group is a layer."""
         if (name, layer) not in self._groups:
             child = self._child(name)
@@ -188,7 +186,7 @@ class Hdf5Group:
         group, name = self.split(path)
         return group._dataset(name).shape or ()
 
-    def split(self, path: str) -> tuple[Hdf5Group, str]:
+    def split(self, path: str) -> "tuple[Hdf5Group, str]":
         """Returns the group of a dataset such as ``weight/real``, and the name in it."""
         folder, _, name = path.rpartition("/")
         return (self.group(folder) if folder else self), name

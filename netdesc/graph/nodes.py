@@ -5,8 +5,6 @@ shapes, and the section of its neuron. Shapes have no axes for time and batch: t
 is a tensor ``[steps, batch, *output_shape]``.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -124,7 +122,7 @@ class SynapticNode(LayerNode):
         return self.section.axonal_steps(self.neuron)
 
     @property
-    def recurrent(self) -> SynapticNode | None:
+    def recurrent(self) -> "SynapticNode | None":
         """The trained synapses from the layer's own outputs, as a layer; None if there are none."""
         section, shape = self.section.recurrent_synapses, self.output_shape
         if section is None:

@@ -3,8 +3,6 @@
 If the chosen engine cannot run, EngineError is raised; no other engine takes its place.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import importlib

@@ -1,7 +1,5 @@
 """Geometry of a convolution: kernel, stride, padding, dilation and groups. No torch here."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 Pair = tuple[int, int]
@@ -28,7 +26,7 @@ class KernelShape(NamedTuple):
         return [*(number for pair in pairs for number in pair), self.groups, self.is_transposed]
 
     @classmethod
-    def of(cls, numbers: list[int]) -> KernelShape:
+    def of(cls, numbers: list[int]) -> "KernelShape":
         pairs = [(numbers[at], numbers[at + 1]) for at in range(0, 8, 2)]
         return cls(pairs[0], pairs[1], pairs[2], pairs[3], numbers[8], bool(numbers[9]))
 

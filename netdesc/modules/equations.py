@@ -1,7 +1,5 @@
 """Equations of neurons as the operators take them, what they compute, and their surrogate."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -24,7 +22,7 @@ class KernelEquations(NamedTuple):
     states: tuple[str, ...]
 
     @classmethod
-    def of(cls, definition: Definition) -> KernelEquations:
+    def of(cls, definition: Definition) -> "KernelEquations":
         program = compile_neuron(definition, False)
         return cls(definition.to_text(), tuple(program.parameters), program.states)
 
@@ -99,7 +97,7 @@ class SurrogateWidth(nn.Module):
             peak = torch.full_like(level, peak)
         return {"peak": peak, "width": width if width is not self.width else width.clone()}
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SurrogateWidth:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SurrogateWidth":
         """Moves or converts the module, then writes the width unrounded to the new tensor."""
         super()._apply(fn, recurse)
         if not self.width.is_meta:

@@ -1,7 +1,5 @@
 """Records the output and the states of layers while a network computes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +33,7 @@ class LayerRecording:
         traces: Sequence[NeuronTraces],
         states: Sequence[str],
         inputs: Mapping[str, Tensor],
-    ) -> LayerRecording:
+    ) -> "LayerRecording":
         """Returns the recording of a run, without gradients."""
         traced = {name: each for part in traces for name, each in part.states.items()}
         return cls(

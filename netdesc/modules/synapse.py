@@ -1,7 +1,5 @@
 """Synapses: weights, weight norm and quantisation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -114,7 +112,7 @@ class Synapse(nn.Module):
             self.gain.copy_(_norms(self.weight))
 
     @property
-    def parts(self) -> list[Synapse]:
+    def parts(self) -> "list[Synapse]":
         return [self]
 
     def weights(self) -> list[Tensor]:

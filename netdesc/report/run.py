@@ -1,7 +1,5 @@
 """Reads the folder of a run, from which the report is computed, and the spike rates in it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +161,7 @@ class LayerRates(NamedTuple):
     saturated: int | None
 
     @classmethod
-    def of(cls, name: str, rates: NDArray[np.floating], spikes: bool = True) -> LayerRates:
+    def of(cls, name: str, rates: NDArray[np.floating], spikes: bool = True) -> "LayerRates":
         silent = int(np.count_nonzero(rates == 0))
         saturated = int(np.count_nonzero(rates >= MIN_SATURATED_RATE)) if spikes else None
         return cls(name, rates, len(rates), silent, saturated)

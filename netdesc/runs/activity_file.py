@@ -22,8 +22,6 @@ The report draws its pictures from these arrays:
 - ``cut_<name>``: if the raster ``name`` had too many events, the first step that is left out
 """
 
-from __future__ import annotations
-
 import io
 import math
 import zipfile
@@ -200,7 +198,7 @@ def read_activity(run: Path, graph: Any) -> Activity | None:
         raise RunError(f"{path}: does not belong to this run: {reason}") from error
 
 
-def _read(arrays: _Arrays, graph: Any) -> Activity:
+def _read(arrays: "_Arrays", graph: Any) -> Activity:
     if (version := arrays.integer("format")) != FORMAT:
         raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
     layers, part = graph.neuron_layers, str(arrays["part"])

@@ -5,8 +5,6 @@ notes as JSON. It is replaced atomically, after the metrics of its epochs are on
 that is killed at any time can be resumed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -34,7 +32,7 @@ def write_weights(path: Path, tensors: Tensors) -> None:
     write_file(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
-def write_state(path: Path, notes: DataclassInstance, tensors: Tensors) -> None:
+def write_state(path: Path, notes: "DataclassInstance", tensors: Tensors) -> None:
     """Writes ``last.state``. StorageError if that fails; the file then keeps its content."""
     text = json.dumps(asdict(notes))
     metadata = {"netdesc": text, "sha256": _checksum(text, tensors)}

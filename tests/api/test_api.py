@@ -1,7 +1,5 @@
 """The public names of ``netdesc``, which are imported when they are used."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

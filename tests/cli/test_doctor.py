@@ -1,7 +1,5 @@
 """``netdesc doctor``: what it says of a sound machine, and of broken ones."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Batches: their order, how often they are built, and on which device they stay."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -79,7 +77,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, which: Any) -> Rows:
+    def __getitem__(self, which: Any) -> "Rows":
         return Rows(self.numbers[which], self.targets)
 
     def dense(self, rngs: Iterable[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,5 @@
 """Random layers of CUBA neurons for the tests of the kernels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -6,8 +6,6 @@ the matrix instructions that it uses and the shared memory that it takes. Must r
 its own, without TRITON_INTERPRET. Nothing is computed.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

@@ -1,7 +1,5 @@
 """Random runs of the operator ``neurons``: definitions, inputs and parameters as tensors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,7 +84,7 @@ class NeuronCase:
         steps, batch, count = self.inputs_TBN[0].shape
         return steps, batch, count
 
-    def to(self, device: torch.device) -> NeuronCase:
+    def to(self, device: torch.device) -> "NeuronCase":
         inputs, parameters = (
             [each.to(device) for each in tensors] for tensors in (self.inputs_TBN, self.parameters)
         )

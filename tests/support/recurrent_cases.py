@@ -1,7 +1,5 @@
 """Random runs of the operator ``neurons`` with recurrent weights."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +26,7 @@ class RecurrentCase:
     weights_NN: list[Tensor]
     engine: str = "reference"
 
-    def on(self, engine: str) -> RecurrentCase:
+    def on(self, engine: str) -> "RecurrentCase":
         device = device_of(engine)
         weights_NN = [each.to(device) for each in self.weights_NN]
         return RecurrentCase(self.neurons.to(device), weights_NN, engine)

@@ -5,8 +5,6 @@ allow is explained by the slips that people make: a comma too many or missing, a
 apostrophes, Python's words, an open bracket.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass, field
@@ -76,7 +74,7 @@ class _Token(NamedTuple):
 class _Read(Protocol):
     """Reads a token, and returns what reads the next one; ``None`` after the end of the text."""
 
-    def __call__(self, token: _Token, /) -> _Read | None: ...
+    def __call__(self, token: _Token, /) -> "_Read | None": ...
 
 
 @dataclass(slots=True)

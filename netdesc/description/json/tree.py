@@ -1,7 +1,5 @@
 """Tree of a JSON document with the position of every value and key in the text."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -51,7 +49,7 @@ class Node:
         """True for an object or list that is not empty."""
         return bool(_parts(self.value))
 
-    def find(self, parts: Sequence[str | int]) -> Node | None:
+    def find(self, parts: Sequence[str | int]) -> "Node | None":
         """Returns the node at a path, or ``None`` if the tree does not have it."""
         node = self
         for part in parts:

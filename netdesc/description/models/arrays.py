@@ -1,7 +1,5 @@
 """Arrays of samples, in .npz and idx files, and the encoding of their values as inputs."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -178,12 +176,12 @@ class DataSection(Section):
         return {}
 
     @property
-    def as_arrays(self) -> Arrays | None:
+    def as_arrays(self) -> "Arrays | None":
         """This section if the samples are in one file of arrays."""
         return None
 
     @property
-    def train_arrays(self) -> Arrays | None:
+    def train_arrays(self) -> "Arrays | None":
         """How the values of training samples become inputs; None if the samples are events."""
         return self.as_arrays
 
@@ -251,7 +249,7 @@ class Arrays(DataSection):
     )
 
     @property
-    def as_arrays(self) -> Arrays:
+    def as_arrays(self) -> "Arrays":
         return self
 
     @property

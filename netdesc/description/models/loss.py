@@ -1,7 +1,5 @@
 """Losses, and the classifiers that turn output spikes into a class."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -50,7 +48,7 @@ class LossSection(Section):
         return False
 
     @property
-    def spike_filter(self) -> SpikeTime | None:
+    def spike_filter(self) -> "SpikeTime | None":
         """The filter of spikes before they are compared; None if they are not filtered."""
         return None
 
@@ -144,7 +142,7 @@ class SpikeTime(LossSection):
     )
 
     @property
-    def spike_filter(self) -> SpikeTime:
+    def spike_filter(self) -> "SpikeTime":
         return self
 
     @property

@@ -1,7 +1,5 @@
 """Training: the optimizer, its schedule, and when to stop."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -119,7 +117,7 @@ class ScheduleSection(Section):
     """Base class of the schedules."""
 
     @property
-    def plateaus(self) -> PlateauSchedule | None:
+    def plateaus(self) -> "PlateauSchedule | None":
         """When the loss has stopped falling; None if the rate does not depend on that."""
         return None
 
@@ -194,7 +192,7 @@ class PlateauSchedule(ScheduleSection):
     final_rate: float = field("Lowest learning rate.", unit="1", default=0.0, ge=0)
 
     @property
-    def plateaus(self) -> PlateauSchedule | None:
+    def plateaus(self) -> "PlateauSchedule | None":
         return self
 
 

@@ -7,8 +7,6 @@ difference f of a tile takes up to 4 kB a step; if the steps are few enough, f i
 core's cache. The recurrences' states have the type of ``decay`` and ``tail``, float32 or float64.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 
@@ -108,7 +106,7 @@ class _Scratch(NamedTuple):
     """Sums of squares of all steps, float64."""
 
     @classmethod
-    def for_tiles(cls, filter: Filter, steps: int, columns: int) -> _Scratch:
+    def for_tiles(cls, filter: Filter, steps: int, columns: int) -> "_Scratch":
         """Returns memory for tiles of up to ``MAX_TILE`` vectors, so that each thread has one."""
         threads, kind = set_thread_count(), filter.tail.dtype.type
         vectors = -(-columns // LANES)

@@ -1,7 +1,5 @@
 """Checks whether the CUDA engine can run on this machine, and says what to do if it cannot."""
 
-from __future__ import annotations
-
 import functools
 import os
 import re

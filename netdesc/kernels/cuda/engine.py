@@ -6,8 +6,6 @@ they are matrix products, which torch computes as fast as Triton. ``recurrent`` 
 neurons once a step, and ``recurrent_backward`` is the reference's, which is slow.
 """
 
-from __future__ import annotations
-
 import functools
 
 from torch import Tensor

@@ -4,8 +4,6 @@ No result of a time loop depends on the size of its blocks. So the fastest size 
 for each shape, before a step is captured as a CUDA graph.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar

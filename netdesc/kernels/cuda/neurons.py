@@ -1,7 +1,5 @@
 """The CUDA engine's functions for any neurons; ``kernels.layer_neurons`` says what they compute."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import chain
 

@@ -14,8 +14,6 @@ same in all steps. States, inputs, stored values and parameters are in the order
 lines, so that equal programs give the same text in every process.
 """
 
-from __future__ import annotations
-
 import functools
 import linecache
 from collections.abc import Mapping, Sequence

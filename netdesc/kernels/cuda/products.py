@@ -5,8 +5,6 @@ is −128..127, which 16-bit floats hold exactly. A signal is ``[rows, size]`` w
 rows.
 """
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

@@ -4,8 +4,6 @@ Functions compute blocks ``[BLOCK]`` of columns. A column is one neuron of one s
 neighbours in a time-first tensor ``[steps, batch, neurons]``.
 """
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

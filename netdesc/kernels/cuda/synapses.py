@@ -1,7 +1,5 @@
 """Computes dense synapses with the kernels of ``products``; all tensors must be contiguous."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from triton import cdiv

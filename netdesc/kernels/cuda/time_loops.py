@@ -4,8 +4,6 @@ A column is one neuron of one sample, so each step has ``columns`` = batch · ne
 step of a neuron is a function that ``printer`` writes.
 """
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

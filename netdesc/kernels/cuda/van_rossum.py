@@ -6,8 +6,6 @@ the factor ``a`` and the tail's coefficient of each recurrence; the recurrences'
 type of ``constants``.
 """
 
-from __future__ import annotations
-
 import functools
 
 import torch

@@ -1,7 +1,5 @@
 """If Numba's environment forbids kernels, one line says so, and no other engine is used."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The CUDA engine's kernels compile for GPUs; no GPU is needed for this test."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

@@ -1,7 +1,5 @@
 """The CUDA engine: where it runs, its errors, and that it never waits for the device."""
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Block sizes: the fastest is measured once for a shape, and no result depends on it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

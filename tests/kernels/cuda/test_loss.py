@@ -1,7 +1,5 @@
 """The loss filter of the CUDA engine against an explicit convolution."""
 
-from __future__ import annotations
-
 import importlib.util
 import math
 

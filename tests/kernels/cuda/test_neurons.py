@@ -3,8 +3,6 @@
 Without a GPU, Triton interprets the kernels (see ``conftest``), so that layers are small here.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import math
 

@@ -1,7 +1,5 @@
 """The printed source of neurons for Triton."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

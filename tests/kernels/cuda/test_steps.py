@@ -1,7 +1,5 @@
 """Arithmetic of the generated steps, in every corner of 32 bits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

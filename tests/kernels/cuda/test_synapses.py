@@ -4,8 +4,6 @@ Without a GPU, Triton interprets the kernels (see ``conftest``). That takes abou
 for each step and block of columns, so layers are small here.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import math
 

@@ -1,7 +1,5 @@
 """Base classes of the sections of layers: common fields, and the rules of shapes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias, Union
@@ -236,7 +234,7 @@ class SynapticSection(LayerSection):
         return neurons.get(self.neuron) if isinstance(self.neuron, str) else self.neuron
 
     @property
-    def recurrent_synapses(self) -> SynapticSection | None:
+    def recurrent_synapses(self) -> "SynapticSection | None":
         """Trained synapses from the layer's own outputs, as a section of their own; None if there
         are none."""
         return None

@@ -1,7 +1,5 @@
 """A run that has ended: its results, and the metrics of its epochs as numpy arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,7 +54,7 @@ class Run:
     """The exit code of the command that trains: 0, or 4 if diverged, or 130 if interrupted."""
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Run:
+    def of(cls, outcome: Outcome) -> "Run":
         """Returns the run with this outcome, whose losses and epochs are as in the files."""
         scale = outcome.scale
         best, final = (each and scale.shown(each) for each in (outcome.best, outcome.final))

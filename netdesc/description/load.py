@@ -3,8 +3,6 @@
 # pyright: reportUnnecessaryIsInstance=false
 # Callers without a type checker get a TypeError that says what is needed.
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -110,11 +108,11 @@ class Description:
         """The origin of each scalar and of each empty object or list, by its JSON pointer."""
         return self.provenance.origins()
 
-    def without_data(self) -> Description:
+    def without_data(self) -> "Description":
         """Returns this description with no ``data``, for samples that are in memory."""
         return self.with_values({("data",): None}, "Python")
 
-    def with_values(self, values: Mapping[Parts, Any], origin: Origin) -> Description:
+    def with_values(self, values: Mapping[Parts, Any], origin: Origin) -> "Description":
         """Returns this description with other values at their paths, which come from ``origin``."""
         document, written = self.document, self.provenance.document
         for parts, value in values.items():

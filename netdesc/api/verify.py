@@ -1,5 +1,7 @@
 """Verifies that a network gives the same spikes in training, on the device and after an export."""
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace

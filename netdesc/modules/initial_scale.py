@@ -23,7 +23,7 @@ from netdesc.modules.network import Network
 from netdesc.modules.plain import Block
 from netdesc.modules.synapse import Synapse
 
-TARGET_RATE = 0.05
+TARGET_RATE = 0.025
 """Spikes of a neuron in a step."""
 
 TARGET_LEVEL = 1.0

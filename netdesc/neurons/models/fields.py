@@ -11,7 +11,7 @@ from netdesc.neurons.operations import STATE_UNIT
 from netdesc.sections import OrPair, Section, field, form_tag
 
 DEFAULT_SHAPE: SurrogateShape = "fast_sigmoid"
-DEFAULT_WIDTH = 0.5
+DEFAULT_WIDTH = 0.3
 """The width of a surrogate that states none, in thresholds."""
 DEFAULT_PEAK = 0.5
 """The peak of a surrogate that states none, over 1/threshold."""

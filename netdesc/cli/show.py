@@ -154,8 +154,9 @@ def _describe_inferred(overview: Overview, training_set: TrainingSet) -> Iterato
         return
     optimizer, samples = training.optimizer, overview.samples
     if "learning_rate" not in optimizer.model_fields_set:
-        rate = f"{optimizer.type} with the learning rate {optimizer.learning_rate:g}"
-        yield f"{rate} (training.optimizer)"
+        rate = optimizer.learning_rate
+        text = "a learning rate that training finds" if rate is None else f"learning rate {rate:g}"
+        yield f"{optimizer.type} with {text} (training.optimizer)"
     neurons = {layer.neuron_name: layer.neuron for layer in graph.neuron_layers}
     for neuron_name, neuron in neurons.items():
         surrogate = neuron.surrogate

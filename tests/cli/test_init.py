@@ -62,12 +62,13 @@ def test_a_new_document_is_laid_out_and_leads_nowhere_else(
     assert schema.read_text(encoding="utf-8") == schema_text()
 
 
-def test_the_blank_template_reaches_its_target(netdesc: Netdesc) -> None:
+def test_the_blank_template_learns_its_target(netdesc: Netdesc) -> None:
     assert netdesc("init", "--template", "blank").code == 0
     assert netdesc("train", "blank/blank.json", "-q", "--run-dir", "run",
                    "--set", "training.epochs=300").code == 0  # fmt: skip
     rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
-    assert min(row["loss"] for row in rows) < 0.05 * rows[0]["loss"]
+    silence = json.loads(Path("run/run.json").read_text())["silence"]["loss"]
+    assert min(row["loss"] for row in rows) < 0.25 * silence
 
 
 def test_json_says_where_everything_is(netdesc: Netdesc) -> None:

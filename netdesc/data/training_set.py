@@ -1,5 +1,4 @@
-"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND237,
-ND284)."""
+"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND284)."""
 
 from collections.abc import Iterator
 
@@ -11,8 +10,6 @@ from netdesc.description.shapes import output_locations
 from netdesc.description.source_map import RelatedPath
 
 MAX_LABELS_SHOWN = 5
-MIN_SAMPLES_OF_BATCHES = 64
-"""Fewer samples are reasonable as one batch."""
 
 _SPLIT = ("training", "validation_split")
 _BATCH_SIZE = ("training", "batch_size")
@@ -81,9 +78,3 @@ def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Pr
             RelatedPath(_SPLIT, "this share is set aside"),
         )
         yield Problem("ND222", _BATCH_SIZE, message, severity="warning", related=related)
-    # Samples with target spikes are long, so that few of them are a batch.
-    is_long = document.main_loss.learns_from == "target spikes"
-    if batch_size is None and samples >= MIN_SAMPLES_OF_BATCHES and not is_long:
-        message = f"all {samples} training samples form one batch, so the weights change once per "
-        hint = f"leave batch_size out: batches then have {DEFAULT_BATCH_SIZE} samples"
-        yield Problem("ND237", _BATCH_SIZE, f"{message}epoch", hint, severity="warning")

@@ -16,7 +16,7 @@ from netdesc.graph import SynapticNode
 from netdesc.kernels.fixed_point import BIAS_BITS, DECAY_ONE, WEIGHT_UNIT
 from netdesc.runs.activity_file import MIN_SATURATED_RATE, Activity
 from netdesc.runs.run_record import Finding
-from netdesc.training.fixes import more_spikes, other_surrogate, smaller_batches
+from netdesc.training.fixes import more_spikes, other_surrogate
 from netdesc.training.symptoms import UNSTABLE, WatchedNetwork, find_symptoms, guessing_chance
 
 MIN_SILENT_SHARE = 0.1
@@ -103,8 +103,7 @@ def _find_guessing(run: TrainedNetwork) -> Iterator[Finding]:
             code="ND416",
             message=f"the accuracy of {accuracy:.1%} is hardly better than guessing: predicting "
             f"the same class every time would reach {chance:.1%}",
-            fixes=other_surrogate(run.setup, run.graph.neuron_layers[-1])
-            + smaller_batches(run.setup),
+            fixes=other_surrogate(run.setup, run.graph.neuron_layers[-1]),
         )
 
 

@@ -2,7 +2,6 @@
 
 import math
 
-from netdesc.description.diagnostics.wording import amount
 from netdesc.description.models.layers.fields import AUTO
 from netdesc.graph import SynapticNode
 from netdesc.training.setup import Setup
@@ -119,15 +118,6 @@ def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None
     return [(f"Try a {change} surrogate gradient", [setting])]
 
 
-def smaller_batches(setup: Setup) -> list[Fix]:
-    """Returns the advice to take more steps an epoch, if a batch has several samples."""
-    batch = setup.training.batch_size or len(setup.train.samples)
-    if batch < 2:
-        return []
-    size = min(32, batch // 2)
-    return [(f"Try batches of {amount(size, 'sample')}", [f"training.batch_size={size}"])]
-
-
 def other_loss(setup: Setup) -> list[Fix]:
     """Returns what may help a classifier whose loss falls without its score."""
     graph, found = setup.graph, list[Fix]()
@@ -143,7 +133,7 @@ def other_loss(setup: Setup) -> list[Fix]:
 def more_spikes(setup: Setup, layer: SynapticNode) -> list[Fix]:
     """Returns what may help a layer that is silent."""
     more_input = [*other_weights(setup, layer, larger=True), *other_threshold(layer, 0.5)]
-    return [*more_input, *other_surrogate(setup, layer), *smaller_batches(setup)]
+    return [*more_input, *other_surrogate(setup, layer)]
 
 
 def _neuron(layer: SynapticNode) -> str:

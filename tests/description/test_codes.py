@@ -24,8 +24,6 @@ from netdesc.exchange import NetFileError
 
 def _in_a_document(entry, text: str, encoding: str, directory: Path):
     base = base_of(entry)
-    if entry.code == "ND237":
-        base = base.replace("samples.npz", "many.npz")
     whole = with_text(entry.at, text, base) if entry.at else text
     return findings(directory, whole.encode(encoding))
 

@@ -4,15 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from support.description_samples import (
-    BASE,
-    LABELLED,
-    array_findings,
-    codes,
-    findings,
-    labelled,
-    labelled_data,
-)
+from support.description_samples import LABELLED, array_findings, codes, labelled_data
 
 from netdesc.data import array_samples
 
@@ -21,36 +13,6 @@ SPLIT = labelled_data(split="split")
 
 def _training(**changes):
     return json.loads(LABELLED)["training"] | changes
-
-
-BATCHES = [
-    # samples, training, how many are one batch
-    (63, {"batch_size": None}, None),
-    (64, {}, None),
-    (64, {"batch_size": None}, 64),
-    (72, {"batch_size": None, "validation_split": 0.1}, 65),
-]
-
-
-@pytest.mark.parametrize(("samples", "training", "batch"), BATCHES)
-def test_many_samples_in_one_batch(samples, training, batch, tmp_path):
-    arrays = {"inputs": np.ones((samples, 4)), "labels": np.arange(samples) % 2}
-    found = array_findings(tmp_path, labelled(training=_training(**training)), **arrays)
-    assert codes(found) == (["ND237"] if batch else [])
-    if batch:
-        assert found[0].message.startswith(f"all {batch} training samples")
-        assert found[0].severity == "warning"
-
-
-def test_listed_samples_are_counted_where_they_have_labels(tmp_path):
-    listed = [{"input": {"path": "input.bs1"}, "label": number % 2} for number in range(64)]
-    all_samples = _training(batch_size=None)
-    text = labelled(data={"type": "spike_files", "train": listed}, training=all_samples)
-    assert codes(findings(tmp_path, text)) == ["ND237"]
-    base = json.loads(BASE)
-    base["data"]["train"] *= 64
-    base["training"]["batch_size"] = None
-    assert findings(tmp_path, json.dumps(base)) == []
 
 
 COUNTED = [
@@ -89,8 +51,7 @@ def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
     document["input"] = {"shape": [40]}
     document["training"]["batch_size"] = None
     arrays = {"inputs": np.ones((200, 40), np.uint8), "labels": np.arange(200) % 2}
-    finding, of_one_batch = array_findings(tmp_path, json.dumps(document), **arrays)
-    assert of_one_batch.code == "ND237"
+    (finding,) = array_findings(tmp_path, json.dumps(document), **arrays)
     assert (finding.code, finding.pointer) == ("ND324", "/data/inputs")
     assert "needs about 32" in finding.message
     assert "a smaller training.batch_size" in finding.hint

@@ -119,8 +119,6 @@ def write_files(directory: Path) -> None:
     (directory / "two_columns.npy").write_bytes(npy([[0, 5.0], [3, 50.0]]))
     (directory / "plane.bs2").write_bytes(plane_events((3, 2, 1, 5.0)))
     (directory / "input.csv").write_text("0,5\n")
-    many = {"inputs": np.ones((64, 4)), "labels": np.arange(64) % 2}
-    (directory / "many.npz").write_bytes(npz(**many))
     (directory / "samples.npz").write_bytes(samples())
     (directory / "tight.npz").write_bytes(tight())
     (directory / "cut.npz").write_bytes(samples()[:-10])

@@ -6,6 +6,7 @@ each code.
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -38,6 +39,17 @@ A document is JSON in UTF-8. Types are not converted: `"3"` is not a number and 
 integer, but `3` is also the number 3.0. An unknown or repeated key is an error. A field with a
 default may be left out. Names of quantities contain their unit; a dimensionless one has the unit 1.
 """
+_DEFAULTS = """\
+<a id="defaults"></a>
+
+## What the defaults reach
+
+Small tasks whose documents state no surrogate gradient, scale of weights, optimizer or learning
+rate, beside the best setting that a grid of these finds (chosen on validation samples), and beside
+snnTorch with its own defaults where it has the network. The defaults were chosen on the marked
+tasks. Documents, samples and grid are in `tests/support/tasks`.
+
+"""
 _CODES = """\
 `netdesc explain CODE` prints these texts as well. An example is the text at a JSON pointer of an
 otherwise valid document, or the whole document if there is no pointer. `netdesc` is tested with all
@@ -49,9 +61,11 @@ def reference_text() -> str:
     """Returns the content of ``schemas/reference.md``."""
     paths = structure.model_paths()
     contents = [f"- [{_title(model, where)}](#{_anchor(model)})" for model, where in paths.items()]
+    contents.append("- [What the defaults reach](#defaults)")
     contents += [f"- [Codes {heading}](#{kind.lower()})" for kind, heading in _KINDS.items()]
     parts = [_HEAD, "## Contents\n", "\n".join(contents) + "\n"]
     parts += [_section(model, where) for model, where in paths.items()]
+    parts.append(_DEFAULTS + Path(__file__).with_name("defaults.md").read_text("utf-8"))
     for kind, heading in _KINDS.items():
         parts.append(f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n')
         parts.append(_CODES)

@@ -61,8 +61,9 @@ def conclude(run: Path) -> dict[str, str]:
         lines = {"result": headline(data)}
         for purpose, settings in itertools.islice(advice(data), 1):
             lines["advice"] = f"{purpose}: {' '.join(f'--set {quote(each)}' for each in settings)}"
-    verified = data.record.verification
-    return lines if verified is None else {**lines, "verified": verified.summary}
+    if (verified := data.record.verification) is not None:
+        lines["verified" if verified.identical else "differs"] = verified.summary
+    return lines
 
 
 def write_metrics_csv(run: Path) -> Path:

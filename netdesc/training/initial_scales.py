@@ -91,7 +91,7 @@ def _silent(description: Description, layer: SynapticNode) -> Diagnostic:
         ("layers", names.index(layer.name), "weight_scale"),
         f'no scale can be found for the weights of layer "{layer.name}": the first samples to '
         "train with hold no spike and no value but 0",
-        hint='mend the data, or state a number, such as "weight_scale": 1',
+        hint="mend the data, or state numbers for every weight_scale and recurrent_weight_scale",
     )
 
 

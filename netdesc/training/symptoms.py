@@ -120,7 +120,8 @@ def _lately(column: Column) -> Column:
 
 
 def _epochs(column: Column) -> str:
-    return amount(len(_lately(column)), "epoch")
+    count = len(_lately(column))
+    return "last epoch" if count == 1 else f"last {amount(count, 'epoch')}"
 
 
 def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
@@ -192,7 +193,7 @@ def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
     silent = [(layer, each) for layer, each in rates if not _lately(each).any()]
     if silent:
         names, (first, column) = [layer.name for layer, _ in silent], silent[0]
-        message = f"no neuron of {_quote(names)} spiked in the last {_epochs(column)}"
+        message = f"no neuron of {_quote(names)} spiked in the {_epochs(column)}"
         has_spiked = any(each.any() for _, each in silent)
         ways = fixes.lower_rate(run.setup) if has_spiked else []
         ways += fixes.more_spikes(run.setup, first)
@@ -225,7 +226,7 @@ def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     unreached = [layer for layer, each in norms.items() if not _lately(each).any()]
     if unreached and run.metrics.columns["loss"][-1] > 0:
         epochs = _epochs(norms[unreached[0]])
-        message = f"no gradient reached {_quote(unreached)} in the last {epochs}"
+        message = f"no gradient reached {_quote(unreached)} in the {epochs}"
         help = "so nothing was learned there"
         ways = fixes.other_surrogate(run.setup, run.layer(unreached[-1]), wider=True)
         yield Finding(code="ND411", layer=unreached[0], message=message, help=help, fixes=ways)

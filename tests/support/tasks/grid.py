@@ -33,7 +33,7 @@ from netdesc.runs.folder import LOCK
 from netdesc.training.setup import TrainingOptions
 from netdesc.training.train import train
 
-TABLE = Path(__file__).with_name("results.md")
+TABLE = Path(netdesc.__file__).with_name("description") / "defaults.md"
 SHAPES = ("exponential", "fast_sigmoid", "atan", "triangle")
 WIDTHS, SCALES, RATES = (0.1, 0.3, 1.0), (0.5, 1.0, 2.0), (0.003, 0.01, 0.03)
 PEAKS = (0.3, 1.0, 3.0)
@@ -225,8 +225,8 @@ def table(results: Results, peer: Path | None) -> str:
     lines = peer.read_text().splitlines() if peer else []
     peers = {name: float(score) for name, score, *_ in map(str.split, lines)}
     lines = [
-        "Medians of three seeds on test samples. A share is default over tuned, of errors (a spike",
-        "distance and a root mean squared error) tuned over default, so that 95.2% is 1.05 times the",
+        "Medians of three seeds on test samples. A share is default over tuned; of errors (a spike",
+        "distance and a root mean squared error) it is tuned over default: 95.2% is 1.05 times the",
         "tuned error. A scale is a factor on what is found. Settings were chosen by validation.",
         "",
         "| task | default | tuned | share | snnTorch | shape | width | peak | scale | rate |",
@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("tasks", nargs="*", default=list(TASKS), metavar="TASK")
     parser.add_argument("--defaults", action="store_true", help="train only the defaults")
-    parser.add_argument("--table", action="store_true", help="write results.md, train nothing")
+    parser.add_argument("--table", action="store_true", help="write defaults.md, train nothing")
     parser.add_argument("--peer", type=Path, help="scores of snnTorch, for the table")
     options = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -44,6 +44,7 @@ class NeuronModule(nn.Module):
         self._per_channel = layer.neurons // channels
         """The number of neurons in a channel."""
         self.dropout = self.section.dropout
+        self._bias_unit = STATE_UNIT if layer.bits is None else WEIGHT_UNIT
         self._names = list(self.section.values())
         self._limits = {name: self.section.learnable()[name] for name in self.section.learn}
         kinds = self.section.value_kinds()
@@ -63,7 +64,6 @@ class NeuronModule(nn.Module):
         if layer.section.learns_bias:  # the equations have a norm(…): no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self.values.learn("bias", torch.full((channels,), layer.section.bias_init))
-        self._bias_unit = STATE_UNIT if layer.bits is None else WEIGHT_UNIT
         definition = self.section.definition()
         self._equations = KernelEquations.of(definition)
         self._spikes = definition.spike is not None

@@ -87,16 +87,12 @@ def write_document(folder: Path, data: dict[str, Any], **more: Any) -> Path:
     write_recordings(folder, COUNTS, CLASSES)
     document = sample_document(
         [1, 2, 3] if data["type"] == "idx" else [2, 2, 3],
-        [{"name": "flat", "type": "flatten"}, dense("output", 2, neuron=NEURON, weight_scale=3)],
+        [{"name": "flat", "type": "flatten"}, dense("output", 2, neuron=NEURON)],
         name="kinds",
         time={"steps": 12},
         data=data,
         loss={"type": "spike_max", "mode": "softmax"},
-        training={
-            "epochs": 8,
-            "batch_size": 5,
-            "optimizer": {"type": "adam", "learning_rate": 0.05},
-        },
+        training={"epochs": 20, "batch_size": 5},
     )
     path = folder / "kinds.json"
     path.write_text(json.dumps(document | more))

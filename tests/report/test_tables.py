@@ -48,6 +48,7 @@ def test_data_loss_and_training_are_listed(tmp_path: Path) -> None:
                 }
             },
         },
+        "Initial weights": {name: {"weight_scale": "auto"} for name in ("hidden", "output")},
         "Epochs": 30,
         "Optimizer": made["training"]["optimizer"],
         "Schedule": made["training"]["schedule"],

@@ -1,4 +1,4 @@
-"""A damaged example document, for the tests of diagnostics."""
+"""A document to damage, for the tests of diagnostics."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from netdesc.api.load import check
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-DIGITS = (EXAMPLES / "digits.json").read_text(encoding="utf-8")
+DIGITS = Path(__file__).with_name("damaged_sample.json").read_text(encoding="utf-8")
 DATA = json.loads(DIGITS)
 
 

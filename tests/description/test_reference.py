@@ -43,7 +43,7 @@ def _tables() -> dict[str, list[list[str]]]:
 
 
 TABLES = _tables()
-REACHED = TABLES.pop("defaults")
+assert len(TABLES.pop("defaults")) == 1 + len(TASKS)
 SECTIONS = all_models()
 
 
@@ -63,10 +63,6 @@ def test_the_committed_page_is_up_to_date_in_any_process():
 def test_every_object_of_the_language_has_a_section():
     assert {model.__name__.lower() for model in SECTIONS} == set(TABLES)
     assert {name.lower() for name in SCHEMA["definitions"]} | {"document"} == set(TABLES)
-
-
-def test_the_page_says_what_the_defaults_reach():
-    assert len(REACHED) == 1 + len(TASKS)
 
 
 @pytest.mark.parametrize("model", SECTIONS, ids=lambda model: model.__name__)

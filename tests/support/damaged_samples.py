@@ -5,7 +5,6 @@ from pathlib import Path
 
 from netdesc.api.load import check
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 DIGITS = Path(__file__).with_name("damaged_sample.json").read_text(encoding="utf-8")
 DATA = json.loads(DIGITS)
 

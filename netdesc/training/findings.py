@@ -16,15 +16,22 @@ from netdesc.graph import SynapticNode
 from netdesc.kernels.fixed_point import BIAS_BITS, DECAY_ONE, WEIGHT_UNIT
 from netdesc.runs.activity_file import MIN_SATURATED_RATE, Activity
 from netdesc.runs.run_record import Finding
-from netdesc.training.fixes import more_spikes, other_surrogate
-from netdesc.training.symptoms import UNSTABLE, WatchedNetwork, find_symptoms, guessing_chance
+from netdesc.training.fixes import gradients_through_resets, more_spikes, other_surrogate
+from netdesc.training.symptoms import (
+    GOOD_ACCURACY,
+    LEVEL_EPOCHS,
+    UNSTABLE,
+    WatchedNetwork,
+    find_symptoms,
+    guessing_chance,
+)
 
 MIN_SILENT_SHARE = 0.1
 """Silence is reported if the output is silent for at least this share of the samples."""
 MIN_SILENT_NEURONS = 0.5
 """Neurons that never spike are reported if they are at least this share of their layer."""
 
-IMPORTANCE = [f"ND4{code}" for code in (13, 15, 10, 23, 14, 18, 11, 20, 21, 22, 12, 16, 17, 19)]
+IMPORTANCE = [f"ND4{code}" for code in (13, 15, 10, 23, 14, 18, 11, 20, 21, 22, 12, 16, 24, 17, 19)]
 """Codes of findings about learning: causes before what they cause."""
 
 
@@ -62,7 +69,8 @@ def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Findin
         silent = [*_find_silence(run)]
         yield from silent
         if not silent and "ND410" not in codes:
-            yield from _find_guessing(run)
+            guesses = [*_find_guessing(run)]
+            yield from guesses or _find_low_accuracy(run)
         yield from _find_neurons_that_do_not_take_part(run, "ND410" in codes)
     for layer in run.graph.neuron_layers:
         yield from _find_decays_at_limit(run, layer)
@@ -105,6 +113,18 @@ def _find_guessing(run: TrainedNetwork) -> Iterator[Finding]:
             f"the same class every time would reach {chance:.1%}",
             fixes=other_surrogate(run.setup, run.graph.neuron_layers[-1]),
         )
+
+
+def _find_low_accuracy(run: TrainedNetwork) -> Iterator[Finding]:
+    """Finds a network that does not even learn the samples that it trains with."""
+    metrics, layers = run.metrics, [*run.spiking_layers()]
+    if len(metrics) < LEVEL_EPOCHS or not metrics.has("accuracy") or not layers:
+        return
+    best = float(np.nanmax(metrics.columns["accuracy"]))
+    if best < GOOD_ACCURACY:
+        ways = gradients_through_resets(layers) + other_surrogate(run.setup, layers[0])
+        message = f"at most {best:.1%} of the training samples were classified correctly"
+        yield Finding(code="ND424", message=message, fixes=ways)
 
 
 def _find_neurons_that_do_not_take_part(

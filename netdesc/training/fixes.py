@@ -1,6 +1,7 @@
 """Settings that may mend what went wrong: the arguments of ``--set`` in a finding."""
 
 import math
+from collections.abc import Iterable
 
 from netdesc.description.models.layers.fields import AUTO
 from netdesc.graph import SynapticNode
@@ -116,6 +117,17 @@ def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None
     field = "tau_grad" if layer.neuron.surrogate is None else "surrogate.width"
     setting = f"{place}.{field}{'' if is_constant else '.start'}={factor * width:.3g}"
     return [(f"Try a {change} surrogate gradient", [setting])]
+
+
+def gradients_through_resets(layers: Iterable[SynapticNode]) -> list[Fix]:
+    """Returns the advice to let gradients pass through resets, where there are some."""
+    neurons = [
+        _neuron(layer)
+        for layer in layers
+        if layer.neuron.equations().reset and layer.neuron.reset_gradient == "ignore"
+    ]
+    settings = [f"{neuron}.reset_gradient=exact" for neuron in dict.fromkeys(neurons)]
+    return [("Try gradients that pass through resets", settings)] if settings else []
 
 
 def other_loss(setup: Setup) -> list[Fix]:

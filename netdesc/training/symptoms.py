@@ -52,7 +52,7 @@ accuracy of always predicting the same class."""
 MAX_CHANGE, MIN_PROGRESS = 10, 0.1
 """Steps are too large if weights changed by more than this factor times their norm, while classes
 are guessed or the loss fell by less than this share."""
-MIN_SHARE_AT_LIMIT = 0.01
+MIN_SHARE_AT_LIMIT = 0.05
 """Weights at a limit of the grid are reported if they are at least this share of their layer."""
 
 

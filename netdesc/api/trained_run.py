@@ -57,7 +57,7 @@ class Run:
     def of(cls, outcome: Outcome) -> "Run":
         """Returns the run with this outcome, whose losses and epochs are as in the files."""
         scale = outcome.scale
-        best, final = (each and scale.shown(each) for each in (outcome.best, outcome.final))
+        best, final = (epoch and scale.shown(epoch) for epoch in (outcome.best, outcome.final))
         test = outcome.test and scale.of_test.shown(outcome.test)
         path, status, message = outcome.path.absolute(), outcome.status, outcome.message
         return cls(path, status, message, best, final, test, outcome.exit_code)

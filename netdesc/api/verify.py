@@ -63,8 +63,8 @@ def verify(network: Source, input: Input | None = None) -> Verification:
         own = None if opened.folder is None else opened.folder / NETWORK
         if path is not None and own is not None and own.exists():
             path = own
-        found = verification.compare_with_effect(compiled.model, path, inputs)
-    return replace(found, export_problem=problem, warnings=warnings + more + found.warnings)
+        result = verification.compare_with_effect(compiled.model, path, inputs)
+    return replace(result, export_problem=problem, warnings=warnings + more + result.warnings)
 
 
 def _own_inputs(opened: OpenedNetwork) -> tuple[Iterable[NamedInput], list[str]]:

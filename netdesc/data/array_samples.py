@@ -106,9 +106,9 @@ def build_parts(checks: ArrayChecks) -> dict[str, ArraySamples]:
     samples, split = build_samples(checks), checks.arrays.get("split")
     if split is None:
         return {"train": samples}
-    found = {name: np.flatnonzero(split == number) for number, name in enumerate(PARTS)}
+    parts = {name: np.flatnonzero(split == number) for number, name in enumerate(PARTS)}
     return {
-        name: replace(samples, part=part, rows=np.arange(len(part))) for name, part in found.items()
+        name: replace(samples, part=part, rows=np.arange(len(part))) for name, part in parts.items()
     }
 
 

@@ -65,8 +65,8 @@ def read_spike_files(context: DataContext) -> dict[str, SpikeSamples]:
                     spikes = reader.read(resolve(file.path), file.path, at, file, side == "target")
                     files.append(NO_SPIKES if spikes is None else spikes)
         labels = np.array([pair.label for pair in pairs if pair.label is not None], np.int64)
-        goal = labels if spec.classes is not None else targets
-        parts[part] = SpikeSamples(spec, inputs, goal, np.arange(len(inputs)))
+        chosen = labels if spec.classes is not None else targets
+        parts[part] = SpikeSamples(spec, inputs, chosen, np.arange(len(inputs)))
         for index, spikes in enumerate(inputs):
             if beyond := spec.beyond_limits(spikes.value):
                 at = ("data", part, index, "input", "path")

@@ -116,7 +116,7 @@ class Description:
         """Returns this description with other values at their paths, which come from ``origin``."""
         document, written = self.document, self.provenance.document
         for parts, value in values.items():
-            document, written = (_put(each, parts, value) for each in (document, written))
+            document, written = (_put(version, parts, value) for version in (document, written))
         replaced = {**self.provenance.replaced, **dict.fromkeys(values, origin)}
         provenance = replace(self.provenance, document=written, replaced=replaced)
         return replace(self, document=document, provenance=provenance)

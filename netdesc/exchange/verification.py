@@ -175,18 +175,19 @@ def compare_with_effect(
     """
     graph, silent = model.graph, Outputs()
     learnt = {graph.output[0], *(graph.signal_of(loss)[0] for loss in graph.losses)}
-    first: NamedInput | None = None
+    first_input: NamedInput | None = None
     for name, input_TN in inputs:
-        first = first or (name, input_TN)
+        first_input = first_input or (name, input_TN)
         silent = silent or _run_float(model, np.zeros_like(input_TN))
         outputs = _run_float(model, input_TN)
-        if any(not np.array_equal(outputs[each], silent[each]) for each in learnt):
-            weak = f"{first[0]}: the output is the same for silence; {name} takes its place"
-            found = compare_runs(model, exported, input_TN)
-            return replace(found, input=name, warnings=[weak] if name != first[0] else [])
-    assert first is not None, "callers pass an input"
-    found = compare_runs(model, exported, first[1])
-    return replace(found, input=first[0], warnings=[f"{first[0]}: {EMPTY_PROOF}"], empty=True)
+        if any(not np.array_equal(outputs[layer], silent[layer]) for layer in learnt):
+            weak = f"{first_input[0]}: the output is the same for silence; {name} takes its place"
+            result = compare_runs(model, exported, input_TN)
+            return replace(result, input=name, warnings=[weak] if name != first_input[0] else [])
+    assert first_input is not None, "callers pass an input"
+    name, input_TN = first_input
+    result = compare_runs(model, exported, input_TN)
+    return replace(result, input=name, warnings=[f"{name}: {EMPTY_PROOF}"], empty=True)
 
 
 def limit_steps(graph: Graph, most: int, operations: int) -> int:

@@ -90,7 +90,7 @@ def find_scales(network: Network, input_TBN: Tensor) -> dict[str, FoundScale]:
     ``network`` has the weights as they are drawn, and is changed: its weights get the scales.
     ``input_TBN`` are samples, float32 [steps, samples, *input shape], on the CPU.
     """
-    values, found = {INPUT: input_TBN}, dict[str, FoundScale]()
+    values, scales = {INPUT: input_TBN}, dict[str, FoundScale]()
     with use_engine("reference"), torch_on_one_thread():
         for layer in network.graph.layers:
             block = cast(Block, network.layers[layer.name])
@@ -100,9 +100,9 @@ def find_scales(network: Network, input_TBN: Tensor) -> dict[str, FoundScale]:
                 block = cast(SynapticBlock, block)
                 block.neuron.dropout = 0.0
                 if searched_fields(layer):
-                    found[layer.name] = _search(layer, block, signal)
+                    scales[layer.name] = _search(layer, block, signal)
             values[layer.name] = block(signal)
-    return found
+    return scales
 
 
 def _search(layer: SynapticNode, block: SynapticBlock, signal: Tensor) -> FoundScale:
@@ -166,7 +166,7 @@ def _smallest(activity: Callable[[float], float], target: float) -> float:
 def _recurrent_scale(from_input: Sequence[Tensor], from_neurons: Sequence[Tensor]) -> float:
     """Returns the scale by which neurons get ``RECURRENT_SHARE`` from one another; 1 if either is
     constant."""
-    arrived, own = (torch.stack(list(each)).std().item() for each in (from_input, from_neurons))
+    arrived, own = (torch.stack(list(inputs)).std().item() for inputs in (from_input, from_neurons))
     if not arrived or not own:
         return 1.0
     exponent = round(STEPS_PER_OCTAVE * math.log2(RECURRENT_SHARE * arrived / own))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from netdesc.report.run import RunData
 from netdesc.report.verdict import RunStatus, could_stop_early, fall_at_end
 from netdesc.runs.folder import LOCK, NETWORK
-from netdesc.runs.state import resume_command
+from netdesc.runs.state import resume_command, set_arguments
 
 
 class Command(NamedTuple):
@@ -53,7 +53,7 @@ def next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
 
 def advice(run: RunData) -> Iterator[tuple[str, list[str]]]:
     """Yields purposes and arguments of ``--set`` for another training, the best one first."""
-    findings = [each for each in run.record.findings if not each.is_over]
+    findings = [finding for finding in run.record.findings if not finding.is_over]
     fixes = {purpose: settings for finding in findings for purpose, settings in finding.fixes}
     yield from fixes.items()
     is_perfect = run.metrics.at_best("accuracy") == 1
@@ -71,8 +71,7 @@ def _retrain(run: RunData, settings: Sequence[str]) -> str:
     lock = run.path / LOCK
     if run.document.data is None:
         return f"netdesc.train(netdesc.load({os.path.abspath(lock)!r}, {[*settings]}), data=…)"
-    values = (f"--set {shlex.quote(each)}" for each in settings)
-    return " ".join([f"netdesc compile-and-train {_absolute(lock)}", *values])
+    return f"netdesc compile-and-train {_absolute(lock)} {set_arguments(settings)}"
 
 
 def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:

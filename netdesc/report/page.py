@@ -75,9 +75,9 @@ def build_page(run: RunData) -> Page:
     rates, change = layer_rates(run), weight_change(run)
     status = run_status(run)
     findings = [
-        f"{each.sentence} (netdesc explain {each.code})"
-        for each in run.record.findings
-        if each != run.unstable
+        f"{finding.sentence} (netdesc explain {finding.code})"
+        for finding in run.record.findings
+        if finding != run.unstable
     ]
     # The status says why training was unstable, in words that include the trend of the loss.
     is_unstable = run.unstable is not None and run.record.status == "done"

@@ -83,8 +83,8 @@ class RunData:
     @property
     def unstable(self) -> Finding | None:
         """Why training was unstable; None if it was not, or in a run of an older netdesc."""
-        findings = (each for each in self.record.findings if not each.is_over)
-        return next((each for each in findings if each.code == UNSTABLE), None)
+        findings = (finding for finding in self.record.findings if not finding.is_over)
+        return next((finding for finding in findings if finding.code == UNSTABLE), None)
 
     @property
     def initial_path(self) -> Path:

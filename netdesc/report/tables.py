@@ -219,9 +219,9 @@ def experiment_table(run: RunData) -> Table:
         "Loss": document["loss"],
         "Regularizers": document.get("regularizers"),
         "Initial weights": {
-            each.name: each.section.model_dump(include={"weight_scale", "recurrent_weight_scale"})
-            for each in run.graph.neuron_layers
-            if each.section.draws_weights and run.document.weights is None
+            layer.name: layer.section.model_dump(include={"weight_scale", "recurrent_weight_scale"})
+            for layer in run.graph.neuron_layers
+            if layer.section.draws_weights and run.document.weights is None
         },
         "Surrogate gradient": {
             each.neuron_name: each.neuron.model_dump(

@@ -6,7 +6,6 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from netdesc.report.verdict import headline
 from netdesc.runs.errors import storing
 from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS, refuse_link
 from netdesc.runs.metrics_file import Metrics, MetricsRow, read_rows
+from netdesc.runs.state import set_arguments
 
 
 def _write(path: Path, text: str, follow_links: bool = False) -> None:
@@ -60,7 +60,7 @@ def conclude(run: Path) -> dict[str, str]:
         data = read_run(run)
         lines = {"result": headline(data)}
         for purpose, settings in itertools.islice(advice(data), 1):
-            lines["advice"] = f"{purpose}: {' '.join(f'--set {quote(each)}' for each in settings)}"
+            lines["advice"] = f"{purpose}: {set_arguments(settings)}"
     if (verified := data.record.verification) is not None:
         lines["verified" if verified.identical else "differs"] = verified.summary
     return lines

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,3 +70,8 @@ def saved_epochs(run: Path) -> int | None:
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return epoch if type(epoch) is int and epoch >= 0 else None
+
+
+def set_arguments(settings: Sequence[str]) -> str:
+    """Returns the arguments of a command that make these settings."""
+    return " ".join(f"--set {shlex.quote(setting)}" for setting in settings)

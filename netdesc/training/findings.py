@@ -49,15 +49,16 @@ def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Fi
     What was told during training stays as it was, and is marked as over unless it is still so.
     """
     symptoms = [*find_symptoms(run)]
-    still, told = {each.key for each in symptoms}, {each.key for each in known if each.is_told}
-    found = [
-        each.model_copy(update={"is_over": each.is_told and each.key not in still})
-        for each in known
+    current_keys = {finding.key for finding in symptoms}
+    told_keys = {finding.key for finding in known if finding.is_told}
+    findings = [
+        finding.model_copy(update={"is_over": finding.is_told and finding.key not in current_keys})
+        for finding in known
     ]
-    found += [each for each in symptoms if each.key not in told]
-    found += _find_at_end(run, {each.code for each in symptoms})
+    findings += [finding for finding in symptoms if finding.key not in told_keys]
+    findings += _find_at_end(run, {finding.code for finding in symptoms})
     ranks = {code: rank for rank, code in enumerate(IMPORTANCE)}
-    return sorted(found, key=lambda f: (f.is_over, not f.fixes, ranks.get(f.code, -1)))
+    return sorted(findings, key=lambda f: (f.is_over, not f.fixes, ranks.get(f.code, -1)))
 
 
 def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Finding]:

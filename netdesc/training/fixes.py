@@ -39,12 +39,12 @@ def other_weights(setup: Setup, layer: SynapticNode, larger: bool) -> list[Fix]:
 
     Where the document states their scale, netdesc may find it first.
     """
-    found, fixes = _scales_to_find(layer), list[Fix]()
-    index = [each.name for each in setup.graph.layers].index(layer.name)
-    if not found:
+    automatic, fixes = _scales_to_find(layer), list[Fix]()
+    index = [other.name for other in setup.graph.layers].index(layer.name)
+    if not automatic:
         return []
     if any(_is_stated(setup, f"/layers/{index}/{name}") for name in SCALES):
-        fixes.append(("Let netdesc find the scale of initial weights", found))
+        fixes.append(("Let netdesc find the scale of initial weights", automatic))
     scale = layer.section.drawn_scale / 10
     if larger:
         # With this scale, the largest initial weights are at least 4 of the device's units (1/32).
@@ -97,25 +97,25 @@ def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None
     """
     if layer.neuron.equations().spike is None:
         return []
-    place, at = _neuron(layer), "/" + _neuron(layer).replace(".", "/")
-    if at.startswith("/layers"):
-        index = [each.name for each in setup.graph.layers].index(layer.name)
-        at = f"/layers/{index}/neuron"
+    path, json_pointer = _neuron(layer), "/" + _neuron(layer).replace(".", "/")
+    if json_pointer.startswith("/layers"):
+        index = [other.name for other in setup.graph.layers].index(layer.name)
+        json_pointer = f"/layers/{index}/neuron"
     names = ("tau_grad", "scale_grad", "surrogate")
-    stated = [
-        f"{place}.{name}=null"
+    resets = [
+        f"{path}.{name}=null"
         for name in names
-        if _is_stated(setup, f"{at}/{name}") and getattr(layer.neuron, name) is not None
+        if _is_stated(setup, f"{json_pointer}/{name}") and getattr(layer.neuron, name) is not None
     ]
-    if stated:
-        return [("Try the default surrogate gradient", stated)]
+    if resets:
+        return [("Try the default surrogate gradient", resets)]
     schedule = layer.neuron.width_schedule
     is_constant = isinstance(schedule, (int, float))
     width = schedule if is_constant else schedule.start
     wider = width < MIN_WIDE_TAU_GRAD if wider is None else wider
     change, factor = ("wider", 3) if wider else ("narrower", 0.1)
     field = "tau_grad" if layer.neuron.surrogate is None else "surrogate.width"
-    setting = f"{place}.{field}{'' if is_constant else '.start'}={factor * width:.3g}"
+    setting = f"{path}.{field}{'' if is_constant else '.start'}={factor * width:.3g}"
     return [(f"Try a {change} surrogate gradient", [setting])]
 
 
@@ -132,14 +132,14 @@ def gradients_through_resets(layers: Iterable[SynapticNode]) -> list[Fix]:
 
 def other_loss(setup: Setup) -> list[Fix]:
     """Returns what may help a classifier whose loss falls without its score."""
-    graph, found = setup.graph, list[Fix]()
+    graph, ways = setup.graph, list[Fix]()
     for index, penalty in enumerate(graph.regularizers):
         setting = f"regularizers.{index}.weight={penalty.weight / 10:.3g}"
-        found.append((f"Try a smaller weight of regularizer {index + 1}", [setting]))
+        ways.append((f"Try a smaller weight of regularizer {index + 1}", [setting]))
     better = "cross_entropy" if graph.read_by_state else "spike_max"
     if graph.loss.type != better and len(graph.losses) == 1:
-        found.append((f"Try the loss {better}", [f'loss={{"type": "{better}"}}']))
-    return found or lower_rate(setup)
+        ways.append((f"Try the loss {better}", [f'loss={{"type": "{better}"}}']))
+    return ways or lower_rate(setup)
 
 
 def more_spikes(setup: Setup, layer: SynapticNode) -> list[Fix]:

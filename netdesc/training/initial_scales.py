@@ -58,15 +58,15 @@ def fill_scales(
         raise DescriptionError([_silent(description, searched[0])])
     network = build(graph, seed)
     load_masks(description, network)
-    found = find_scales(network, input_TBN)
+    scales = find_scales(network, input_TBN)
     for layer in searched:
-        if problem := _problem(layer, found[layer.name]):
+        if problem := _problem(layer, scales[layer.name]):
             warn(f"{problem} (netdesc explain ND404)")
     indices = {layer.name: index for index, layer in enumerate(document.layers)}
     values: dict[Parts, float] = {
         ("layers", indices[name], field): scale
-        for name, each in found.items()
-        for field, scale in each.scales.items()
+        for name, result in scales.items()
+        for field, scale in result.scales.items()
     }
     return description.with_values(values, "found")
 
@@ -84,7 +84,7 @@ def found_text(description: Description) -> str:
 
 
 def _silent(description: Description, layer: SynapticNode) -> Diagnostic:
-    names = [each.name for each in description.document.layers]
+    names = [section.name for section in description.document.layers]
     assert description.source_map is not None, "load sets it"
     return description.source_map.diagnostic(
         "ND403",

@@ -78,8 +78,8 @@ def find_rate(network: Network) -> float:
     number of inputs. Without trained weights that differ, a typical weight of 0.1 is assumed.
     """
     parts = [part.weight for _, block in network.blocks() for part in block.synapse.parts]
-    trained = [each[each != 0].double() for each in parts if each.requires_grad]
-    sizes = [each.std().log().item() for each in trained if len(each.unique()) > 1]
+    trained = [weight[weight != 0].double() for weight in parts if weight.requires_grad]
+    sizes = [weight.std().log().item() for weight in trained if len(weight.unique()) > 1]
     typical = math.exp(sum(sizes) / len(sizes)) if sizes else 0.1
     return float(f"{RELATIVE_RATE * typical:.3g}")
 

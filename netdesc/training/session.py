@@ -63,7 +63,7 @@ class Outcome:
     def of(cls, record: RunRecord, path: Path, message: str, scale: Scale, *more: Any) -> "Outcome":
         """Returns the outcome that ``record`` tells."""
         metrics = (record.best, record.final, record.test)
-        best, final, test = (each and each.model_dump() for each in metrics)
+        best, final, test = (epoch and epoch.model_dump() for epoch in metrics)
         return cls(path, record.status, message, best, final, test, scale, *more)
 
     @property
@@ -273,8 +273,8 @@ class Session:
             return None
         counter = build_counter(setup.graph, setup.loss, setup.device)
         loss, score = measure(best, setup.loss, setup.test, counter)
-        known = {"loss": loss} if math.isfinite(loss) else {}
-        fields = known | score_fields(score) | confusion_fields(score)
+        loss_field = {"loss": loss} if math.isfinite(loss) else {}
+        fields = loss_field | score_fields(score) | confusion_fields(score)
         return EpochMetrics.model_validate({"epoch": self.progress.best["epoch"], **fields})
 
     def _examine(self, best: Network) -> None:
@@ -294,8 +294,8 @@ class Session:
         report = self.display.warn if status == "diverged" else self.display.info
         self._record_end(status, message)
         report(message)
-        new = [each for each in self.findings if not each.is_told]
-        return Outcome.of(self.record, self.path, message, self.setup.scale, new)
+        untold = [finding for finding in self.findings if not finding.is_told]
+        return Outcome.of(self.record, self.path, message, self.setup.scale, untold)
 
     def _record_failure(self, message: str) -> None:
         with contextlib.suppress(StorageError):  # a full disk may also refuse this write

@@ -101,10 +101,10 @@ Rule = Callable[[WatchedNetwork], Iterator[Finding]]
 
 def find_symptoms(run: WatchedNetwork) -> Iterator[Finding]:
     """Yields what goes wrong, the most serious first."""
-    groups = ([each for rule in rules for each in rule(run)] for rules in RULES)
-    found = next(filter(None, groups), [])
-    yield from found
-    if not any(each.code == UNSTABLE for each in found):  # which moves weights to the limits
+    groups = ([finding for rule in rules for finding in rule(run)] for rules in RULES)
+    findings = next(filter(None, groups), [])
+    yield from findings
+    if UNSTABLE not in {finding.code for finding in findings}:  # it moves weights to the limits
         for layer in run.graph.neuron_layers:
             yield from _find_weights_at_limit(run, layer)
 
@@ -137,7 +137,7 @@ def _find_risen_loss(run: WatchedNetwork) -> Iterator[Finding]:
 
 def _find_large_steps(run: WatchedNetwork) -> Iterator[Finding]:
     losses, changes = run.metrics.watched_losses, _changes(run)
-    name = max(changes, key=lambda each: changes[each], default="")
+    name = max(changes, key=lambda name: changes[name], default="")
     fails = _lately(losses).min() > (1 - MIN_PROGRESS) * losses[0] or guessing_chance(run)
     if fails and changes.get(name, 0) > MAX_CHANGE:
         what = f'the steps are too large: the weights "{name}" changed by'
@@ -189,12 +189,13 @@ def _find_zeroed_weights(run: WatchedNetwork) -> Iterator[Finding]:
 
 
 def _find_silent_layers(run: WatchedNetwork) -> Iterator[Finding]:
-    rates = [(each, run.by_layer("spike_rates")[each.name]) for each in run.spiking_layers()]
-    silent = [(layer, each) for layer, each in rates if not _lately(each).any()]
+    columns = run.by_layer("spike_rates")
+    rates = [(layer, columns[layer.name]) for layer in run.spiking_layers()]
+    silent = [(layer, rate) for layer, rate in rates if not _lately(rate).any()]
     if silent:
         names, (first, column) = [layer.name for layer, _ in silent], silent[0]
         message = f"no neuron of {_quote(names)} spiked in the {_epochs(column)}"
-        has_spiked = any(each.any() for _, each in silent)
+        has_spiked = any(rate.any() for _, rate in silent)
         ways = fixes.lower_rate(run.setup) if has_spiked else []
         ways += fixes.more_spikes(run.setup, first)
         yield Finding(code="ND410", layer=first.name, message=message, fixes=ways)
@@ -223,7 +224,7 @@ def _find_vanished_gradients(run: WatchedNetwork) -> Iterator[Finding]:
 def _find_missing_gradients(run: WatchedNetwork) -> Iterator[Finding]:
     """At a loss of 0 all gradients are 0, so nothing is said about them."""
     norms = run.by_layer("gradient_norms")
-    unreached = [layer for layer, each in norms.items() if not _lately(each).any()]
+    unreached = [layer for layer, norm in norms.items() if not _lately(norm).any()]
     if unreached and run.metrics.columns["loss"][-1] > 0:
         epochs = _epochs(norms[unreached[0]])
         message = f"no gradient reached {_quote(unreached)} in the {epochs}"
@@ -236,17 +237,17 @@ def _find_gradients_between_layers(run: WatchedNetwork) -> Iterator[Finding]:
     """Compares each layer's gradients with those of the last layer, and yields the worst ratio."""
     norms = run.by_layer("gradient_norms")
     *_, (last, reference) = norms.items()
-    ratios = {name: _lately(each / reference) for name, each in norms.items() if reference.all()}
+    ratios = {name: _lately(norm / reference) for name, norm in norms.items() if reference.all()}
     for code, what, is_beyond, worst in (
         ("ND420", "explodes", lambda ratio: ratio.min() > MAX_RATIO, max),
         ("ND421", "vanishes", lambda ratio: ratio.max() < MIN_RATIO, min),
     ):
-        found = {name: ratio[-1] for name, ratio in ratios.items() if is_beyond(ratio)}
-        if found:
-            name = worst(found, key=lambda each: found[each])
+        beyond = {name: ratio[-1] for name, ratio in ratios.items() if is_beyond(ratio)}
+        if beyond:
+            name = worst(beyond, key=lambda name: beyond[name])
             message = (
                 f'the gradient {what} on its way back to layer "{name}": its norm in epoch '
-                f"{len(reference):,} is {norms[name][-1]:.2g}, {found[name]:.2g} times that of "
+                f"{len(reference):,} is {norms[name][-1]:.2g}, {beyond[name]:.2g} times that of "
                 f'layer "{last}"'
             )
             ways = fixes.other_surrogate(run.setup, run.layer(name), wider=code == "ND421")
@@ -273,7 +274,7 @@ def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
         return
     # If the loss of the training samples alone falls, the network overfits.
     if all(
-        each.min() >= (1 - MIN_FALL) * each[0] > 0 for each in (losses, metrics.columns["loss"])
+        curve.min() >= (1 - MIN_FALL) * curve[0] > 0 for curve in (losses, metrics.columns["loss"])
     ):
         change = max(_changes(run).values(), default=1.0)
         message = (
@@ -293,7 +294,7 @@ def _find_falling_score(run: WatchedNetwork) -> Iterator[Finding]:
     if quarter < 2 or not metrics.has(f"{part}accuracy"):
         return
     scores, losses = (
-        [float(np.median(each)) for each in np.split(column[-4 * quarter :], 4)]
+        [float(np.median(values)) for values in np.split(column[-4 * quarter :], 4)]
         for column in (metrics.columns[f"{part}accuracy"], metrics.columns[f"{part}loss"])
     )
     best = int(np.argmax(scores))

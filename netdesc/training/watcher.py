@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from safetensors.torch import load_file
 
@@ -10,6 +9,7 @@ from netdesc.modules import Network
 from netdesc.runs.folder import CHECKPOINTS, INITIAL, is_filled
 from netdesc.runs.metrics_file import MetricsFile, read_metrics
 from netdesc.runs.run_record import Finding, RunRecord
+from netdesc.runs.state import set_arguments
 from netdesc.training.progress import Display
 from netdesc.training.setup import Setup
 from netdesc.training.symptoms import UNSTABLE, WatchedNetwork, find_symptoms
@@ -38,16 +38,16 @@ class Watcher:
         power = 1 << (epochs.bit_length() - 1)
         if epochs < 2 or epochs not in (power, power + power // 2):
             return
-        known = {each.key for each in self.findings}
-        if any(code == UNSTABLE for code, _ in known):
+        known_keys = {finding.key for finding in self.findings}
+        if any(code == UNSTABLE for code, _ in known_keys):
             return  # other advice would be wrong
-        found = find_symptoms(self.watched(self.setup.network))
-        new = [each for each in found if each.key not in known]
-        for finding in new:
+        symptoms = find_symptoms(self.watched(self.setup.network))
+        new_findings = [finding for finding in symptoms if finding.key not in known_keys]
+        for finding in new_findings:
             finding.epoch = epochs - 1
             self.display.warn(f"{finding.text} ({finding.code}{_first_fix(finding)})")
-        if new:
-            self.findings.extend(new)
+        if new_findings:
+            self.findings.extend(new_findings)
             self.record.update(findings=self.findings)
 
     def watched(self, network: Network) -> WatchedNetwork:
@@ -71,5 +71,4 @@ def _first_fix(finding: Finding) -> str:
     if not finding.fixes:
         return ""
     purpose, settings = finding.fixes[0]
-    arguments = " ".join(f"--set {quote(each)}" for each in settings)
-    return f"; {purpose[:1].lower()}{purpose[1:]}: {arguments}"
+    return f"; {purpose[:1].lower()}{purpose[1:]}: {set_arguments(settings)}"

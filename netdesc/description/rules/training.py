@@ -40,24 +40,24 @@ def unknown_best(context: Context) -> Found:
         context.document.training.best,
         context.document.main_loss,
     )
-    known = document.epoch_metrics(has_validation=True)
-    if best not in (None, *known):
+    metrics = document.epoch_metrics(has_validation=True)
+    if best not in (None, *metrics):
         message = f"{loss.type} learns from {loss.learns_from}, so the epochs have no {best}"
-        yield RuleDiagnostic(("training", "best"), message, hint=f"use {' or '.join(known)}")
+        yield RuleDiagnostic(("training", "best"), message, hint=f"use {' or '.join(metrics)}")
 
 
 @rule("ND288")
 def empty_group(context: Context) -> Found:
     """A group of parameters that is empty."""
-    known = {layer.name for layer in context.document.layers}
+    layers = {layer.name for layer in context.document.layers}
     left: set[tuple[str, ParameterKind]] = {
         (layer.name, kind)
         for _, layer in context.neuron_layers()
         for kind in layer.trained_kinds(context.neuron_of(layer))
     }
     for index, group in enumerate(context.document.training.groups):
-        found = {each for each in left if group.has(*each)}
-        if not found and known.issuperset(group.layers or ()):
+        members = {pair for pair in left if group.has(*pair)}
+        if not members and layers.issuperset(group.layers or ()):
             kinds = " or ".join(group.parameters or ("numbers",))
             where = "of these layers " if group.layers else ""
             yield RuleDiagnostic(
@@ -65,7 +65,7 @@ def empty_group(context: Context) -> Found:
                 f"the group is empty: no {kinds} {where}are trained, or earlier groups have them",
                 notes=(f"trained: {', '.join(sorted({kind for _, kind in left})) or 'none left'}",),
             )
-        left -= found
+        left -= members
 
 
 @rule("ND218")

@@ -142,17 +142,17 @@ class NeuronSection(Section):
         is_slayer = self.tau_grad is not None or self.scale_grad is not None
         if self.equations().spike is None or (self.surrogate is None and is_slayer):
             return self
-        given = self.surrogate or Surrogate()
-        object.__setattr__(self, "surrogate", given)  # the section is frozen for others
+        surrogate = self.surrogate or Surrogate()
+        object.__setattr__(self, "surrogate", surrogate)  # the section is frozen for others
         threshold = self.values().get("threshold", 1.0)
         if "threshold" in self.learn or isinstance(threshold, tuple):
             return self
-        first = None if given.width is None else width_at(given.width, 0.0)
+        first = None if surrogate.width is None else width_at(surrogate.width, 0.0)
         peak, width = self.surrogate_at(max(1, trunc(64 * abs(threshold))) / 64, first)
-        if first != given.width:
-            width, peak = given.width, given.peak if self._spikes_by_phase else peak
-        stated = given.model_copy(update={"peak": peak, "width": width})
-        object.__setattr__(self, "surrogate", stated)
+        if first != surrogate.width:
+            width, peak = surrogate.width, surrogate.peak if self._spikes_by_phase else peak
+        numbers = {"peak": peak, "width": width}
+        object.__setattr__(self, "surrogate", surrogate.model_copy(update=numbers))
         return self
 
     def equations(self) -> Equations:

@@ -276,7 +276,7 @@ class NeuronSection(Section):
             width = (DEFAULT_WIDTH if self.tau_grad is None else 1.0) * threshold
         peak = self.surrogate.peak
         if peak is None:
-            peak = DEFAULT_PEAK / threshold * (2 * width if self._spikes_by_phase else 1)
+            peak = DEFAULT_PEAK / threshold * (4 * width if self._spikes_by_phase else 1)
         return peak, width
 
     @property

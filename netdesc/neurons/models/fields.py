@@ -125,7 +125,7 @@ class Surrogate(Section):
     )
     peak: float | None = field(
         f"Value at the threshold. Null is {DEFAULT_PEAK:g}/threshold; for neurons that spike by "
-        "phase, 2·width times this.",
+        "phase, 4·width times this, as their bells are multiplied.",
         unit="1",
         default=None,
         example=1.0,

@@ -115,8 +115,8 @@ def test_derived_parameters_have_the_same_values_and_a_gradient_in_torch() -> No
         ("lif", {"threshold": 0.5, "surrogate": {"width": 0.25}}, 0.5, (PEAK / 0.5, 0.25)),
         ("lif", {"threshold": 0.5, "learn": ["threshold"]}, 0.25, (PEAK / 0.25, WIDTH * 0.25)),
         ("alif", {"threshold": (0.5, 2.0), "per_channel": True}, 2.0, (PEAK / 2, WIDTH * 2)),
-        ("rf", {"threshold": 4.0}, 4.0, (PEAK * WIDTH * 2, WIDTH * 4)),
-        ("adrf", {"threshold": 4.0, "surrogate": {"width": 1}}, 4.0, (PEAK / 4 * 2, 1.0)),
+        ("rf", {"threshold": 4.0}, 4.0, (PEAK * WIDTH * 4, WIDTH * 4)),
+        ("adrf", {"threshold": 4.0, "surrogate": {"width": 1}}, 4.0, (PEAK / 4 * 4, 1.0)),
         # locks of earlier versions
         (
             "lif",

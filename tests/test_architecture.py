@@ -60,7 +60,7 @@ LIGHT = {
     "netdesc.hardware": {"torch", "numba"},
     "netdesc.neurons": {"torch", "numpy", "numba"},
     "netdesc.neurons.models": {"torch", "numpy"},
-    "netdesc.report": {"torch", "plotly", "numba", "h5py", "matplotlib", "PIL"},
+    "netdesc.report": {"torch", "numba", "h5py", "matplotlib", "PIL"},
 }
 """Module -> packages that are not loaded after importing it, however indirectly."""
 

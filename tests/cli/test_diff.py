@@ -234,4 +234,4 @@ def test_comparing_needs_no_torch(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
     ended = netdesc_process("diff", tmp_path / "run", ROOT / "examples/oxford.json")
     assert ended.code == 1
-    assert not {"torch", "numba", "h5py", "plotly"} & ended.loaded
+    assert not {"torch", "numba", "h5py"} & ended.loaded

@@ -76,4 +76,4 @@ def test_the_command_writes_them_on_request(tmp_path: Path) -> None:
         "report": str(folder / "report.html"),
         "logs": [str(folder / "metrics.csv"), str(folder / "loss.txt")],
     }
-    assert not {"torch", "numba", "h5py", "plotly.graph_objects"} & ended.loaded
+    assert not {"torch", "numba", "h5py"} & ended.loaded

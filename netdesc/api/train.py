@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 
@@ -15,13 +15,29 @@ from netdesc.api.trained_run import Run
 from netdesc.data.memory_data import MemoryData
 from netdesc.description import Description, render_text
 from netdesc.description.models import Training
+from netdesc.description.overrides import Overrides
 from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import ImportedNetwork
+from netdesc.losses import LossFunction
 from netdesc.report import write_report
 from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, RECORD, REPORT, is_filled
 from netdesc.training import train as training
 from netdesc.training.progress import Style
 from netdesc.training.setup import Callback, TrainingOptions
+
+
+class RareArguments(TypedDict, total=False):
+    """The arguments of ``train`` that are rarely needed.
+
+    ``engine`` names an engine; "auto", the default, chooses it by device. Unless ``ignore_memory``
+    is True, a run that needs more memory than the device has free does not begin.
+    """
+
+    engine: str
+    ignore_memory: bool
+    loss: LossFunction | None
+    log: str | Sequence[str]
+    overrides: Overrides
 
 
 def train(
@@ -33,7 +49,7 @@ def train(
     progress: Style = "auto",
     data: Mapping[str, Any] | None = None,
     callbacks: Callback | Sequence[Callback] = (),
-    **rare: Any,
+    **rare: Unpack[RareArguments],
 ) -> Run:
     """Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder.
 
@@ -56,12 +72,10 @@ def train(
     done. If it raises, a checkpoint is written first, so that the run can be resumed after this
     epoch.
 
-    Two arguments are rare: ``engine`` names an engine (``auto`` chooses by device), and unless
-    ``ignore_memory`` is True, a run that needs more memory than the device has free does not begin.
-    What is doubtful about a document that is read here, what did not learn, and reasons why there
-    is no ``.net`` file or report, are given as Python warnings. A run that diverged or was
-    interrupted has a report but no ``network.net``. DescriptionError or RunError if the run
-    cannot begin, TypeError if ``network`` has another type.
+    ``rare`` are the arguments of ``RareArguments``. What is doubtful about a document that is read
+    here, what did not learn, and reasons why there is no ``.net`` file or report, are given as
+    Python warnings. A run that diverged or was interrupted has a report but no ``network.net``.
+    DescriptionError or RunError if the run cannot begin, TypeError if ``network`` has another type.
 
     >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})
     >>> losses = []
@@ -72,7 +86,7 @@ def train(
     >>> run.status, len(losses) == run.final["epoch"], run.report_path.name
     ('done', True, 'report.html')
     """
-    if unknown := rare.keys() - {"engine", "ignore_memory"}:
+    if unknown := rare.keys() - RareArguments.__annotations__.keys():
         raise TypeError(_unknown_argument(min(unknown)))
     functions = [callbacks] if callable(callbacks) else callbacks
     if not isinstance(functions, Sequence) or not all(map(callable, functions)):
@@ -99,7 +113,7 @@ def _unknown_argument(name: str) -> str:
     field = name if name in Training.model_fields else "epochs"
     hint = f'values of the document are set as in netdesc.load(document, {{"training.{field}": …}})'
     if name not in Training.model_fields:
-        names = ("network", *(each.name for each in fields(TrainingOptions)))
+        names = ("network", *(option.name for option in fields(TrainingOptions)))
         hint = did_you_mean(name, names) or hint
     return f'train() has no argument "{name}"; {hint}'
 

@@ -8,7 +8,7 @@
 
 from netdesc.losses.classifier import SILENT, OutputClassifier, majority
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
-from netdesc.losses.loss import Loss
+from netdesc.losses.loss import Loss, LossFunction
 from netdesc.losses.target_losses import (
     MeanSquaredErrorLoss,
     SpikeMoidLoss,
@@ -22,6 +22,7 @@ __all__ = [
     "SILENT",
     "CrossEntropyLoss",
     "Loss",
+    "LossFunction",
     "MeanSquaredErrorLoss",
     "OutputClassifier",
     "SpikeMaxLoss",

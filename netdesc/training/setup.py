@@ -14,9 +14,10 @@ from netdesc.data.splits import read_splits
 from netdesc.description import Description
 from netdesc.description.models import Training
 from netdesc.description.models.augmentation import Augmentation
+from netdesc.description.overrides import Overrides
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engines import engine_for
-from netdesc.losses import TotalLoss, build_loss
+from netdesc.losses import LossFunction, TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import Scale
@@ -39,7 +40,9 @@ class TrainingOptions:
     ``run_dir`` is the folder of a new run, by default a new one below ``runs``; ``resume`` that of
     an interrupted run. ``data`` replaces the data that the document names. Each of ``callbacks`` is
     called after each epoch. Unless ``ignore_memory``, training that needs more memory than is free
-    does not begin. ``warn`` is called with what a user should know about the results.
+    does not begin. ``loss`` replaces the main loss of the document. ``log`` names what else gets
+    the metrics. ``overrides`` change values of a run that is resumed. ``warn`` is called with what
+    a user should know about the results.
     """
 
     run_dir: str | Path | None = None
@@ -50,6 +53,9 @@ class TrainingOptions:
     data: MemoryData | None = None
     callbacks: Sequence[Callback] = ()
     ignore_memory: bool = False
+    loss: LossFunction | None = None
+    log: Sequence[str] = ()
+    overrides: Overrides = ()
     warn: Callable[[str], None] = lambda text: None
 
 

@@ -103,6 +103,13 @@ class Display:
         """Whether the next progress line is due at ``now``, a time of ``time.perf_counter()``."""
         return now >= self._due
 
+    def show_count(self, what: str, number: int, limit: int) -> None:
+        """Prints at intervals how far work before training is: ``what 3 of at most 12``."""
+        now = time.perf_counter()
+        if self.is_due(now) and not self._is_quiet:
+            self._due = now + self.interval_s
+            self.render(f"{what} {number} of at most {limit}")
+
     def show(
         self, metrics: Mapping[str, Any], best: Best, epochs: int, unit: str, now: float
     ) -> None:

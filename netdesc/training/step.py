@@ -13,6 +13,7 @@ import torch
 from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.data.batches import Batch
+from netdesc.graph import Graph
 from netdesc.kernels.engines import engine_for, engine_name
 from netdesc.losses.total import add_up
 from netdesc.modules import build
@@ -22,7 +23,14 @@ from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.progress import Display
 from netdesc.training.setup import Setup
 
-NOTICE = "compiling kernels for networks like this one (once, up to ten seconds) …"
+NOTICE = (
+    "compiling kernels for networks like this one: once, 10 s, or 20 to 30 s on a busy machine …"
+)
+
+SHARED_KERNELS = 10
+"""Kernels that a step calls whatever its neurons are, most networks not all of them: of spikes and
+event lists (3), of weights (3), of their gradient (2), of products and of filtered spikes.
+"""
 
 
 def build_step(
@@ -151,11 +159,12 @@ def compile_kernels(setup: Setup, display: Display, stop: StopRequest) -> None:
     engine_for(setup.device)  # raises EngineError if Numba cannot be loaded
     from netdesc.kernels.cpu.runtime.numba_internals import call_while_compiling
 
-    notices = iter([NOTICE])
+    notices, limit = iter([NOTICE]), kernel_limit(setup.graph)
 
-    def look_up() -> None:
+    def look_up(begun: int) -> None:
         for notice in notices:  # only the first time
             display.info(notice)
+        display.show_count("compiling kernel", begun, limit)
         stop.check()
 
     network, batch = build(setup.graph, seed=0), next(setup.train.shuffled(0))
@@ -166,3 +175,19 @@ def compile_kernels(setup: Setup, display: Display, stop: StopRequest) -> None:
     ):
         setup.loss(network.signals(batch.input_TBN), batch.target).backward()
     stop.check()
+
+
+def kernel_limit(graph: Graph) -> int:
+    """Returns the largest number of kernels that the CPU engine compiles for a step.
+
+    Each kind of neurons has a forward and a backward pass, each in other kernels if convolutions or
+    recurrent layers use it, or a norm divides it. Convolutions have two kernels of their own.
+    """
+    layers = graph.neuron_layers
+    passes = {
+        (layer.neuron.definition().to_text(), bool(layer.learnt_shapes), type(layer.section), part)
+        for layer in layers
+        for part in range(1 if layer.neuron.norm is None else 2)
+    }
+    has_convolutions = any(len(layer.weight_shape) > 2 for layer in layers)
+    return SHARED_KERNELS + 2 * len(passes) + 2 * has_convolutions

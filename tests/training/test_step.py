@@ -1,6 +1,8 @@
 """A run computes what a user's own loop computes, for every kind of data, wiring and mask."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from support.classify_task import write_arrays, write_classify_task
 from support.exchange_samples import dense, document
+from support.kernel_compiler import EXAMPLES
 from support.training_task import read_metrics, train, write_task
 
 import netdesc
@@ -211,3 +214,22 @@ def test_a_run_keeps_its_mask_without_the_file(tmp_path: Path) -> None:
     assert np.array_equal(synapse.mask != 0, MASK)
     synapse.folded().sum().backward()
     assert np.array_equal(synapse.weight.grad != 0, MASK)
+
+
+def test_console_counts_kernels_up_to_a_limit_that_holds() -> None:
+    network = EXAMPLES / "digits_conv.json"
+    text = (
+        "import sys, netdesc\n"
+        "from netdesc.api.compile import layer_reports\n"
+        "from netdesc.graph import build_graph\n"
+        "from netdesc.kernels.cpu.runtime.numba_internals import KernelCache\n"
+        "from netdesc.training.step import kernel_limit\n"
+        "description = netdesc.load(sys.argv[1])\n"
+        "layer_reports(description, netdesc.compile(description))\n"
+        "print(KernelCache.begun, kernel_limit(build_graph(description.document)))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", text, network], capture_output=True, text=True, check=True
+    )
+    compiled, limit = map(int, process.stdout.split())
+    assert 10 < compiled <= limit <= 16

@@ -111,9 +111,13 @@ step_function: Any = (
 class KernelCache(_FunctionCache):
     """Numba's cache of a kernel. Where a file is damaged or cannot be written, it compiles."""
 
+    begun = 0
+    """The number of kernels of this process that were looked up here, and compiled if missing."""
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Returns the compiled kernel for a signature, None if there is none to load."""
         numba.get_num_threads()  # starts Numba's threads, which compiled code needs
+        KernelCache.begun += 1
         try:
             return super().load_overload(sig, target_context)
         except _DAMAGE:
@@ -127,18 +131,20 @@ class KernelCache(_FunctionCache):
             super().save_overload(sig, data)
 
 
-def call_while_compiling(call: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
+def call_while_compiling(call: Callable[[int], None]) -> contextlib.AbstractContextManager[object]:
     """Within the block, calls ``call`` before each pass of Numba's compiler; never if plain.
 
-    To stop, ``call`` raises an exception: unlike an exception of a signal's handler, it leaves no
-    lock of the compiler taken.
+    The argument is the number of the kernel in this block, from 1. To stop, ``call`` raises an
+    exception: unlike an exception of a signal's handler, it leaves no lock of the compiler taken.
     """
     if IS_PLAIN:
         return contextlib.nullcontext()
 
+    before = KernelCache.begun
+
     class Listener(_event.Listener):
         def on_start(self, event: Any) -> None:
-            call()
+            call(KernelCache.begun - before)
 
         def on_end(self, event: Any) -> None: ...
 

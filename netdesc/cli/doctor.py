@@ -23,13 +23,13 @@ from netdesc.cli import ENVIRONMENT, options
 from netdesc.cli.output import Output
 
 PACKAGES = (
-    "click", "pydantic", "rich", "jinja2", "plotly", "matplotlib", "numpy", "h5py", "safetensors",
+    "click", "pydantic", "rich", "jinja2", "matplotlib", "numpy", "h5py", "safetensors",
     "numba", "torch", "tensorboard", "tonic",
 )  # fmt: skip
 ENGINES = ("engine reference", "engine cpu", "engine cuda")
 _OPTIONAL = {"tensorboard": "train --tensorboard", "tonic": 'data of type "tonic"'}
 """Optional packages, and what needs them."""
-_SPARED = {"jinja2", "plotly", "matplotlib", "engine cuda", "machine", *_OPTIONAL}
+_SPARED = {"jinja2", "matplotlib", "engine cuda", "machine", *_OPTIONAL}
 """Topics without which a network can be trained on the CPU: their failure is a warning."""
 _GIB = 1 << 30
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from netdesc.caller import UserError
+
 REPOSITORY = "https://github.com/OWNER/netdesc"
 """The address of netdesc's repository, with a placeholder for its owner, as in README."""
 
@@ -12,7 +14,7 @@ _FOLDERS = (_PACKAGE / "_shipped", _PACKAGE.parent)
 the second one holds ``netdesc``."""
 
 
-class NotShippedError(ValueError):
+class NotShippedError(UserError):
     """This installation lacks a data file or an example of netdesc."""
 
     exit_code = 3

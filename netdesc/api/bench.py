@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from netdesc.api.load import load
+from netdesc.caller import UserError
 from netdesc.description import Description
 from netdesc.training.environment import environment
 from netdesc.training.session import Outcome
@@ -89,7 +90,7 @@ class Report:
     conditions: dict[str, Any]
 
 
-class BenchError(ValueError):
+class BenchError(UserError):
     """A measurement failed; the error holds one message for the user."""
 
     exit_code = 3

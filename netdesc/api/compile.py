@@ -1,7 +1,6 @@
 """Builds a torch module and its loss from a document, a run or a ``.net`` file."""
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from netdesc.api.load import load
 from netdesc.api.trained_run import Run
+from netdesc.caller import warn
 from netdesc.data.data_errors import DataError
 from netdesc.data.randomness import seeded_rng
 from netdesc.data.samples import SampleSpec
@@ -87,7 +87,7 @@ def compile(network: Source, overrides: Overrides = ()) -> Compiled:
         network = load(cast("str | Path | Mapping[str, Any]", network), overrides)
     compiled, description, folder, *_ = open_network(network)
     if is_read and description is not None and folder is None and description.warnings:
-        warnings.warn(render_text(description.warnings), stacklevel=2)
+        warn(render_text(description.warnings))
     return compiled
 
 

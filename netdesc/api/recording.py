@@ -3,7 +3,6 @@
 import itertools
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.caller import warn
 from netdesc.data.array_files import array_errors, open_arrays
 from netdesc.description import Description
 from netdesc.description.models import EventFile, Pair
@@ -127,7 +127,7 @@ def input_chunks(
         f"{recording.name}: {dropped} of {len(event)} events lie outside {graph.steps} steps of "
         f"{graph.step_ms:g} ms and shape {list(shape)} and are left out"
     )
-    warnings.warn(problem, DroppedEvents, stacklevel=4)
+    warn(problem, DroppedEvents)
     return chunks(), [problem]
 
 

@@ -1,7 +1,6 @@
 """Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder."""
 
 import functools
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from netdesc.api.load import load_without_data
 from netdesc.api.trained_run import Run
+from netdesc.caller import warn
 from netdesc.data.memory_data import MemoryData
 from netdesc.description import Description, render_text
 from netdesc.description.models import Training
@@ -102,7 +102,7 @@ def train(
         progress=progress,
         data=None if data is None else MemoryData.of(data),
         callbacks=functions,
-        warn=functools.partial(warnings.warn, stacklevel=3),
+        warn=warn,
         **rare,
     )
     with torch.inference_mode(False), torch.enable_grad():  # the caller may need no gradients

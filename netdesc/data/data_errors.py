@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import ClassVar
 
+from netdesc.caller import UserError
 from netdesc.description.file_references import file_sha256
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """A data file is damaged, does not fit the network, or has another SHA-256 than expected."""
 
     exit_code: ClassVar[int] = 1

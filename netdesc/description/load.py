@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from netdesc.caller import UserError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text
 from netdesc.description.file_references import locked_files
@@ -25,7 +26,7 @@ from netdesc.description.source import Source, decode_source, read_source
 from netdesc.description.source_map import SourceMap, locate_text_diagnostic
 
 
-class DescriptionError(ValueError):
+class DescriptionError(UserError):
     """The document has errors. ``diagnostics`` holds all diagnostics, warnings included.
 
     >>> try:

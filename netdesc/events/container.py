@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.caller import warn
 from netdesc.events.animation import FORMATS as ANIMATION_FORMATS
 from netdesc.events.animation import NotebookAnimation, write_animation
 from netdesc.events.binning import (
@@ -172,11 +172,10 @@ class Event(EventColumns):
 
     def _warn_of(self, dropped: int, size: tuple[int, ...]) -> None:
         if dropped:
-            warnings.warn(
+            warn(
                 f"{dropped:,} of {len(self):,} events lie outside the tensor {list(size)} "
                 "and are not in it",
                 DroppedEvents,
-                stacklevel=3,
             )
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
+from netdesc.caller import UserError
 
 
-class EventFileError(ValueError):
+class EventFileError(UserError):
     """An event file cannot be read or written; the message names the file and the reason.
 
     ``hint`` names a likely cause and may be empty.

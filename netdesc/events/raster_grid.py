@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.caller import UserError
 from netdesc.events.binning import Rounding, step_numbers
 from netdesc.events.columns import EventColumns
 
@@ -20,7 +21,7 @@ _MAX_BINS = 2**62
 _POOLED_SIZE = (1500, 1000)
 
 
-class PictureError(ValueError):
+class PictureError(UserError):
     """A picture cannot be drawn; the message gives the reason."""
 
     exit_code = 1

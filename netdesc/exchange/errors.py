@@ -6,6 +6,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.caller import UserError
+
 
 class LayerError(ValueError):
     """A layer breaks a rule of the ``.net`` format.
@@ -24,7 +26,7 @@ class LayerError(ValueError):
         self.problem = problem
 
 
-class NetFileError(ValueError):
+class NetFileError(UserError):
     """A ``.net`` file cannot be read or written, or the format cannot hold a network.
 
     ``layer`` is the index of the wrong layer, or None if the error is not in one layer. ``dataset``

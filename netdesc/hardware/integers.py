@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.caller import UserError
 from netdesc.graph import Graph, SynapticNode, layers
 from netdesc.hardware.integer_neurons import PAYLOAD_BITS, Feedback
 from netdesc.kernels.fixed_point import (
@@ -46,7 +47,7 @@ class FoldedModel(Protocol):
     def folded_state(self) -> Weights: ...
 
 
-class HardwareError(ValueError):
+class HardwareError(UserError):
     """The device cannot store a layer; the message names the layer."""
 
     exit_code = 1

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import torch
 
+from netdesc.caller import UserError
 from netdesc.kernels.cuda.availability import why_unavailable
 
 _ENGINES = {
@@ -33,7 +34,7 @@ _forced: ContextVar[str | None] = ContextVar("netdesc_engine", default=None)
 _threads: ContextVar[int | None] = ContextVar("netdesc_threads", default=None)
 
 
-class EngineError(ValueError):
+class EngineError(UserError):
     """The requested engine does not exist or cannot run on this device."""
 
     exit_code: ClassVar[int] = 3

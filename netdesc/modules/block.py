@@ -1,7 +1,6 @@
 """Blocks, which are the torch modules of layers: those with synapses and neurons."""
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
+from netdesc.caller import warn
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.engines import engine_name
@@ -150,7 +150,7 @@ class SynapticBlock(Block):
 
     def _warn_of_hooks(self, where: str) -> None:
         if _is_hooked(self) or _is_hooked(self.neuron):
-            warnings.warn(f'hooks of layer "{self._name}" do not run in {where}', stacklevel=2)
+            warn(f'hooks of layer "{self._name}" do not run in {where}')
 
     def _shaped(self, out_TBN: Tensor) -> Tensor:
         shape = self._output_shape
@@ -235,10 +235,9 @@ class SynapticBlock(Block):
             # The operator refuses weights of other types.
             total = sum(float(w.numpy().sum()) for w in weights if w.dtype is torch.float32)
         if math.isnan(total):
-            warnings.warn(
+            warn(
                 f'a weight of layer "{self._name}" is NaN, or several are infinite: the network '
-                "has diverged, or its input held NaN",
-                stacklevel=2,
+                "has diverged, or its input held NaN"
             )
 
 

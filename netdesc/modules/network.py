@@ -1,7 +1,6 @@
 """The network: a torch module that computes a graph's layers in order."""
 
 import contextlib
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netdesc.caller import warn
 from netdesc.graph import INPUT, nodes
 from netdesc.graph.nodes import OUTPUT, Signal
 from netdesc.kernels.checks import check_tensor
@@ -106,7 +106,7 @@ class Network(nn.Module):
             with torch.autocast(device, enabled=False):
                 return self._compute(input, states)
         if not torch.compiler.is_compiling():
-            self._warn_of_swapped_axes(input, stacklevel=6 if states is None else 4)
+            self._warn_of_swapped_axes(input)
 
         def compute(names: list[str], total: Tensor) -> Tensor:
             if len(names) > 1:
@@ -237,14 +237,13 @@ class Network(nn.Module):
                 f"not {list(input.shape)}"
             )
 
-    def _warn_of_swapped_axes(self, input: Tensor, stacklevel: int) -> None:
+    def _warn_of_swapped_axes(self, input: Tensor) -> None:
         steps, (first, second) = self.graph.steps, input.shape[:2]
         if first != steps == second > 1:
-            warnings.warn(
+            warn(
                 f"network '{self.graph.name}' reads an input of shape {list(input.shape)} as "
                 f"{first} steps of {steps} samples, but its document has {steps} steps: are the "
-                "axes in the wrong order? input.transpose(0, 1) exchanges them",
-                stacklevel=stacklevel,
+                "axes in the wrong order? input.transpose(0, 1) exchanges them"
             )
 
     def blocks(self) -> Iterator[tuple[str, SynapticBlock]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from netdesc.caller import UserError
+
 Part = Literal["parameters", "inputs", "step", "spike", "reset", "output"]
 
 
@@ -32,7 +34,7 @@ class Mistake:
     """A text that may replace the place."""
 
 
-class EquationError(ValueError):
+class EquationError(UserError):
     """A definition has mistakes. They are sorted by place, at least one."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netdesc.atomic_write import NoFileError, failure_reason
+from netdesc.caller import UserError
 
 
-class RunError(ValueError):
+class RunError(UserError):
     """A run cannot begin or go on, or its weights or files are missing, damaged or in use.
 
     ``exit_code`` is 3 for what is missing, 2 for a folder in use, and otherwise 1.

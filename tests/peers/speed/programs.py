@@ -6,16 +6,20 @@ Run it once for each program, each with the Python in which the program is insta
     PYTHON tests/peers/speed/programs.py layer lava-dl|snntorch|spikingjelly|norse|spyx
     python -m netdesc bench                              # netdesc's epoch of Oxford
     PYTHON tests/peers/speed/programs.py oxford lava-dl
+    PYTHON tests/peers/speed/programs.py image netdesc|snntorch
 
 It prints the median, tenth and ninetieth percentile in milliseconds. The layer has 512 inputs that
 spike in 5% of 500 steps, 512 neurons and 16 samples. All programs get the same spikes and weights
 and use their most similar neuron: a few per cent of the neurons spike in a step. Timed are the
 forward pass and the backward pass from a given gradient of the output to the gradient of the
-weights. An epoch of Oxford is forward pass, loss, backward pass and optimizer.
+weights. An epoch of Oxford is forward pass, loss, backward pass and optimizer. The images are 128
+of 784 grey values, which are the input in each of 25 steps, so that no sparse spikes save work.
+They pass 1,000 and 10 leaky neurons, as in snnTorch's tutorial on fully connected networks.
 """
 
 # pyright: reportMissingImports=false
 
+import itertools
 import math
 import sys
 import time
@@ -174,6 +178,67 @@ def spyx_layer() -> Callable[[], object]:
     return lambda: jax.block_until_ready(step(*arguments))
 
 
+IMAGE_LAYERS, IMAGE_STEPS, IMAGES = (784, 1000, 10), 25, 128
+BETA = 0.95
+
+
+def image_step(forward: Callable, parameters: Callable) -> Callable[[], object]:
+    """Returns a pass of ``forward(images_BI)``, which returns spikes [steps, batch, 10]."""
+    import torch
+
+    images_BI = torch.rand(IMAGES, IMAGE_LAYERS[0], generator=torch.Generator().manual_seed(0))
+    upstream_N = torch.linspace(-1, 1, IMAGE_LAYERS[-1])
+
+    def step() -> None:
+        for parameter in parameters():
+            parameter.grad = None
+        spikes_TBN = forward(images_BI)
+        spikes_TBN.backward(upstream_N.expand_as(spikes_TBN).contiguous())
+
+    return step
+
+
+def netdesc_image() -> Callable[[], object]:
+    import netdesc
+
+    lif = {"type": "lif", "threshold": 1.0, "voltage_decay": 1 - BETA, "reset": "subtract_delayed"}
+    dense = {"type": "dense", "neuron": lif, "axonal_delay_step": False, "quantization": None}
+    document = {
+        "format": 1,
+        "name": "image",
+        "time": {"steps": IMAGE_STEPS},
+        "input": {"shape": [IMAGE_LAYERS[0]]},
+        "layers": [
+            {**dense, "name": f"layer{number}", "units": units, "weight_scale": 1.0}
+            for number, units in enumerate(IMAGE_LAYERS[1:])
+        ],
+        "loss": {"type": "spike_rate"},
+        "training": {"epochs": 1},
+    }
+    model = netdesc.compile(document).model
+    return image_step(lambda x: model(x.expand(IMAGE_STEPS, *x.shape)), model.parameters)
+
+
+def snntorch_image() -> Callable[[], object]:
+    import snntorch
+    import torch
+
+    sizes = itertools.pairwise(IMAGE_LAYERS)
+    synapses = torch.nn.ModuleList(torch.nn.Linear(*size, bias=False) for size in sizes)
+    neurons = [snntorch.Leaky(beta=BETA) for _ in synapses]
+
+    def forward(images_BI):
+        states, out = [layer.init_leaky() for layer in neurons], []
+        for _ in range(IMAGE_STEPS):
+            signal = images_BI
+            for number, (synapse, layer) in enumerate(zip(synapses, neurons, strict=True)):
+                signal, states[number] = layer(synapse(signal), states[number])
+            out.append(signal)
+        return torch.stack(out)
+
+    return image_step(forward, synapses.parameters)
+
+
 def lava_oxford() -> Callable[[], object]:
     """slayer's tutorial, with its own initial weights."""
     import torch
@@ -209,6 +274,8 @@ TASKS = {
     ("layer", "norse"): norse_layer,
     ("layer", "spyx"): spyx_layer,
     ("oxford", "lava-dl"): lava_oxford,
+    ("image", "netdesc"): netdesc_image,
+    ("image", "snntorch"): snntorch_image,
 }
 
 

@@ -63,7 +63,7 @@ def _plot(layer: SynapticNode, place: int, traces: LayerTraces) -> Plot:
     curves = [(name, values[place]) for name, values in traces.states.items()]
     is_spiking = layer.neuron.equations().spike is not None
     if not is_spiking:
-        curves.append(("handed on", output))
+        curves.append(("output", output))
     data = [time_curve(*each, step_ms, line_style(index, 1.5)) for index, each in enumerate(curves)]
     level = np.zeros_like(output)
     if traces.threshold is not None:

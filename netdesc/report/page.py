@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from netdesc import __version__
 from netdesc.description.diagnostics.wording import amount
+from netdesc.graph import Graph
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import Command, next_steps, run_commands
@@ -131,13 +132,6 @@ def _facts(run: RunData) -> dict[str, str]:
         facts[name] = percent(metrics.at_best("accuracy"))
         if metrics.at_best("confidence") is not None:
             facts["Mean confidence"] = percent(metrics.at_best("confidence"))
-    if len(graph.losses) + len(graph.regularizers) > 1:
-        terms = [
-            f"{each.weight:g} × {each.type} of {'.'.join(graph.signal_of(each))}"
-            for each in graph.losses
-        ]
-        terms += [f"{each.weight:g} × {each.type}" for each in graph.regularizers]
-        facts["Loss"] = " + ".join(terms)
     best = metrics.value_at(metrics.watched_metric, metrics.best)
     of_best = f"Best {what}{run.loss_unit}"
     if metrics.best != metrics.lowest:
@@ -155,7 +149,18 @@ def _facts(run: RunData) -> dict[str, str]:
         "Median epoch": duration(float(np.nanmedian(seconds)) if metrics.has("seconds") else None),
         "Parameters": f"{graph.parameters:,}",
         "Synapses": f"{graph.synapses:,}",
+        **_sum_of_losses(graph),
     }
+
+
+def _sum_of_losses(graph: Graph) -> dict[str, str]:
+    """Returns the loss as a sum, under its name; empty if it has one term only."""
+    terms = [
+        f"{loss.weight:g} × {loss.type} of {'.'.join(graph.signal_of(loss))}"
+        for loss in graph.losses
+    ]
+    terms += [f"{penalty.weight:g} × {penalty.type}" for penalty in graph.regularizers]
+    return {"Loss": " + ".join(terms)} if len(terms) > 1 else {}
 
 
 def _describe_missing_files(run: RunData) -> str:

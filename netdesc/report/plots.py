@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from netdesc.description.diagnostics.wording import amount
 from netdesc.report import format
 
+MAX_LEGEND_CHARACTERS = 32
 MAX_POINTS = 1500
 """The largest number of points of a curve, about the width of a screen in pixels."""
 MIN_BINS, MAX_BINS = 12, 60
@@ -170,7 +171,7 @@ def _trace(
     label = html.escape(name, quote=False)
     return {
         "type": "scatter",
-        "name": label,
+        "name": _legend_text(name),
         "x": numbers(x),
         "y": numbers(y),
         "customdata": [show(value) for value in y.tolist()],
@@ -186,12 +187,19 @@ def time_curve(name: str, values: Values, step_ms: float, line: dict[str, Any]) 
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": label,
+        "name": _legend_text(name),
         "x": numbers(rows * step_ms),
         "y": numbers(values[rows]),
         "line": line,
         "hovertemplate": f"{label}: %{{y:.4g}}<extra></extra>",
     }
+
+
+def _legend_text(name: str) -> str:
+    """Returns a name for the legend: plotly cuts off at the right what is wider than a phone."""
+    half = MAX_LEGEND_CHARACTERS // 2
+    is_short = len(name) <= MAX_LEGEND_CHARACTERS
+    return html.escape(name if is_short else f"{name[:half]}…{name[-half:]}", quote=False)
 
 
 def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from support.grids import grid, slow
-from support.report_samples import OUTPUTS, STEPS, activity, write_run
+from support.report_samples import OUTPUTS, STEPS, activity, long_names, write_run
 
 from netdesc.graph import SpikeTime
 from netdesc.losses.target_losses import SpikeTimeLoss
@@ -50,6 +50,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             folder / "interrupted" / "run", status="interrupted", epochs=1, classes=True
         ),
         "empty": write_run(folder / "empty" / "run", status="failed", epochs=0),
+        "long names": write_run(folder / "long" / "run", changes=long_names()),
     }
     return {name: write_report(run) for name, run in runs.items()}
 
@@ -119,6 +120,9 @@ COVERED = """
   return !bar.height || bar.bottom > area.querySelector(".nsewdrag").getBoundingClientRect().top;
 }).map(area => area.getAttribute("aria-label"))
 """
+OVERFULL = (
+    "[...document.querySelectorAll('.facts, .facts *')].some(e => e.scrollWidth > e.clientWidth)"
+)
 TOO_WIDE = "document.documentElement.scrollWidth > innerWidth"
 
 
@@ -232,6 +236,14 @@ def test_no_text_of_a_figure_is_cut_off_at_any_width(
     shown.page.wait_for_timeout(200)
     assert shown.page.evaluate(CLIPPED) == []
     assert shown.complaints == []
+
+
+def test_a_loss_of_many_terms_fits_its_tile(reports: dict[str, Path], show: Any) -> None:
+    page = show(reports["long names"], 320).page
+    for width in (320, 400, 800, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(100)
+        assert not page.evaluate(f"{OVERFULL} || {TOO_WIDE}")
 
 
 def test_the_scale_of_the_loss_can_be_changed(reports: dict[str, Path], show: Any) -> None:

@@ -78,6 +78,15 @@ def test_names_with_markup_reach_plotly_as_text() -> None:
     assert plot.data[0]["name"] == "&lt;b&gt;&amp;"
 
 
+def test_a_long_name_fits_the_legend_of_a_phone_and_is_whole_under_the_pointer() -> None:
+    name = f"{'b' * 40}{'e' * 40}"
+    (trace,) = curves("Loss", np.arange(2), [Curve(name, np.ones(2))], unit="loss").data
+    assert trace["name"].startswith("bb")
+    assert trace["name"].endswith("ee")
+    assert len(trace["name"]) < 40
+    assert name in trace["hovertemplate"]
+
+
 def raster(*events: tuple[int, int], steps: int = 20, cells: int = 3, cut: int | None = None):
     return SpikeRaster(np.array(events, dtype=np.int32).reshape(-1, 2), steps, cells, cut)
 

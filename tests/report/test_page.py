@@ -210,7 +210,7 @@ def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Pat
     made["neurons"]["learning"] = {"type": "sigma_delta", "threshold": 0.1}
     graded = write_run(tmp_path / "graded" / "run", changes=made)
     (plot, *_) = build_page(read_run(graded)).neurons[0].plots["hidden"]
-    assert [each["name"] for each in plot.data] == ["s", "a", "y", "handed on", "input x"]
+    assert [each["name"] for each in plot.data] == ["s", "a", "y", "output", "input x"]
     np.savez(folder / "activity.npz", **{k: v for k, v in stored.items() if "trace" not in k})
     older = build_page(read_run(folder))
     assert [each.has_plots for each in older.neurons] == [False, False]

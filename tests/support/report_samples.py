@@ -58,6 +58,18 @@ def four_layers(**changes: Any) -> dict[str, Any]:
     return document(layers=layers) | changes
 
 
+def long_names() -> dict[str, Any]:
+    """Changes to ``document``: a loss of four terms, and a name of 97 characters."""
+    name = "_".join(["output"] * 14)
+    hidden, output = document()["layers"]
+    penalty = {"type": "event_rate", "weight": 1.25e-5}
+    return {
+        "name": name,
+        "layers": [hidden, output | {"name": name}],
+        "regularizers": [penalty | {"layers": [layer]} for layer in ("hidden", name, name)],
+    }
+
+
 def write_run(
     folder: Path,
     *,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
 from netdesc.training.evaluate import Score, build_counter, measure
+from netdesc.training.read_memory_data import read_memory_data
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
@@ -112,7 +113,7 @@ def evaluate(
     if opened.is_imported:
         kind = compiled.graph.loss.type
         warnings.append(f"a .net file holds no loss: {kind} is assumed, as imports write it")
-    memory = _memory_data(data, description, folder)
+    memory = _memory_data(data, description, folder, warnings.append)
     found = read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))
     if chosen not in found:
@@ -130,7 +131,10 @@ def evaluate(
 
 
 def _memory_data(
-    data: Mapping[str, Any] | None, description: Description | None, folder: Path | None
+    data: Mapping[str, Any] | None,
+    description: Description | None,
+    folder: Path | None,
+    warn: Callable[[str], None],
 ) -> MemoryData | None:
     """Returns arrays in memory with the encoding of a document, or of a run that trained on arrays.
 
@@ -148,7 +152,7 @@ def _memory_data(
             )
         return None
     section = document and document.data if recorded is None else recorded
-    return MemoryData.of(data).with_defaults(section)
+    return read_memory_data(data, warn).with_defaults(section)
 
 
 def read_parts(

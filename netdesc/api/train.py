@@ -12,7 +12,6 @@ import torch
 from netdesc.api.load import load_without_data
 from netdesc.api.trained_run import Run
 from netdesc.caller import warn
-from netdesc.data.memory_data import MemoryData
 from netdesc.description import Description, render_text
 from netdesc.description.models import Training
 from netdesc.description.overrides import Overrides
@@ -23,6 +22,7 @@ from netdesc.report import write_report
 from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, RECORD, REPORT, is_filled
 from netdesc.training import train as training
 from netdesc.training.progress import Style
+from netdesc.training.read_memory_data import read_memory_data
 from netdesc.training.setup import Callback, TrainingOptions
 
 
@@ -67,6 +67,11 @@ def train(
     ``"augmentation"``, which mean the same as in a document, inputs may be values [samples, *input
     shape]. A run that is resumed or evaluated needs its arrays again.
 
+    A torch ``Dataset`` of pairs (input, label) or (input, target) may take the place of arrays, or
+    a ``DataLoader``, of which the dataset is taken: batch size and order are those of the document.
+    All samples need one shape. They are read once, before training begins, so that the random
+    transforms of a dataset would be frozen; ``"augmentation"`` acts anew in each epoch.
+
     Each of ``callbacks``, or the only one, is called after each epoch with the epoch's metrics, a
     dict (see ``Run.metrics``). If it returns True, training ends after this epoch, and the run is
     done. If it raises, a checkpoint is written first, so that the run can be resumed after this
@@ -100,13 +105,12 @@ def train(
         resume=None if resume is None else Path(resume),
         device=device,
         progress=progress,
-        data=None if data is None else MemoryData.of(data),
         callbacks=functions,
         warn=warn,
         **rare,
     )
     with torch.inference_mode(False), torch.enable_grad():  # the caller may need no gradients
-        return train_network(network, options)
+        return train_network(network, options, data)
 
 
 def _unknown_argument(name: str) -> str:
@@ -119,7 +123,9 @@ def _unknown_argument(name: str) -> str:
 
 
 def train_network(
-    network: Description | Mapping[str, Any] | str | Path | None, options: TrainingOptions
+    network: Description | Mapping[str, Any] | str | Path | None,
+    options: TrainingOptions,
+    data: Mapping[str, Any] | None = None,
 ) -> Run:
     """Trains as ``train`` does. What was said at the start is not said again at the end."""
     options = replace(options, warn=functools.cache(options.warn))
@@ -130,6 +136,10 @@ def train_network(
         network = load_without_data(network)
         if network.warnings:
             options.warn(render_text(network.warnings))
+    if data is not None:
+        section = None if network is None else network.document.training
+        memory = read_memory_data(data, options.warn, options.progress, section)
+        options = replace(options, data=memory)
     outcome = training.train(network, options)
     _write_report(outcome.path, options)
     if outcome.status == "done":  # else the message has said it

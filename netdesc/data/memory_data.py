@@ -17,8 +17,11 @@ from netdesc.data.array_checks import ArrayChecks
 from netdesc.data.array_samples import ArraySamples, build_samples
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import Samples, SampleSpec
+from netdesc.data.torch_dataset import DatasetReader, is_dataset
+from netdesc.description.load import check_value
 from netdesc.description.models.arrays import LEARNT_FROM, NETWORK_INPUTS, Arrays, DataSection
 from netdesc.description.models.data import PARTS
+from netdesc.description.models.document import FORMAT
 from netdesc.description.models.loss import LearnsFrom
 from netdesc.description.overrides import json_text
 from netdesc.events.npy_header import ArrayHeader
@@ -41,7 +44,7 @@ class MemoryData:
     Inputs are spikes or a series [samples, steps, *input shape], or values [samples, *input shape]
     for other encodings. Labels are integers [samples] or [samples, steps]; targets are spikes
     [samples, steps, *output shape], or values of this shape or [samples, *output shape]; the text
-    "inputs" stands for the inputs themselves.
+    "inputs" stands for the inputs themselves. Samples of torch datasets are joined to such arrays.
     ``_SETTINGS`` in ``given`` mean the same as in the section ``data`` of a document; what is not
     given is taken from ``defaults``.
     """
@@ -51,15 +54,22 @@ class MemoryData:
     defaults: Arrays = _SPIKES
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "MemoryData":
-        """Converts ``{"train": (inputs, labels), …}``. DataError if it does not have this form."""
+    def of(cls, data: Mapping[str, Any], reader: DatasetReader | None = None) -> "MemoryData":
+        """Converts ``{"train": (inputs, labels), …}``, and reads datasets in the place of pairs.
+
+        DataError if ``data`` does not have this form, or samples of a dataset do not fit together.
+        """
         if not isinstance(data, Mapping):
             kind = type(data).__name__
             raise DataError(f'data is a {kind}; a dict is needed: {{"train": (inputs, labels)}}')
         known = (*PARTS, *_SETTINGS)
         if unknown := [name for name in data if name not in known]:
             raise DataError(f'data has no part "{unknown[0]}"; there are {", ".join(known)}')
-        pairs = {name: _pair(name, data[name]) for name in PARTS if name in data}
+        pairs = {
+            name: _pair(name, data[name], reader or DatasetReader())
+            for name in PARTS
+            if name in data
+        }
         if not pairs:
             raise DataError('data holds no samples: {"train": (inputs, labels)} is needed')
         return cls(pairs, {name: data[name] for name in _SETTINGS if name in data})
@@ -76,7 +86,7 @@ class MemoryData:
         try:
             settings = Arrays.model_validate_json(json_text(section))
         except ValidationError as error:
-            raise _setting_error(self.given, error) from error
+            raise _setting_error(section) from error
         except (TypeError, ValueError) as error:
             raise DataError(f"data: {error}; {_needed(*self.given)}") from error
         low, high = settings.range
@@ -188,13 +198,11 @@ def check_same_data(
     return data
 
 
-def _setting_error(given: Mapping[str, Any], error: ValidationError) -> DataError:
-    first = error.errors(include_url=False)[0]
-    name, *inner = map(str, first["loc"])
-    inner = [part for part in inner if not part.startswith("<")]
-    if not inner:
-        return DataError(f'data["{name}"] is {given.get(name)!r}; {_needed(name)}')
-    return DataError(f'data["{name}"]: {" ".join(inner)}: {first["msg"]}')
+def _setting_error(section: Mapping[str, Any]) -> DataError:
+    """Returns the first error of the settings, as a document's ``data`` would have it."""
+    _, diagnostics = check_value(json_text({"format": FORMAT, "data": section}), "data")
+    first = next(error for error in diagnostics if error.pointer.startswith("/data/"))
+    return DataError("; ".join(filter(None, (first.message, first.hint))))
 
 
 def _needed(*names: str) -> str:
@@ -202,10 +210,12 @@ def _needed(*names: str) -> str:
     return f"settings are as in a document, such as {', '.join(examples)}"
 
 
-def _pair(name: str, value: Any) -> tuple[NDArray, NDArray | None]:
+def _pair(name: str, value: Any, reader: DatasetReader) -> tuple[NDArray, NDArray | None]:
+    if is_dataset(value):
+        return reader.read(name, value)
     if not isinstance(value, tuple | list) or len(value) != 2:
-        way = "a Dataset gives (torch.stack(x), torch.tensor(y)) after x, y = zip(*dataset)"
-        raise DataError(f'data["{name}"] must be a pair of arrays: (inputs, labels); {way}')
+        way = "(inputs, labels), or a torch Dataset or DataLoader of pairs (input, label)"
+        raise DataError(f'data["{name}"] must be a pair of arrays: {way}')
     inputs, targets = value
     is_autoencoder = isinstance(targets, str) and targets == NETWORK_INPUTS
     return _array(name, inputs), None if is_autoencoder else _array(name, targets)

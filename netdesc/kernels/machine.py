@@ -33,6 +33,11 @@ class Memory(NamedTuple):
     total: int | None
     available: int | None
 
+    @property
+    def free(self) -> int | None:
+        """What can still be used; the total if the system does not tell."""
+        return self.total if self.available is None else self.available
+
 
 def cores(system: Path = _SYSTEM) -> Cores:
     """Reads the CPU cores and the quota. ``system`` is the folder that holds ``sys``."""

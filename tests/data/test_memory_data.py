@@ -208,7 +208,7 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         ({}, "holds no samples"),
         ({"trian": (VALUES, LABELS)}, 'no part "trian"; there are train'),
         ({"train": VALUES}, "pair of arrays"),
-        ({"train": DataLoader(TensorDataset(TENSOR))}, r"torch\.stack"),
+        ({"train": DataLoader(TensorDataset(TENSOR), batch_size=8)}, r"tuple of 1 item; .*pair"),
         ({"train": (np.ones((STEPS, 24, CELLS)), [*LABELS, *LABELS]), **AS_SPIKES}, "swapaxes"),
         ({"train": (["a"], LABELS)}, r'data\["train"\].* of numbers is needed'),
         ({"train": (TENSOR.to_sparse(), LABELS)}, r'data\["train"\].*to_dense'),

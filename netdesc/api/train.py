@@ -77,10 +77,11 @@ def train(
     done. If it raises, a checkpoint is written first, so that the run can be resumed after this
     epoch.
 
-    ``rare`` are the arguments of ``RareArguments``. What is doubtful about a document that is read
-    here, what did not learn, and reasons why there is no ``.net`` file or report, are given as
-    Python warnings. A run that diverged or was interrupted has a report but no ``network.net``.
-    DescriptionError or RunError if the run cannot begin, TypeError if ``network`` has another type.
+    ``rare`` are the arguments of ``RareArguments``. Python warnings are given for the warnings of a
+    document that is read here, for neurons and layers that did not learn, and for the reasons why
+    there is no ``.net`` file or report. A run that diverged or was interrupted has a report but no
+    ``network.net``. DescriptionError or RunError if the run cannot begin, TypeError if ``network``
+    has another type.
 
     >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})
     >>> losses = []

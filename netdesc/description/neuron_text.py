@@ -35,7 +35,7 @@ FUNCTION_TEXTS = {
     "max": "the larger one",
     "clip": "a, but at least low and at most high",
     "before": "the value of the step before; before(spike) says whether the neuron spiked",
-    "norm": "a, behind the norm of the neuron if there is one",
+    "norm": "a, normalised if the neuron has a norm",
     "stop": "a, through which no gradient passes",
     "straight_through": "the value; its gradient goes to a",
     "phase_spike": "whether im rises through 0 while re is at least the threshold",

@@ -49,9 +49,9 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     warnings, first = netx_warnings(net, netx_problems(net), names), model.graph.layers[0]
     if isinstance(net.layers[0], InputNeurons) and isinstance(first, SynapticNode) and first.delay:
         warnings = [
-            f'layer "{first.name}": the file does not hold the axonal delay step of input neurons, '
-            "so that netx and an import of the file are one step earlier; train with "
-            '"axonal_delay_step": false',
+            f'layer "{first.name}": a .net file has no axonal delay step of input neurons: '
+            "in netx and after an import, outputs come one step earlier than in the trained "
+            'network; train with "axonal_delay_step": false',
             *warnings,
         ]
     return [f"{path}: {text}" for text in warnings]

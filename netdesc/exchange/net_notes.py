@@ -75,19 +75,19 @@ def _infer_neuron(group: Hdf5Group, neuron: NetNeuron) -> Iterator[str]:
         return
     kind = group.group("neuron").text("type")
     if kind != neuron.type:
-        yield f"{kind} is {neuron.type}"
+        yield f"{kind}, an older name of {neuron.type}"
     if neuron.form.is_complex:
         yield "period and decay"
     if neuron.is_sum:
-        yield "a sum, without vThMant"
+        yield "a sum: vThMant has no effect"
     if neuron.never_spikes:
-        yield "a readout: no voltage of the device reaches vThMant"
+        yield "a readout: its voltage never reaches vThMant, the threshold"
 
 
 def _warn_of_neuron(group: Hdf5Group, read: NetNeuron) -> Iterator[str]:
     """Yields a warning if the trained neurons differ from the neurons that the file describes."""
     if not group.has("neuron"):
-        yield "there is no neuron: slayer hands on what arrives, and netx adds it up"
+        yield "there is no neuron: slayer outputs the input of a step, and netx the sum over steps"
         return
     neuron = group.group("neuron")
     exponents = neuron.integers("weight_exp") if neuron.has("weight_exp") else np.zeros(1)

@@ -77,10 +77,10 @@ def _layer_problems(layer: NetLayer, earlier: Sequence[NetLayer]) -> Iterator[Ne
         yield from _synaptic_problems(layer)
         is_behind = isinstance(before, SynapticLayer) and before.neuron.type == "SDNN"
         if is_behind and layer.neuron.type != "SDNN":
-            text = "netx hands on differences in units of 1/4096, which it reads here as units"
+            text = "netx sends differences in units of 1/4096, which the layer reads as units of 1"
             yield _differs(text)
         if layer.neuron.is_graded:
-            yield _differs("netx hands on 1 in place of what a graded spike carries")
+            yield _differs("netx sends 1 in place of the payload of a graded spike")
         yield from NEURONS.get(layer.neuron.type, lambda _: ())(layer)
 
 
@@ -124,7 +124,10 @@ def _stored_dense(group: Hdf5Group, layer: Any) -> Iterator[NetxProblem]:
 def _synaptic_problems(layer: Any) -> Iterator[NetxProblem]:
     has_bias, has_delay = layer.bias is not None, layer.delay is not None
     if isinstance(layer, InputNeurons):
-        way = "send it to a_in" if layer.neuron.is_delta else "set bias_mant to it"
+        value = "weight * input + bias"
+        way = f"set bias_mant of its neurons to {value}"
+        if layer.neuron.is_delta:
+            way = f"send {value} to a_in of its neurons"
         yield _differs(f"netx does not connect the input, nor apply weight and bias: {way}")
         if np.any(layer.neuron.numbers.get("iDecay", DECAY_ONE) != DECAY_ONE):
             yield _differs("netx adds the input to the voltage, without the decay of the current")
@@ -141,7 +144,7 @@ def _synaptic_problems(layer: Any) -> Iterator[NetxProblem]:
     elif has_delay and has_bias:
         yield _differs("netx delays what arrives at the neurons, and not their bias")
     if has_bias and layer.neuron.is_sum:
-        yield _fails("netx fails to load a bias of neurons that hand on their sum")
+        yield _fails("netx fails to load a bias of neurons whose output is their sum")
     elif has_bias:
         yield _differs(
             "netx adds the bias from the first step on, before the input arrives there; "

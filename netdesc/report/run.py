@@ -175,7 +175,7 @@ def layer_rates(run: RunData) -> list[LayerRates]:
 
 
 def spiking_layers(run: RunData) -> set[str]:
-    """Returns the names of the layers whose neurons spike; those of others hand on numbers."""
+    """Returns the names of the layers whose neurons spike; others output numbers."""
     layers = run.graph.neuron_layers
     return {layer.name for layer in layers if layer.neuron.equations().spike is not None}
 

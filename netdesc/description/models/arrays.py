@@ -283,7 +283,7 @@ class IdxFile(Section):
     """An idx file, which may be compressed with gzip."""
 
     path: PathText = path_field(
-        "Idx file, as it is or compressed with gzip.", example="train-images-idx3-ubyte.gz"
+        "Idx file, uncompressed or compressed with gzip.", example="train-images-idx3-ubyte.gz"
     )
     sha256: Sha256 | None = sha256_field()
 

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag
 from netdesc.sections import Section, field, form_tag
 
 OUTPUT = "output"
-"""The value of ``signal`` that stands for what the layer hands on."""
+"""The value of ``signal`` that stands for the output of the layer."""
 
 LearnsFrom = Literal["labels", "multi-hot labels", "target spikes", "target values"]
 

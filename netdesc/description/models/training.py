@@ -286,7 +286,7 @@ class Training(Section):
     best: BestMetric | None = field(
         "Metric whose best epoch gives the weights that are kept: the lowest loss, or the highest "
         "accuracy or confidence. Among equal epochs, the loss decides, of the validation samples "
-        "if there are some; then the earlier epoch. Null takes the accuracy if the network learns "
+        "if there are some; then the earlier epoch. Null means the accuracy if the network learns "
         "labels, else the loss, in either case of the validation samples if there are some.",
         default=None,
         example="validation_loss",

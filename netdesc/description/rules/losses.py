@@ -142,7 +142,7 @@ def graded_output(context: Context) -> Found:
         neuron = context.neuron_of(layer)
         if state == OUTPUT and (neuron is None or neuron.equations().output is None):
             continue
-        read = f'the layer "{layer.name}" hands on graded values'
+        read = f'the layer "{layer.name}" outputs graded values'
         if state != OUTPUT:
             read = f'the state "{state}" of the layer "{layer.name}" is not spikes'
         reason, hint = loss.reason_for_spikes

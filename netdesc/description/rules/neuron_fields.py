@@ -68,7 +68,7 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
     live = names_behind(results, (*definition.step, *definition.reset))
     for index, name in enumerate(neuron.learn):
         if name in idle and name in neuron.learnable():
-            reason, hint = "nothing that is handed on depends on it", "leave it out"
+            reason, hint = "no output depends on it", "leave it out"
             if name in live:
                 reason = (
                     "none passes through stop(…), the value of straight_through(…), a product with "

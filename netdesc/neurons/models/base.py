@@ -115,8 +115,8 @@ class NeuronSection(Section):
         default="ignore",
     )
     graded: bool = field(
-        "True hands on the state that fires, in place of 1. Neurons of type equations have "
-        "output instead.",
+        "True sends the value of the state that reaches the threshold with each spike, in place of "
+        "1. Neurons of type equations have output instead.",
         default=False,
     )
 

@@ -6,7 +6,7 @@ from netdesc.neurons.models.base import Equations, Line, NeuronSection
 from netdesc.neurons.models.fields import Threshold, threshold_field
 from netdesc.sections import field
 
-SENT = ("y - before(y)", "The change of what was sent is handed on.")
+SENT = ("y - before(y)", "The output is the change of what was sent.")
 CUMULATIVE_TEXT = (
     "True compares the sum of the differences since the last one that was sent with the threshold; "
     "false compares the present difference."
@@ -30,9 +30,9 @@ def hold(value: str, is_cumulative: bool) -> tuple[Line, ...]:
 
 
 class Delta(NeuronSection):
-    """Encoder that hands on the differences of its input as graded spikes.
+    """Encoder that sends the differences of its input as graded spikes.
 
-    A difference is handed on where it reaches the threshold. What is not handed on is kept.
+    A difference is sent when it reaches the threshold. A smaller one is kept for later steps.
     """
 
     sends_changes = True
@@ -41,7 +41,7 @@ class Delta(NeuronSection):
 
     type: Literal["delta"]
     threshold: Threshold = threshold_field(
-        "Difference that is handed on; 0 hands on all.", learnt_range=None
+        "Smallest difference that is sent; 0 sends all.", learnt_range=None
     )
     cumulative_error: bool = field(CUMULATIVE_TEXT, default=False)
 

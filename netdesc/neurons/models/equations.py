@@ -58,13 +58,13 @@ class EquationNeuron(NeuronSection):
         "Equations of a step.", example=["v = decay(v, 0.1) + x"], min_length=1, max_length=64
     )
     spike: Text | None = field(
-        "Condition of a spike. The layer hands spikes on a step later, unless it has "
-        '"axonal_delay_step": false.',
+        "Condition of a spike. The next layer reads the spike one step later, unless this layer "
+        'has "axonal_delay_step": false.',
         default=None,
         example="v > level",
     )
     output: Text | None = field(
-        "Value handed on in each step, before a reset, or with spike as its payload.",
+        "Output of each step, before a reset; beside spike, the payload of the spikes.",
         default=None,
         example="v",
     )

@@ -12,7 +12,7 @@ from netdesc.sections import field
 
 
 class Integrator(NeuronSection):
-    """Voltage that is handed on in every step: a readout, by default the sum of what arrives."""
+    """Readout: its output is its voltage, by default the sum of its inputs over time."""
 
     net_options = ()
     wrapped = ("u",)
@@ -23,13 +23,13 @@ class Integrator(NeuronSection):
     voltage_decay: Decay = decay_field("Share of the voltage lost per step.", default=0.0)
     fine_units: bool = field(
         "True adds up the graded values of a sigma-delta network exactly, as netx does, up to 32 "
-        "on the device; false cuts what arrives in a step to 1/4096, up to 2048 on the device. "
-        "What is handed on is cut to 1/4096.",
+        "on the device; false cuts the input of a step to 1/4096, up to 2048 on the device. "
+        "The output is cut to 1/4096.",
         default=False,
     )
 
     def equations(self) -> Equations:
-        return Equations((CURRENT, VOLTAGE), output=("v", "The voltage is handed on."))
+        return Equations((CURRENT, VOLTAGE), output=("v", "The output is the voltage."))
 
     def definition(self) -> Definition:
         return replace(super().definition(), unit_bits=UNIT_BITS if self.fine_units else 12)

@@ -20,8 +20,8 @@ _ACTIVATIONS = {"relu": "max(norm(s), 0)", "identity": "norm(s)"}
 class SigmaDelta(NeuronSection):
     """Neuron of an analog network whose layers send differences.
 
-    It sums the differences that arrive, activates the sum, and hands on the differences of the
-    activation that reach the threshold. What is not handed on is kept.
+    It sums the differences that arrive, activates the sum, and sends the differences of the
+    activation that reach the threshold. A smaller one is kept for later steps.
     """
 
     unit_bits = UNIT_BITS
@@ -31,7 +31,7 @@ class SigmaDelta(NeuronSection):
 
     type: Literal["sigma_delta"]
     threshold: OrPair[Annotated[float, Field(ge=0, le=MAX_DIFFERENCE)]] = threshold_field(
-        "Difference that is handed on; 0 hands on all.", learnt_range=None
+        "Smallest difference that is sent; 0 sends all.", learnt_range=None
     )
     activation: Literal["relu", "identity"] = field(
         'What the sum becomes: "relu" is the larger of it and 0, "identity" is the sum itself.',

@@ -141,8 +141,8 @@ class SynapticSection(LayerSection):
     """Fields of all layers with synapses that have no effect, because neurons share weights."""
 
     neuron: NeuronOrName | None = field(
-        'The layer\'s neuron: a name from "neurons", or an object in place. Null hands on what '
-        "arrives, rounded to 1/4096.",
+        'The layer\'s neuron: a name from "neurons", or an object in place. With null, the '
+        "output is the weighted sum of a step's inputs, rounded to 1/4096.",
         example="cuba",
     )
     bias: bool = field(
@@ -169,8 +169,8 @@ class SynapticSection(LayerSection):
         example="normal",
     )
     trainable: bool = field(
-        "False keeps the weights as they are in training; a bias, a delay and what neurons learn "
-        "change nevertheless.",
+        "False keeps the weights unchanged in training; a bias, a delay and the parameters that "
+        "neurons learn still change.",
         default=True,
     )
     weight_norm: bool = field(
@@ -187,8 +187,8 @@ class SynapticSection(LayerSection):
         "The weights that exist; null has all of them.", default=None, example={"density": 0.1}
     )
     axonal_delay_step: bool | None = field(
-        "True delays the layer's output by one step, as the device does with spikes; false hands "
-        "it on at once. Null is true for neurons that spike and false for others, such as "
+        "True delays the layer's output by one step, as the device does with spikes; false does "
+        "not. Null means true for neurons that spike and false for others, such as "
         '"integrator", "delta" and "sigma_delta".',
         default=None,
         example=False,

@@ -27,7 +27,7 @@ class Neurons(SynapticSection):
     )
     # In other layers, bias is a flag. Here it is a number, the second of the layer's weights.
     bias: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]
-        "Initial number that is added to what arrives.", unit="1", default=0.0, ge=-4, le=4
+        "Initial number that is added to the input.", unit="1", default=0.0, ge=-4, le=4
     )
 
     @property

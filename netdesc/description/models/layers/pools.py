@@ -15,7 +15,7 @@ from netdesc.sections import field
 
 
 class Pooling(PlainSection):
-    """Base class of the layers that hand on one value of each window of a channel."""
+    """Base class of the layers that output one value of each window of a channel."""
 
     is_mean: ClassVar[bool]
 

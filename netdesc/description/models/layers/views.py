@@ -1,4 +1,4 @@
-"""Layers that hand on the same values in another shape, or later."""
+"""Layers that output their input in another shape, or later."""
 
 import math
 from collections.abc import Sequence

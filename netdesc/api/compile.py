@@ -1,7 +1,8 @@
 """Builds a torch module and its loss from a document, a run or a ``.net`` file."""
 
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -13,7 +14,7 @@ from netdesc.api.trained_run import Run
 from netdesc.caller import warn
 from netdesc.data.data_errors import DataError
 from netdesc.data.randomness import seeded_rng
-from netdesc.data.samples import SampleSpec
+from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.description import Description, DescriptionError, Document, render_text
 from netdesc.description.overrides import Overrides
@@ -27,6 +28,7 @@ from netdesc.modules import LayerReport, Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_epochs
+from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.initial_scales import TakeSamples, fill_scales, first_samples
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Style, build_display
@@ -146,23 +148,31 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
             f"import_net, not {type(network).__name__}{way}"
         )
     problems: list[str] = []
-    network = fill_scales(network, _first_samples(network), problems.append)
+    train = functools.cache(functools.partial(_training_samples, network))
+    network = fill_scales(network, _first_samples(train, network), problems.append)
+    network = fill_class_weights(network, lambda: getattr(train(), "labels", None), problems.append)
     compiled = _build(network.document)
     load_initial_weights(network, compiled.model, problems.append)
     return OpenedNetwork(compiled, network, file_warnings=problems)
 
 
-def _first_samples(description: Description) -> TakeSamples:
-    """Returns what takes the samples that training begins with, if they can be read and are not
-    silent."""
+def _training_samples(description: Description) -> Samples | None:
+    """Returns the training samples, if they can be read."""
+    spec = SampleSpec.of(build_graph(description.document))
+    try:
+        return read_splits(description, spec, lambda text: None).train
+    except (DescriptionError, DataError):
+        return None
+
+
+def _first_samples(read: Callable[[], Samples | None], description: Description) -> TakeSamples:
+    """Returns what takes the first samples of training, if they are there and not silent."""
 
     def take(count: int) -> torch.Tensor | None:
-        spec = SampleSpec.of(build_graph(description.document))
-        try:
-            splits = read_splits(description, spec, lambda text: None)
-        except (DescriptionError, DataError):
+        samples = read()
+        if samples is None:
             return None
-        input_TBN = first_samples(splits.train, description.document.training.seed)(count)
+        input_TBN = first_samples(samples, description.document.training.seed)(count)
         return input_TBN if input_TBN is not None and input_TBN.any() else None
 
     return take

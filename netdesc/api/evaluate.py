@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +17,10 @@ from netdesc.data.memory_data import MemoryData
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.description import Description
-from netdesc.graph import INPUT
+from netdesc.graph import INPUT, build_graph
 from netdesc.graph.nodes import Signal
-from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums
+from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_loss
+from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.evaluate import Score, build_counter, measure
 from netdesc.training.read_memory_data import read_memory_data
 
@@ -121,6 +122,10 @@ def evaluate(
         raise DataError(f"{source} has no samples for {chosen}; there are: {', '.join(found)}")
     batch_size, seed = BATCH_SIZE, 0
     if description is not None:
+        labels = getattr(found.get("train"), "labels", None)
+        filled = fill_class_weights(description, lambda: labels, warnings.append)
+        if filled is not description:
+            compiled = replace(compiled, loss=build_loss(build_graph(filled.document)))
         training = description.document.training
         # As in training, because regularizers take their rates over a batch.
         batch_size = training.batch_size or len(found.get("train", ())) or None

@@ -70,11 +70,11 @@ class Provenance:
         found: dict[str, Origin] = {}
         for parts, _, written in leaves(self.document.model_dump(mode="json"), self.data):
             at = pointer(parts)
-            if parts in self.replaced:
-                found[at] = self.replaced[parts]
-            elif self.overridden and any(
-                parts[:length] in self.overridden for length in range(1, len(parts) + 1)
-            ):
+            paths = [parts[:length] for length in range(1, len(parts) + 1)]
+            replaced = next((path for path in paths if path in self.replaced), None)
+            if replaced is not None:
+                found[at] = self.replaced[replaced]
+            elif self.overridden and any(path in self.overridden for path in paths):
                 found[at] = "--set"
             else:
                 found[at] = "default" if written is ABSENT else locked.get(at, self.source)

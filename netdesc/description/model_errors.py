@@ -63,6 +63,7 @@ _SPLIT_HINT = (
 _HINTS: dict[tuple[Parts, type], str] = {
     (("neurons",), list): 'write {"NAME": {…}}: its name stands before each neuron',
     (("layers",), dict): 'write [{"name": "NAME", …}, …]: a layer holds its name',
+    (("loss", "weight"), list): 'the weights of classes are the field "class_weights"',
     (("data", "split"), int): _SPLIT_HINT,
     (("data", "split"), float): _SPLIT_HINT,
 }

@@ -11,11 +11,17 @@ HALF_A_SPIKE = 0.5
 
 
 class _LabelLoss(Loss):
+    class_weights: Tensor | None
+
     def __init__(
         self, loss: sections.SpikeRate | sections.SpikeMax | sections.CrossEntropy
     ) -> None:
         super().__init__(loss)
         self.window_steps, self.over = loss.window_steps, loss.over
+        weights = loss.class_weights
+        self._has_unknown_weights = isinstance(weights, str)
+        tensor = torch.tensor(weights) if isinstance(weights, tuple) else None
+        self.register_buffer("class_weights", tensor, persistent=False)
 
     def costs(self, values: Tensor, index: Tensor, steps: int) -> Tensor:
         """Returns the costs of values [values, batch, neurons], for each neuron or for all of them.
@@ -29,10 +35,16 @@ class _LabelLoss(Loss):
         """Returns the loss, a float32 scalar, of output spikes [steps, batch, *shape].
 
         ``labels`` are integers [batch]; with a window, or if each step is compared, they may also
-        be [steps, batch]. Raises ValueError if shapes or types do not fit, TypeError if an argument
-        is not a tensor.
+        be [steps, batch]. The costs of a label are multiplied by its class weight. Raises
+        ValueError if shapes or types do not fit or the weights are still "balanced", TypeError if
+        an argument is not a tensor.
         """
         self.check(output)
+        if self._has_unknown_weights:
+            raise ValueError(
+                'class_weights "balanced" are counted in the training samples, which are not '
+                "there: give them, or write numbers"
+            )
         output_TBN = flatten_neurons(output)
         steps, batch, neurons = output_TBN.shape
         is_by_step = self.window_steps is not None or self.over == "each_step"
@@ -44,7 +56,13 @@ class _LabelLoss(Loss):
         else:
             values = OVER[self.over](output_TBN)
             steps = len(output_TBN) if self.over == "mean" else 1
-        return self.reduce(self.costs(values, labels.reshape(-1, batch, 1), steps))
+        index = labels.reshape(-1, batch, 1)
+        costs = self.costs(values, index, steps)
+        if self.class_weights is not None:
+            # Copied to a GPU once: a captured step cannot copy.
+            self.class_weights = self.class_weights.to(index.device)
+            costs = costs * self.class_weights[index]
+        return self.reduce(costs)
 
 
 class SpikeRateLoss(_LabelLoss):

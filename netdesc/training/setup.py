@@ -21,6 +21,7 @@ from netdesc.losses import LossFunction, TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import Scale
+from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.device import require_memory
 from netdesc.training.initial_scales import fill_scales, first_samples
 from netdesc.training.optimizer import build_optimizer, find_rate
@@ -132,6 +133,7 @@ def prepare(
         require_memory(graph, training, len(splits.train), device)
     samples = first_samples(splits.train, training.seed)
     description = fill_scales(description, samples, warn)
+    description = fill_class_weights(description, lambda: splits.train.labels, warn)
     description = _with_best(description, splits.validation is not None)
     document, graph = description.document, build_graph(description.document)
     training = document.training

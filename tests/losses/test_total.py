@@ -74,15 +74,18 @@ KINDS: dict[str, tuple[Any, dict[str, Any], Callable[[Tensor, Tensor], Tensor]]]
     steps=st.integers(1, 8),
     skip=st.integers(0, 7),
     by_step=st.booleans(),
+    weights=st.none() | st.tuples(*[st.sampled_from([0.0, 0.5, 3.0])] * 3),
 )
 def test_values_and_gradients_are_those_of_the_formula(
-    seed, kind, over, window, reduction, steps, skip, by_step
+    seed, kind, over, window, reduction, steps, skip, by_step, weights
 ):
     """Targets are those of samples or, if each step is compared, of steps."""
     section, fields, costs = KINDS[kind]
     generator, skip = torch.Generator().manual_seed(seed), min(skip, steps - 1)
     is_windowed = window is not None and "window_steps" in section.model_fields
     fields = fields | ({"window_steps": window} if is_windowed else {"over": over})
+    is_weighted = weights is not None and "class_weights" in section.model_fields
+    fields = fields | ({"class_weights": weights} if is_weighted else {})
     loss = total(section(type=kind, reduction=reduction, skip_steps=skip, **fields))
     x_TBN = torch.randn(steps, 2, 3, generator=generator, dtype=torch.float64, requires_grad=True)
     by_step = by_step and (is_windowed or over == "each_step")
@@ -94,7 +97,10 @@ def test_values_and_gradients_are_those_of_the_formula(
     kept = x_TBN[skip:]
     values = window_means(kept, window) if is_windowed else OVER[over](kept)
     goal = target[skip:] if by_step else target.expand(len(values), *target.shape)
-    expected = getattr(costs(values, goal), reduction)()
+    cost = costs(values, goal)
+    if is_weighted:
+        cost = cost * torch.tensor(weights, dtype=torch.float64)[goal].unsqueeze(-1)
+    expected = getattr(cost, reduction)()
     (gradient,) = torch.autograd.grad(expected, x_TBN)
     single = x_TBN.detach().float().requires_grad_()
     found = loss(single, target)

@@ -13,7 +13,14 @@ import torch
 from click.testing import CliRunner
 from support.classify_task import CLASSES, classify_document, samples, write_arrays
 from support.exchange_samples import document as sample_document
-from support.training_task import at_epoch, read_metrics, train, untimed_metrics, weights_of
+from support.training_task import (
+    at_epoch,
+    read_metrics,
+    read_record,
+    train,
+    untimed_metrics,
+    weights_of,
+)
 
 import netdesc
 from netdesc.cli.evaluate import evaluate
@@ -99,6 +106,27 @@ def test_evaluation_has_the_loss_of_training_and_the_confidence(whole: Path) -> 
     assert evaluation.loss == pytest.approx(best["validation_loss"], rel=1e-6)
     assert evaluation.score is not None
     assert evaluation.score.confidence == best["validation_confidence"]
+
+
+def test_balanced_weights_are_counted_in_the_training_samples(tmp_path: Path) -> None:
+    """Of labels of steps, in the steps that count; the lock trains to the same bits."""
+    labels, split = np.zeros((60, 12), int), np.arange(60) // 40
+    labels[30:], labels[:, :4] = 1, 2
+    document = classify_document(training={"epochs": 2})
+    plain = {"type": "spike_rate", "window_steps": 3, "skip_steps": 4}
+    document["loss"] = [plain, plain | {"class_weights": "balanced"}]
+    first = run(tmp_path, document, labels=labels, split=split)
+    lock = netdesc.load(first / "network.lock.json")
+    assert lock.document.losses[1].class_weights == (320 / (2 * 240), 320 / (2 * 80), 1.0)
+    assert lock.origins["/loss/1/class_weights/0"] == "found"
+    again = train(lock, run_dir=tmp_path / "again", engine="reference", progress="quiet").path
+    assert weights_of(again) == weights_of(first)
+    best = read_record(first)["best"]["validation_loss"]
+    assert netdesc.evaluate(first, "validation").loss * 20 == pytest.approx(best)
+    document["loss"], data = document["loss"][1], {"train": (samples(60)[0] > 1, labels)}
+    data |= {"encoding": {"type": "rate"}}
+    evaluation = netdesc.evaluate(document | {"data": None}, data=data)
+    assert evaluation.loss > 0  # which needs the weights
 
 
 def multi_hot_document(**loss: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from netdesc.description.models.layers import Layer, SynapticSection
 from netdesc.description.models.loss import (
     CrossEntropy,
     EventRate,
+    LabelLoss,
     MeanSquaredError,
     OneLoss,
     RateClassifier,
@@ -41,6 +42,7 @@ __all__ = [
     "EventRate",
     "Group",
     "Idx",
+    "LabelLoss",
     "LatencyEncoding",
     "Layer",
     "Lock",

@@ -88,7 +88,7 @@ class Lock(Section):
 
     origins: dict[str, Origin] = field(
         "The origin of each value, by JSON pointer: the file, a Python program, a default, the "
-        "command line, or found with the first training batch.",
+        "command line, or found in the training samples.",
         example={"/time/steps": "file", "/time/step_ms": "default"},
     )
     files: tuple[LockedFile, ...] = field("The files that the document refers to.", example=[])

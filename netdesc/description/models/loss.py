@@ -6,6 +6,16 @@ from pydantic import Discriminator, Field, Tag
 
 from netdesc.sections import Section, field, form_tag
 
+ClassWeights = Annotated[
+    Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1e9)], ...],
+        Field(min_length=1, max_length=1_000_000),
+        Tag("<list>"),
+    ]
+    | Annotated[Literal["balanced"], Tag("<plain>")],
+    Discriminator(form_tag),
+]
+
 OUTPUT = "output"
 """The value of ``signal`` that stands for the output of the layer."""
 
@@ -111,6 +121,23 @@ class WindowLoss(SignalLoss):
         return {} if self.window_steps is None else {"over": "window_steps compares means"}
 
 
+class LabelLoss(SignalLoss):
+    """Base class of the losses that learn from one label a sample or step."""
+
+    is_shared = True
+
+    class_weights: ClassWeights | None = field(
+        "Factors on the costs of samples, or of steps, by their label: a number for each class, or "
+        '"balanced", which is samples / (classes · samples of the class), counted in the training '
+        "samples; classes without any do not count, and have the factor 1. The reduction "
+        '"mean" divides by the number of costs, not by the sum of their factors as '
+        "cross_entropy(weight=…) of torch does.",
+        unit="1",
+        default=None,
+        example=[1.0, 4.0],
+    )
+
+
 class SpikeTime(LossSection):
     """The van Rossum distance: squared difference of filtered output and target spike trains."""
 
@@ -150,7 +177,7 @@ class SpikeTime(LossSection):
         return "spike_time compares spikes", "use another loss, or a neuron that sends spikes"
 
 
-class SpikeRate(WindowLoss):
+class SpikeRate(WindowLoss, LabelLoss):
     """Squared difference of each output neuron's rate and its target rate."""
 
     type: Literal["spike_rate"]
@@ -169,7 +196,7 @@ class SpikeRate(WindowLoss):
         return self.true_rate, self.false_rate
 
 
-class SpikeMax(WindowLoss):
+class SpikeMax(WindowLoss, LabelLoss):
     """Negative log likelihood of the label, given the rates of the output neurons."""
 
     type: Literal["spike_max"]
@@ -212,7 +239,7 @@ class SpikeMoid(WindowLoss):
     )
 
 
-class CrossEntropy(SignalLoss):
+class CrossEntropy(LabelLoss):
     """Negative log likelihood of the label under the softmax of the output neurons' values."""
 
     window_steps: ClassVar[None] = None

@@ -1,11 +1,15 @@
 """Rules about losses."""
 
+import math
+
+from netdesc.description.diagnostics.wording import amount
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import OneLoss, Pair
+from netdesc.description.models import LabelLoss, OneLoss, Pair
 from netdesc.description.models.arrays import LEARNT_FROM, DataSection
 from netdesc.description.models.loss import OUTPUT
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.shapes import output_locations
 
 
 @rule("ND213")
@@ -163,3 +167,19 @@ def untrained_output(context: Context) -> Found:
         name = context.document.layers[last].name
         message = f'no loss reads the last layer "{name}", the output of the network'
         yield RuleDiagnostic((*found[0][0], "from"), message, hint="write null")
+
+
+@rule("ND285")
+def class_weights(context: Context) -> Found:
+    """Class weights that do not fit the classes, or are all 0."""
+    shape, document = context.wiring.outputs[-1], context.document
+    for parts, loss in context.losses():
+        if not isinstance(loss, LabelLoss) or not isinstance(loss.class_weights, tuple):
+            continue
+        count, path = len(loss.class_weights), (*parts, "class_weights")
+        if shape is not None and count != math.prod(shape):
+            outputs = amount(math.prod(shape), "output")
+            message = f"class_weights has {amount(count, 'number')}; the network has {outputs}"
+            yield RuleDiagnostic(path, message, related=output_locations(document))
+        if not any(loss.class_weights):
+            yield RuleDiagnostic(path, "all class_weights are 0, so that nothing is learnt")

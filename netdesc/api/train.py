@@ -30,7 +30,11 @@ class RareArguments(TypedDict, total=False):
     """The arguments of ``train`` that are rarely needed.
 
     ``engine`` names an engine; "auto", the default, chooses it by device. Unless ``ignore_memory``
-    is True, a run that needs more memory than the device has free does not begin.
+    is True, a run that needs more memory than the device has free does not begin. ``overrides`` are
+    values by their paths in the document, as ``netdesc.load`` takes them. With ``resume`` they
+    change the run, such as ``{"training.epochs": 200}``, which trains it longer; what may change is
+    ``training.epochs``, ``early_stopping``, ``schedule``, ``gradient_clip``,
+    ``checkpoint_every_s``, and the ``learning_rate`` and ``weight_decay`` of the optimizer.
     """
 
     engine: str
@@ -57,7 +61,7 @@ def train(
     ``import_net`` is saved first: ``imported.save(folder)`` returns the path of its document.
     ``run_dir`` is by default a new folder below ``runs``. In place of both, ``resume`` is a run
     that was interrupted, or its folder; the results are bit-identical to those of a run without
-    interruption. A run that is done is not changed.
+    interruption. A run that is done goes on only with ``overrides``.
 
     ``data`` replaces the data that the document names: ``{"train": (inputs, labels)}``, also with
     ``"validation"`` and ``"test"``. Arrays or tensors begin with the axis of the samples: inputs
@@ -134,7 +138,8 @@ def train_network(
         way = 'save it first: netdesc.train(imported.save("folder"), …)'
         raise TypeError(f"an imported network is no document; {way}")
     if network is not None and not isinstance(network, Description):
-        network = load_without_data(network)
+        network = load_without_data(network, options.overrides)
+        options = replace(options, overrides=())
         if network.warnings:
             options.warn(render_text(network.warnings))
     if data is not None:

@@ -17,7 +17,8 @@ import click
 from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import graph_record, print_graph
-from netdesc.runs.folder import BEST, CHECKPOINTS, NETWORK, REPORT, TENSORBOARD
+from netdesc.description.source import BEST_WEIGHTS
+from netdesc.runs.folder import NETWORK, REPORT, TENSORBOARD
 
 if TYPE_CHECKING:
     from netdesc.api.trained_run import Run
@@ -35,7 +36,10 @@ _OPTIONS = (
         "--resume",
         metavar="RUN",
         type=click.Path(path_type=Path),
-        help="Resume the run in this folder, which contains everything that it needs.",
+        help="Resume the run in this folder, which contains everything that it needs. With --set "
+        "training.epochs=N it trains longer, also if it is done; the learning rate, schedule, early "
+        "stopping, gradient_clip and checkpoint_every_s may change, too. A cosine schedule is "
+        "computed with the new number of epochs, so its rate rises again.",
     ),
     options.device,
     options.engine,
@@ -112,7 +116,8 @@ def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command
             function = option(function)
         about = f"{function.__doc__}\n\n{_ABOUT_RUNS}"
         epilog = f"\b\nExamples:\n  netdesc {name} examples/oxford.json --set training.epochs=200\n"
-        epilog += f"  netdesc {name} --resume runs/first"
+        epilog += f"  netdesc {name} --resume runs/first\n"
+        epilog += f"  netdesc {name} --resume runs/first --set training.epochs=400"
         return click.command(name, help=about, epilog=epilog)(function)
 
     return decorate
@@ -151,13 +156,15 @@ def _train(
             from netdesc.graph import build_graph
 
             print_graph(output, build_graph(description.document))
-    elif file or overrides or seed is not None or settings["run_dir"]:
-        weights = quote(str(resume / CHECKPOINTS / BEST))
+    elif file or seed is not None or settings["run_dir"]:
+        run, weights = quote(str(resume)), quote(str(resume / BEST_WEIGHTS))
         raise click.UsageError(
-            "--resume continues a run unchanged; it excludes FILE.json, --set, --seed and "
-            "--run-dir. To train longer, start a new run from the weights of this run: "
-            f"netdesc train FILE.json --set weights.path={weights}"
+            "--resume continues a run; it excludes FILE.json, --seed and --run-dir. To train "
+            f"longer: netdesc train --resume {run} --set training.epochs=N. To start a new run "
+            f"from its weights: netdesc train FILE.json --set weights.path={weights}"
         )
+    else:
+        settings["overrides"] = overrides
     from netdesc.api.train import train_network
     from netdesc.training.setup import TrainingOptions
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -85,10 +85,14 @@ class VerificationRecord(RecordPart):
 
 
 class Resumption(RecordPart):
-    """The time at which the run was resumed, and the number of complete epochs at that time."""
+    """The time at which the run was resumed, and the number of complete epochs at that time.
+
+    ``settings`` are the changed values of the document, as arguments of ``--set``.
+    """
 
     at: str
     epochs_done: int
+    settings: list[str] = []
 
 
 class SilentLosses(RecordPart):
@@ -212,6 +216,9 @@ class RunRecord(RecordPart):
     resumed: list[Resumption] = []
     lock_sha256: str
     """The SHA-256 of ``network.lock.json``."""
+    former_locks: list[str] = []
+    """The SHA-256 of each lock that the run had before values were changed. A run that was killed
+    while it resumed may have one of them, and its checkpoint as well."""
     engine: str
     """The engine that the user chose."""
     command: str = ""
@@ -271,12 +278,28 @@ class RunRecord(RecordPart):
             setattr(self, name, value)
         write_file(self._path, self.text.encode())
 
-    def mark_resumed(self, engine: str, environment: Mapping[str, Any]) -> None:
-        """Records that the run is resumed now. StorageError if ``run.json`` cannot be written."""
+    @property
+    def locks(self) -> list[str]:
+        """The SHA-256 of each ``network.lock.json`` that the run may have."""
+        return [self.lock_sha256, *self.former_locks]
+
+    def change_lock(self, sha256: str) -> None:
+        """Changes the SHA-256 of the lock, without writing ``run.json``."""
+        self.former_locks = [lock for lock in self.locks if lock != sha256]
+        self.lock_sha256 = sha256
+
+    def mark_resumed(self, settings: Sequence[str], environment: Mapping[str, Any]) -> None:
+        """Records that the run is resumed now, and drops what is found only at its end.
+
+        StorageError if ``run.json`` cannot be written.
+        """
         if self.first_command is None:
             self.first_command, self.first_directory = self.command, self.directory
-        self.resumed.append(Resumption(at=now(), epochs_done=self.epochs_done))
-        self.update(**environment, engine=engine, status="running", message=None, ended=None)
+        resumption = Resumption(at=now(), epochs_done=self.epochs_done, settings=[*settings])
+        self.resumed.append(resumption)
+        at_end = dict.fromkeys(("message", "ended", "verification", "test"))
+        told = [finding for finding in self.findings if finding.is_told]
+        self.update(**environment, **at_end, status="running", findings=told)
 
     def scale(self, reduction: str) -> Scale:
         """Returns the divisors of losses; 1 where the record lacks the number of samples."""

@@ -221,14 +221,21 @@ class ActivityRecorder:
             for name, array in frame.items()
         }
 
-    def restore_frames(self, tensors: Mapping[str, Tensor]) -> None:
-        """Replaces the frames by those of a checkpoint. ValueError if a name holds no epoch."""
-        self.frames = {}
+    def restore_frames(self, tensors: Mapping[str, Tensor], epoch: int) -> None:
+        """Replaces the frames by those of a checkpoint after so many epochs.
+
+        If the run had another number of epochs, those nearest to the planned frames are kept.
+        ValueError if a name holds no epoch.
+        """
+        frames: dict[int, NamedArrays] = {}
         for key, tensor in tensors.items():
-            epoch, _, name = key.partition(".")
+            at, _, name = key.partition(".")
             # Column-major as ``raster`` returns it, which compresses better.
             array = np.asarray(tensor.numpy(), order="F")
-            self.frames.setdefault(int(epoch), {})[name] = array
+            frames.setdefault(int(at), {})[name] = array
+        planned = [at for at in self.frame_epochs if at <= epoch]
+        nearest = {min(frames, key=lambda at: abs(at - plan)) for plan in planned if frames}
+        self.frames = {at: frames[at] for at in sorted(nearest)}
 
     def _record_samples(self, weights: Mapping[str, Tensor]) -> NamedArrays:
         """Returns the events of the shown samples and the rates of layers, with ``weights``.

@@ -3,6 +3,7 @@
 import math
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,8 @@ class Saver:
             self.activity.save(self.best.tensors, progress.best.get("epoch"))
         self.best.save(self.folder / BEST)
 
-    def restore(self, has_trained: bool) -> tuple[Progress, int]:
-        """Restores the run from ``last.state``.
+    def restore(self, has_trained: bool, locks: Collection[str]) -> tuple[Progress, int]:
+        """Restores the run from ``last.state``, which must belong to one of ``locks`` (SHA-256).
 
         Returns the progress, and the length of ``metrics.jsonl`` in bytes. A run that was stopped
         before its first checkpoint starts at epoch 0; ``has_trained`` says that it has complete
@@ -153,12 +154,12 @@ class Saver:
                 raise RunError(f"{path}: this checkpoint is gone; {way}")
             return Progress(), 0
         notes, tensors = read_state_file(path, StateNotes)
-        if notes.lock_sha256 != self.lock_sha256:
+        if notes.lock_sha256 not in locks:
             raise RunError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"
             )
         try:
-            self._load_tensors(tensors)
+            self._load_tensors(tensors, notes.progress.epoch)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{path}: this checkpoint does not fit the network; {way}") from error
         self.stopping = notes.stopping
@@ -178,7 +179,7 @@ class Saver:
             parts["random"]["cuda"] = torch.cuda.get_rng_state(device)
         return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
 
-    def _load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
+    def _load_tensors(self, tensors: dict[str, torch.Tensor], epoch: int) -> None:
         parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
         for key, tensor in tensors.items():
             part, _, name = key.partition(".")
@@ -187,7 +188,9 @@ class Saver:
         self.best.copy_weights()
         self._load_weights(parts["model"])
         load_optimizer_tensors(self.optimizer, self.network, parts["optimizer"])
-        self.activity.restore_frames(parts["frames"])  # none in a checkpoint of an older netdesc
+        self.activity.restore_frames(
+            parts["frames"], epoch
+        )  # none in a checkpoint of an older netdesc
         torch.set_rng_state(parts["random"]["cpu"])
         if "cuda" in parts["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(parts["random"]["cuda"])

@@ -348,7 +348,7 @@ def open_session(
         every_s=setup.training.checkpoint_every_s,
     )
     has_trained = record.epochs_done > 0 or is_filled(path / METRICS)
-    progress, length = saver.restore(has_trained)
+    progress, length = saver.restore(has_trained, record.locks)
     with Log(path / LOG) as log, MetricsFile(path / METRICS, length) as metrics:
         display.attach_log(log)
         if metrics.is_short:

@@ -1,24 +1,26 @@
 """Starts a run from a description, or resumes a run, and trains it to its end."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from netdesc.data.data_checks import check_data
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.memory_data import check_same_data
-from netdesc.description import Description, load, lock_text
+from netdesc.description import Description, lock_text, render_text
 from netdesc.description.diagnostics.wording import amount
-from netdesc.description.load import check, require_valid
+from netdesc.description.overrides import override_arguments
 from netdesc.exchange import find_obstacle
 from netdesc.runs import folder
-from netdesc.runs.errors import RunError
-from netdesc.runs.folder import LOCK, lock_of
+from netdesc.runs.errors import RunError, storing
+from netdesc.runs.folder import LOCK, NETWORK, lock_of
 from netdesc.runs.run_record import RunRecord, read_record
 from netdesc.training.device import use_device
 from netdesc.training.environment import environment, environment_changes, versions
 from netdesc.training.initial_scales import found_text
 from netdesc.training.progress import Display, build_display
-from netdesc.training.session import Outcome, no_network, open_session
+from netdesc.training.resume_changes import CLIP, RATE, load_changed, require_epochs
+from netdesc.training.session import Outcome, Session, no_network, open_session
 from netdesc.training.setup import TrainingOptions, prepare
 
 _ENDINGS = {"done": "this run is done already", "diverged": "this run would diverge again"}
@@ -29,8 +31,9 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
     """Trains a network. Returns the outcome, with the path of the run's folder.
 
     With ``description``, starts a new run. With ``options.resume``, continues this run; the results
-    are bit-identical to the results of a run without interruption. A run that began with
-    ``options.data`` needs it to continue.
+    are bit-identical to the results of a run without interruption. With ``options.overrides``, it
+    goes on with other values, also if it is done. A run that began with ``options.data`` needs it
+    to continue.
 
     The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint; while
     kernels are compiled, after the compiler's current pass. The second ends it at once. Global
@@ -40,6 +43,8 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
     """
     if (description is None) == (options.resume is None):
         raise ValueError("give either a network to train or a run to resume")
+    if description is not None and options.overrides:
+        raise ValueError("overrides change a run that is resumed; load the network with them")
     with build_display(options.progress) as display:
         if description is not None:
             return _start(description, options, display)
@@ -83,51 +88,86 @@ def _start(description: Description, options: TrainingOptions, display: Display)
 
 def _resume(path: Path, options: TrainingOptions, display: Display) -> Outcome:
     lock_of(path)
-    ended = _read_outcome(path)
+    ended = _read_outcome(path, options)
     if ended is None:
         with folder.reopen(path):
-            ended = _read_outcome(path)  # again, as no other process can change it now
+            ended = _read_outcome(path, options)  # again, as no other process can change it now
             if ended is None:
                 return _continue(path, options, display)
     display.info(f"{ended.message}; nothing was trained")
     return ended
 
 
-def _read_outcome(path: Path) -> Outcome | None:
-    """Returns the outcome of the run in ``path`` if it is done or has diverged, otherwise None."""
+def _read_outcome(path: Path, options: TrainingOptions) -> Outcome | None:
+    """Returns the outcome of the run in ``path`` if it has ended and does not go on, or None.
+
+    A run that is done goes on if values are changed. RunError for a run that has diverged, if
+    these are not among those that may prevent it.
+    """
     record = read_record(path)
     if record.status not in _ENDINGS:
         return None
+    description, changes = load_changed(path / LOCK, options.overrides)
+    if changes and (record.status == "done" or not {RATE, CLIP}.isdisjoint(changes)):
+        return None
     message = f"{_ENDINGS[record.status]} ({record.message})"
-    scale = record.scale(load(path / LOCK).document.main_loss.reduction)
+    if changes:
+        raise RunError(f"{message}; also change {RATE} or {CLIP}")
+    scale = record.scale(description.document.main_loss.reduction)
     return Outcome.of(record, path, message, scale)
 
 
 def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome:
-    record = read_record(path)
-    if _sha256((path / LOCK).read_text(encoding="utf-8")) != record.lock_sha256:
+    record, lock = read_record(path), (path / LOCK).read_text(encoding="utf-8")
+    if _sha256(lock) not in record.locks:
         raise RunError(
             f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
             f"train that file to start another run"
         )
     data = check_same_data(path, options.data, record.memory_data)
-    description = require_valid(check(path / LOCK, check_files=check_data))
+    description, changes = load_changed(path / LOCK, options.overrides, check_data)
     name = record.device.type if options.device == "auto" else options.device
     engine = record.engine if options.engine == "auto" else options.engine
     with use_device(name, engine, description.document.training.seed) as device:
         setup = prepare(
             description, device, display.warn, data, check_memory=not options.ignore_memory
         )
+        if changes:
+            lock = _lock_text(setup.description, path)
+            if description.warnings:
+                options.warn(render_text(description.warnings))
+        is_done = record.status == "done"
+        record.change_lock(_sha256(lock))
         with open_session(path, setup, record, display) as session:
-            epochs, done = amount(setup.training.epochs, "epoch"), session.progress.epoch
-            display.info(f"resuming {path} after {done} of {epochs}")
-            facts = environment(device)
+            if changes:
+                session.saver.stopping.by_callback = False  # it asked to end an earlier training
+                require_epochs(setup.training, session.progress, session.saver.stopping, is_done)
+            facts = environment(device) | {"engine": engine}
+            display.info(_say_resumed(session, changes))
             for change in environment_changes(record, facts):
                 display.warn(
                     f"{change}; the results may differ from those of a run without interruption"
                 )
-            record.mark_resumed(engine, facts)
+            # Each of these writes may be the last before a kill: the record allows both locks.
+            record.mark_resumed(override_arguments(options.overrides) if changes else [], facts)
+            if changes:
+                folder.write_file(path / LOCK, lock.encode())
+            if (path / NETWORK).exists():  # its weights may be no longer the best
+                with storing(path / NETWORK):
+                    (path / NETWORK).unlink()
             return session.run(options)
+
+
+def _say_resumed(session: Session, changes: Sequence[str]) -> str:
+    """Says after how many epochs a run is resumed and, if values changed, with which rate."""
+    setup, progress = session.setup, session.progress
+    epochs = amount(setup.training.epochs, "epoch")
+    text = f"resuming {session.shown} after {progress.epoch:,} of {epochs}"
+    if not changes or not progress.last:
+        return text
+    rate = setup.schedule(progress.epoch, progress.plateaus.count)
+    last = progress.last["learning_rate"]
+    return f"{text}; the learning rate goes on at {rate:.3g} (it was {last:.3g})"
 
 
 def _lock_text(description: Description, path: Path) -> str:

@@ -246,7 +246,14 @@ class EarlyStopping(Section):
 class Training(Section):
     """How the network is trained."""
 
-    epochs: Epochs = field("Passes over the training samples.", unit="epochs", example=100)
+    epochs: Epochs = field(
+        "Passes over the training samples. A run goes on with more of them, also if it is done: "
+        "netdesc train --resume RUN --set training.epochs=200. A cosine schedule and a tau_grad "
+        "that changes are then computed with the new number, so a training from the start, also "
+        "from the lock of such a run, differs.",
+        unit="epochs",
+        example=100,
+    )
     seed: int = field(
         "Seed of all random numbers: initial weights, order of samples, dropout.",
         default=0,

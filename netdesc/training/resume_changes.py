@@ -1,0 +1,88 @@
+"""Which values of its document a run may change when it is resumed."""
+
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from netdesc.description import Description, Document
+from netdesc.description.diagnostics.wording import amount
+from netdesc.description.json_pointer import ABSENT, dotted, leaves
+from netdesc.description.load import CheckFiles, check, require_valid
+from netdesc.description.models import Training
+from netdesc.description.overrides import Overrides
+from netdesc.runs.errors import RunError
+from netdesc.runs.folder import BEST, CHECKPOINTS
+from netdesc.training.saver import Progress
+from netdesc.training.schedule import Stopping
+
+RATE, CLIP = "training.optimizer.learning_rate", "training.gradient_clip"
+
+CHANGEABLE = (
+    "training.epochs",
+    # Checkpoints hold how long the loss has not improved, also while this is null.
+    "training.early_stopping",
+    "training.checkpoint_every_s",
+    # Computes each epoch's rate from its number and the plateaus before it: it has no other state.
+    "training.schedule",
+    CLIP,
+    # The optimizer's moments are sums of gradients, in which the rate is not a factor.
+    RATE,
+    # Is applied anew in each step.
+    "training.optimizer.weight_decay",
+)
+"""Values that may change, with what they hold. Others decide what the state of training means:
+which parameters and moments there are, and which samples and random numbers come next."""
+
+
+def load_changed(
+    lock: Path, overrides: Overrides, check_files: CheckFiles | None = None
+) -> tuple[Description, list[str]]:
+    """Loads the lock of a run with ``overrides``. Returns it, and the paths of changed values.
+
+    DescriptionError for values that a document cannot have, RunError for those that may not change.
+    """
+    description = require_valid(check(lock, overrides, check_files=check_files))
+    if not overrides:
+        return description, []
+    old, new = (
+        _values(document)
+        for document in (require_valid(check(lock)).document, description.document)
+    )
+    paths = [path for path in old | new if old.get(path, ABSENT) != new.get(path, ABSENT)]
+    for path in paths:
+        if not any(f"{path}.".startswith(f"{name}.") for name in CHANGEABLE):
+            weights = quote(str(lock.parent / CHECKPOINTS / BEST))
+            raise RunError(
+                f"{path} cannot change when a run is resumed; what can: {', '.join(CHANGEABLE)}. "
+                f"To change others, start a new run from the weights of this run: netdesc train "
+                f"{quote(str(lock))} --set weights.path={weights}"
+            )
+    return description, paths
+
+
+def _values(document: Document) -> dict[str, Any]:
+    return {
+        dotted(parts): value for parts, value, _ in leaves(document.model_dump(mode="json"), None)
+    }
+
+
+def require_epochs(
+    training: Training, progress: Progress, stopping: Stopping, is_done: bool
+) -> None:
+    """Raises RunError if a run with changed values has nothing to train.
+
+    A run that is not done may end with the epochs that it has.
+    """
+    trained, early = amount(progress.epoch, "epoch"), training.early_stopping
+    if training.epochs < progress.epoch or (is_done and training.epochs == progress.epoch):
+        raise RunError(
+            f"training.epochs is {training.epochs:,}, but {trained} of this run are trained: set "
+            f"more epochs"
+        )
+    if stopping.is_over(early):
+        assert early is not None, "a callback's wish is forgotten"
+        raise RunError(
+            f"early stopping ended this run after {trained}, because its loss had not improved for "
+            f"{stopping.waited}: also set training.early_stopping=null or a larger "
+            f"training.early_stopping.patience_epochs"
+        )

@@ -37,8 +37,8 @@ _OPTIONS = (
         metavar="RUN",
         type=click.Path(path_type=Path),
         help="Resume the run in this folder, which contains everything that it needs. With --set "
-        "training.epochs=N it trains longer, also if it is done; the learning rate, schedule, early "
-        "stopping, gradient_clip and checkpoint_every_s may change, too. A cosine schedule is "
+        "training.epochs=N it trains longer, also if it is done; the learning rate, schedule, "
+        "early_stopping and gradient_clip may change, too. A cosine schedule is "
         "computed with the new number of epochs, so its rate rises again.",
     ),
     options.device,

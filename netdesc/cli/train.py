@@ -217,6 +217,8 @@ def _print_result(output: Output, run: Run, folder: Path) -> None:
         )
         return
     lines = {"report": str(report), "network": str(exported or folder)}
+    if exported is None:
+        lines["network"] += f" (without {NETWORK}: netdesc export says why)"
     if run.status != "done" or output.quiet or not sys.stdout.isatty():
         del lines["network"]  # a pipe gets the bare path
     if report.exists() and not output.quiet:

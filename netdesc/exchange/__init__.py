@@ -7,7 +7,7 @@
 """
 
 from netdesc.exchange.errors import NetFileError
-from netdesc.exchange.export import export_net, find_obstacle, require_suffix
+from netdesc.exchange.export import export_net, require_suffix
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.net_reader import read_net
 from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile
@@ -24,7 +24,6 @@ __all__ = [
     "NetFileError",
     "RecurrentLayer",
     "export_net",
-    "find_obstacle",
     "import_net",
     "read_net",
     "read_weights",

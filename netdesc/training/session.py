@@ -90,6 +90,8 @@ class Session:
     metrics: MetricsFile
     findings: list[Finding]
     watcher: Watcher
+    export_problem: str = ""
+    """Why the format of ``network.net`` cannot hold the network; empty if it can."""
 
     def run(self, options: TrainingOptions) -> Outcome:
         """Trains to the end, exports and verifies the best weights, and returns the outcome.
@@ -225,7 +227,10 @@ class Session:
         return f"done after {amount(progress.epoch, 'epoch')}{early}: {best}"
 
     def _export(self, best: Network, options: TrainingOptions) -> Path | None:
-        """Writes ``network.net``. Returns its path; None, with a finding, if it is not written."""
+        """Writes ``network.net``. Returns its path; None if it is not written.
+
+        This is a finding, unless the format cannot hold the network: who exports is told that.
+        """
         path = self.path / NETWORK
         try:
             for warning in export_net(best, path):
@@ -235,9 +240,10 @@ class Session:
             way = f"to try again: netdesc export {quote(str(self.shown))} -o network.net"
             self.findings.append(Finding(code="ND402", message=str(error), help=way))
         except NetFileError as error:
-            self.findings.append(Finding(code="ND401", message=no_network(error.problem)))
+            self.export_problem = f"no {NETWORK} is written: {error.problem}"
         except ValueError as error:
-            self.findings.append(Finding(code="ND402", message=no_network(str(error))))
+            message = f"no {NETWORK} is written: {error}"
+            self.findings.append(Finding(code="ND402", message=message))
         else:
             return path
         return None
@@ -262,8 +268,7 @@ class Session:
             message = f"the trained network was not verified: {error}"
             self.findings.append(Finding(code="ND402", message=message))
             return None
-        problems = (each.message for each in self.findings if each.code == "ND401")
-        verified = replace(verified, export_problem=next(problems, ""))
+        verified = replace(verified, export_problem=self.export_problem)
         return VerificationRecord.model_validate(verified.record)
 
     def _measure_test(self, best: Network) -> EpochMetrics | None:
@@ -316,10 +321,6 @@ class Session:
             final=progress.last or None,
             findings=self.findings,
         )
-
-
-def no_network(problem: str) -> str:
-    return f"no {NETWORK} is written: {problem}"
 
 
 @contextlib.contextmanager

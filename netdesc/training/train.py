@@ -10,7 +10,6 @@ from netdesc.data.memory_data import check_same_data
 from netdesc.description import Description, lock_text, render_text
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.overrides import override_arguments
-from netdesc.exchange import find_obstacle
 from netdesc.runs import folder
 from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import LOCK, NETWORK, lock_of
@@ -20,7 +19,7 @@ from netdesc.training.environment import environment, environment_changes, versi
 from netdesc.training.initial_scales import found_text
 from netdesc.training.progress import Display, build_display
 from netdesc.training.resume_changes import CLIP, RATE, load_changed, require_epochs
-from netdesc.training.session import Outcome, Session, no_network, open_session
+from netdesc.training.session import Outcome, Session, open_session
 from netdesc.training.setup import TrainingOptions, prepare
 
 _ENDINGS = {"done": "this run is done already", "diverged": "this run would diverge again"}
@@ -81,8 +80,6 @@ def _start(description: Description, options: TrainingOptions, display: Display)
             display.info(
                 f"training {setup.graph.name} for {amount(training.epochs, 'epoch')} in {path}"
             )
-            if obstacle := find_obstacle(setup.network):  # said now, not after hours of training
-                options.warn(no_network(obstacle))
             return session.run(options)
 
 

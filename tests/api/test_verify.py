@@ -194,8 +194,7 @@ def test_a_run_without_a_file_is_verified_if_it_has_integers(
     content = json.loads(path.read_text())
     content["layers"][0] |= changes
     path.write_text(json.dumps(content))
-    with pytest.warns(UserWarning, match="no network.net"):
-        run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
+    run = netdesc.train(path, run_dir=tmp_path / "run", progress="quiet")
     recorded = read_record(run.path)["verification"]
     assert (recorded is None) is ("quantization" in changes)
     assert recorded is None or recorded["summary"] == netdesc.verify(run).summary

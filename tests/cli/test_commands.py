@@ -167,15 +167,14 @@ def test_training_warns_of_a_network_that_never_spikes(
     assert outcome.err.count('warning: no neuron of the layers "hidden", "output"') == 1
 
 
-def test_a_run_that_a_net_file_cannot_hold_is_trained_and_warned_of_once_before_it(
+def test_that_a_net_file_cannot_hold_a_run_is_said_only_where_it_is_exported(
     netdesc: Netdesc, document: Path
 ) -> None:
     outcome = netdesc("train", document, "--json", "--set", "/layers/0/quantization=null")
     assert outcome.code == 0
     assert outcome.record["network"] is None
-    before, after = outcome.err.split("epoch 1/", 1)
-    assert "network.net" in before
-    assert "network.net" not in after
+    assert "network.net" not in outcome.err
+    assert "ND401" in netdesc("export", outcome.record["run"], "-o", "a.net").err
 
 
 @pytest.mark.parametrize(

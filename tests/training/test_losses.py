@@ -193,7 +193,6 @@ def losses(run: Path) -> list[dict[str, float]]:
     return [{key: row[key] for key in ("loss", "validation_loss")} for row in rows]
 
 
-@pytest.mark.filterwarnings("ignore:no network.net")
 @pytest.mark.parametrize("readout", ["cuba", "sum"])
 @use_engine("reference")
 def test_a_run_from_a_file_and_from_memory(tmp_path: Path, readout: str) -> None:

@@ -114,6 +114,8 @@ def train(
         warn=warn,
         **rare,
     )
+    if isinstance(options.log, str):
+        options = replace(options, log=[options.log])
     with torch.inference_mode(False), torch.enable_grad():  # the caller may need no gradients
         return train_network(network, options, data)
 

@@ -27,7 +27,7 @@ PACKAGES = (
     "numba", "torch", "tensorboard", "tonic",
 )  # fmt: skip
 ENGINES = ("engine reference", "engine cpu", "engine cuda")
-_OPTIONAL = {"tensorboard": "train --tensorboard", "tonic": 'data of type "tonic"'}
+_OPTIONAL = {"tensorboard": "train --log tensorboard", "tonic": 'data of type "tonic"'}
 """Optional packages, and what needs them."""
 _SPARED = {"jinja2", "matplotlib", "engine cuda", "machine", *_OPTIONAL}
 """Topics without which a network can be trained on the CPU: their failure is a warning."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -18,11 +16,10 @@ from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
 from netdesc.cli.show import graph_record, print_graph
 from netdesc.description.source import BEST_WEIGHTS
-from netdesc.runs.folder import NETWORK, REPORT, TENSORBOARD
+from netdesc.runs.folder import NETWORK, REPORT
 
 if TYPE_CHECKING:
     from netdesc.api.trained_run import Run
-    from netdesc.description import Description
 
 _OPTIONS = (
     click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path)),
@@ -45,10 +42,12 @@ _OPTIONS = (
     options.engine,
     click.option("--seed", type=int, help="Short for --set training.seed=N."),
     click.option(
-        "--tensorboard",
-        is_flag=True,
-        help="Also write the metrics of each epoch for TensorBoard, into the folder tensorboard of "
-        "the run. Resuming needs the option again. It requires the package tensorboard.",
+        "--log",
+        multiple=True,
+        type=click.Choice(["wandb", "mlflow", "tensorboard"]),
+        help="Also pass the metrics of each epoch to Weights & Biases, MLflow or TensorBoard "
+        "(folder tensorboard of the run). Repeatable. Resuming needs it again. Without a network: "
+        "WANDB_MODE=offline, or MLFLOW_TRACKING_URI=sqlite:///mlflow.db.",
     ),
     click.option(
         "--ignore-memory",
@@ -142,7 +141,6 @@ def _train(
     overrides: tuple[str, ...],
     seed: int | None,
     resume: Path | None,
-    tensorboard: bool,
     **settings: Any,
 ) -> int:
     description = None
@@ -168,34 +166,13 @@ def _train(
     from netdesc.api.train import train_network
     from netdesc.training.setup import TrainingOptions
 
-    with ExitStack() as stack:
-        if tensorboard:
-            settings |= _log_for_tensorboard(description, resume, settings["run_dir"], stack)
-        progress = "quiet" if output.quiet else "auto"
-        options = TrainingOptions(resume=resume, progress=progress, warn=output.warn, **settings)
-        run = train_network(description, options)
+    progress = "quiet" if output.quiet else "auto"
+    options = TrainingOptions(resume=resume, progress=progress, warn=output.warn, **settings)
+    run = train_network(description, options)
     folder = resume or settings["run_dir"]
     is_absolute = folder is not None and folder.is_absolute()
     _print_result(output, run, run.path if is_absolute else Path(os.path.relpath(run.path)))
     return run.exit_code
-
-
-def _log_for_tensorboard(
-    description: Description | None, resume: Path | None, run_dir: Path | None, stack: ExitStack
-) -> dict[str, Any]:
-    """Returns the settings with which training writes for TensorBoard. ``stack`` closes the files.
-
-    ModuleNotFoundError if TensorBoard is not installed.
-    """
-    from netdesc.runs.folder import default_path
-    from netdesc.training.tensorboard import TensorBoardLog
-
-    if description is not None and run_dir is None:
-        run_dir = default_path(description.document.name)
-    folder = resume or run_dir
-    assert folder is not None
-    log = stack.enter_context(contextlib.closing(TensorBoardLog(folder / TENSORBOARD)))
-    return {"run_dir": run_dir, "callbacks": [log]}
 
 
 def _print_result(output: Output, run: Run, folder: Path) -> None:

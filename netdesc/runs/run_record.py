@@ -233,6 +233,8 @@ class RunRecord(RecordPart):
     device: Device
     samples: dict[str, Count] = {}
     """The number of samples by part, ``train``, ``validation`` and ``test``."""
+    log_ids: dict[str, str] = {}
+    """Names of loggers -> how they name this run, in which they go on when it is resumed."""
     memory_data: dict[str, Any] | None = None
     """The settings and the SHA-256 of arrays in memory on which the run trains."""
     labels_by_step: bool | None = None

@@ -27,6 +27,7 @@ from netdesc.training.evaluate import build_counter, measure, silent_loss
 from netdesc.training.findings import TrainedNetwork, find_problems
 from netdesc.training.fixes import lower_rate
 from netdesc.training.interrupt import StopRequest
+from netdesc.training.loggers import Logs
 from netdesc.training.loop import confusion_fields, fit, save, score_fields
 from netdesc.training.metrics import Divergence
 from netdesc.training.progress import Display, Log, format_metric
@@ -100,11 +101,16 @@ class Session:
         other exception is recorded with the status ``failed`` and raised again, with a note that
         says how the run can be resumed.
         """
+        with Logs(options.log, self.record, self.setup, self.display.warn) as logs:
+            return self._run(options, logs)
+
+    def _run(self, options: TrainingOptions, logs: Logs) -> Outcome:
         stop = StopRequest()
         try:
             try:
                 with stop:
                     self._prepare(stop)
+                    logs.open(self.path, self.progress.epoch)
                     fit(
                         self.setup,
                         self.progress,
@@ -113,7 +119,7 @@ class Session:
                         self.display,
                         stop,
                         self.watcher.look,
-                        options.callbacks,
+                        [logs, *options.callbacks],
                     )
                     if self.progress.epoch < self.setup.training.epochs and not self._is_over:
                         return self._end("interrupted", f"interrupted; {self._resume_hint}")

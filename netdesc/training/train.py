@@ -17,6 +17,7 @@ from netdesc.runs.run_record import RunRecord, read_record
 from netdesc.training.device import use_device
 from netdesc.training.environment import environment, environment_changes, versions
 from netdesc.training.initial_scales import found_text
+from netdesc.training.loggers import require_loggers
 from netdesc.training.progress import Display, build_display
 from netdesc.training.resume_changes import CLIP, RATE, load_changed, require_epochs
 from netdesc.training.session import Outcome, Session, open_session
@@ -44,6 +45,7 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
         raise ValueError("give either a network to train or a run to resume")
     if description is not None and options.overrides:
         raise ValueError("overrides change a run that is resumed; load the network with them")
+    require_loggers(options.log)
     with build_display(options.progress) as display:
         if description is not None:
             return _start(description, options, display)

@@ -1,0 +1,318 @@
+"""Passes the metrics of a run to Weights & Biases, MLflow and TensorBoard, for ``--log``.
+
+Their packages are imported only if they are asked for, as ``Any``, so that they need not be
+installed. Where data go is decided by each package, from its own environment variables.
+"""
+
+import contextlib
+import json
+import math
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+from netdesc.description.json_pointer import dotted, leaves
+from netdesc.runs.errors import RunError, storing
+from netdesc.runs.folder import TENSORBOARD
+from netdesc.runs.run_record import RunRecord
+from netdesc.training.setup import Setup
+
+FLUSH_S = 10
+"""The longest time until a metric is in TensorBoard's file."""
+
+TAGS = {
+    "loss": "loss/train",
+    "validation_loss": "loss/validation",
+    "accuracy": "accuracy/train",
+    "validation_accuracy": "accuracy/validation",
+    "confidence": "confidence/train",
+    "validation_confidence": "confidence/validation",
+    "learning_rate": "learning_rate",
+    "seconds": "seconds",
+    "gradient_norms": "gradient_norm",
+    "spike_rates": "spike_rate",
+}
+"""Metric -> its tag. A metric by layer has a tag for each, such as ``spike_rate/hidden``."""
+
+
+class LoggedRun(NamedTuple):
+    """What a logger learns of a run at its start.
+
+    ``project`` is the name of the document, which is ``config``; ``run_id`` what the logger
+    returned when the run began, None then. ``epoch`` is the number of complete epochs.
+    """
+
+    path: Path
+    project: str
+    config: dict[str, Any]
+    run_id: str | None
+    epoch: int
+
+
+class Logger:
+    """Base class of the loggers. Creating one begins or continues a run of its package."""
+
+    package: ClassVar[str]
+    offline: ClassVar[str] = ""
+    """What to do without a network or an account."""
+    run_id: str | None = None
+    """Names the run when it is resumed."""
+
+    def __init__(self, run: LoggedRun) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def failures(cls) -> tuple[type[Exception], ...]:
+        """The exceptions of the package, which do not end a training."""
+        return ()
+
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Passes the metrics of an epoch, from 1, by their tags."""
+        raise NotImplementedError
+
+    def finish(self, status: str, results: Mapping[str, Any]) -> None:
+        """Ends with the status in ``run.json``; ``results`` are numbers and texts by their tags."""
+        raise NotImplementedError
+
+
+class WandbLogger(Logger):
+    """Weights & Biases; ignores epochs that it has, if it is asked online for the last one."""
+
+    package = "wandb"
+    offline = "WANDB_MODE=offline keeps all in the run's folder, for wandb sync later"
+
+    def __init__(self, run: LoggedRun) -> None:
+        self.run_id = run.run_id or secrets.token_hex(4)
+        self._run = import_module("wandb").init(
+            project=os.environ.get("WANDB_PROJECT", run.project),
+            name=run.path.name,
+            id=self.run_id,
+            resume="allow",
+            dir=str(run.path),
+            settings={"console": "off"},
+        )
+        config = run.config | {"folder": str(run.path)}
+        self._run.config.update(config, allow_val_change=True)
+
+    @classmethod
+    def failures(cls) -> tuple[type[Exception], ...]:
+        return (import_module("wandb").Error,)
+
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        if epoch >= self._run.step:
+            self._run.log(dict(values), step=epoch)
+
+    def finish(self, status: str, results: Mapping[str, Any]) -> None:
+        self._run.summary.update({"status": status, **results})
+        self._run.finish(exit_code=0 if status == "done" else 1)
+
+
+class MlflowLogger(Logger):
+    """MLflow, by its client, which changes no active run of the caller's program."""
+
+    package = "mlflow"
+    offline = "MLFLOW_TRACKING_URI=sqlite:///mlflow.db keeps all in a file"
+    _STATUSES: ClassVar = {"done": "FINISHED", "interrupted": "KILLED"}
+    _MAX_PARAMETERS, _MAX_CHARACTERS = 100, 500
+    """MLflow's limits for a call and for the text of a parameter, in all of its versions."""
+
+    def __init__(self, run: LoggedRun) -> None:
+        self._client = client = import_module("mlflow").MlflowClient()
+        self._entities: Any = import_module("mlflow.entities")
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", run.project)
+        values = {
+            self._name(dotted(parts)): str(value)[: self._MAX_CHARACTERS]
+            for parts, value, _ in leaves(run.config, None)
+        }
+        self._last_epoch = 0
+        if run.run_id is None:
+            experiment = client.get_experiment_by_name(name)
+            key = client.create_experiment(name) if experiment is None else experiment.experiment_id
+            self.run_id = client.create_run(key, run_name=run.path.name).info.run_id
+        else:
+            self.run_id = run.run_id
+            client.update_run(self.run_id, status="RUNNING")
+            history = client.get_metric_history(self.run_id, TAGS["loss"])
+            self._last_epoch = max((metric.step for metric in history), default=0)
+            # Parameters cannot change: what is new becomes a tag.
+            old = client.get_run(self.run_id).data.params
+            changed = {name: value for name, value in values.items() if old.get(name) != value}
+            values = {}
+            self._tag(changed)
+        self._tag({"folder": str(run.path)})
+        parameters = [self._entities.Param(*item) for item in values.items()]
+        for start in range(0, len(parameters), self._MAX_PARAMETERS):
+            batch = parameters[start : start + self._MAX_PARAMETERS]
+            client.log_batch(self.run_id, params=batch)
+
+    @staticmethod
+    def _name(name: str) -> str:
+        """Returns a name without the characters that MLflow refuses, such as those of $schema."""
+        return re.sub(r"[^\w\-. :/]", "_", name)
+
+    def _tag(self, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            self._client.set_tag(self.run_id, name, text)
+
+    def _log(self, values: Mapping[str, float], step: int) -> None:
+        now = round(1000 * time.time())
+        metrics = [
+            self._entities.Metric(self._name(tag), value, now, step)
+            for tag, value in values.items()
+            if math.isfinite(value)
+        ]
+        self._client.log_batch(self.run_id, metrics=metrics)
+
+    @classmethod
+    def failures(cls) -> tuple[type[Exception], ...]:
+        return import_module("mlflow.exceptions").MlflowException, OSError
+
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        if epoch > self._last_epoch:
+            self._log(values, epoch)
+
+    def finish(self, status: str, results: Mapping[str, Any]) -> None:
+        texts = {name: value for name, value in results.items() if isinstance(value, str)}
+        numbers = {name: value for name, value in results.items() if name not in texts}
+        self._log(numbers, numbers.get("best/epoch", 0))
+        self._tag(texts | {"status": status})
+        self._client.set_terminated(self.run_id, self._STATUSES.get(status, "FAILED"))
+
+
+class TensorBoardLogger(Logger):
+    """TensorBoard, in a folder of the run. It shows the new events of repeated epochs only.
+
+    Methods raise StorageError if a file cannot be written.
+    """
+
+    package = "tensorboard"
+
+    def __init__(self, run: LoggedRun) -> None:
+        self._path = run.path / TENSORBOARD
+        with storing(self._path):
+            self._writer = import_module("torch.utils.tensorboard.writer").SummaryWriter(
+                str(self._path), purge_step=run.epoch + 1, flush_secs=FLUSH_S
+            )
+        self._add_text("document", run.config, run.epoch + 1)
+
+    def _add_text(self, tag: str, value: Any, epoch: int) -> None:
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        self._writer.add_text(tag, f"```json\n{text}\n```", epoch)
+
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        with storing(self._path):
+            for tag, value in values.items():
+                self._writer.add_scalar(tag, value, epoch)
+
+    def finish(self, status: str, results: Mapping[str, Any]) -> None:
+        with storing(self._path):
+            epoch = results.get("best/epoch", 0)
+            self._add_text("result", {"status": status, **results}, epoch)
+            self._writer.close()
+
+
+LOGGERS: dict[str, type[Logger]] = {
+    "wandb": WandbLogger,
+    "mlflow": MlflowLogger,
+    "tensorboard": TensorBoardLogger,
+}
+"""Name in ``--log`` -> the logger."""
+
+
+def require_loggers(names: Sequence[str]) -> None:
+    """Raises RunError if there is no logger of a name, or its package is not installed."""
+    for name in names:
+        if name not in LOGGERS:
+            raise RunError(f'there is no log "{name}"; there are {", ".join(LOGGERS)}')
+        package = LOGGERS[name].package
+        try:
+            import_module(package)
+        except ModuleNotFoundError as error:
+            raise RunError(
+                f'--log {name} needs the Python package {package}: pip install "netdesc[{name}]", '
+                f'or in a clone of netdesc: pip install -e ".[{name}]"'
+            ) from error
+
+
+class Logs:
+    """The loggers of a run, which end with the ``with`` block, when ``record`` has its outcome.
+
+    A logger whose package fails, such as without a network, gets no more metrics, and ``warn`` is
+    called once.
+    """
+
+    def __init__(
+        self, names: Sequence[str], record: RunRecord, setup: Setup, warn: Callable[[str], None]
+    ) -> None:
+        self._names, self._record, self._setup, self._warn = names, record, setup, warn
+        self._loggers: dict[str, Logger] = {}
+
+    def open(self, path: Path, epoch: int) -> None:
+        """Begins or continues the runs of the loggers. RunError if one cannot."""
+        config = self._setup.description.document.model_dump(mode="json")
+        for name in dict.fromkeys(self._names):
+            kind = LOGGERS[name]
+            run = LoggedRun(path, self._record.name, config, self._record.log_ids.get(name), epoch)
+            try:
+                logger = self._loggers[name] = kind(run)
+            except kind.failures() as error:
+                raise RunError(f"--log {name}: {_brief(error)}; {kind.offline}") from error
+            if logger.run_id is not None:
+                self._record.update(log_ids=self._record.log_ids | {name: logger.run_id})
+
+    def __call__(self, metrics: dict[str, Any]) -> None:
+        """Passes the metrics of an epoch, as callbacks get them."""
+        values = dict(_tagged(metrics))
+        for name, logger in [*self._loggers.items()]:
+            with self._surviving(name, logger):
+                logger.log(metrics["epoch"], values)
+
+    @contextlib.contextmanager
+    def _surviving(self, name: str, logger: Logger) -> Iterator[None]:
+        try:
+            yield
+        except logger.failures() as error:
+            del self._loggers[name]
+            self._warn(
+                f"{name} gets no more metrics of this run: {_brief(error)}; {logger.offline}"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        record, scale = self._record, self._setup.scale
+        results = {"message": record.message or ""}
+        for part, metrics, by in (
+            ("best", record.best, scale),
+            ("test", record.test, scale.of_test),
+        ):
+            if metrics is not None:
+                shown = by.shown(metrics.model_dump())
+                results |= {
+                    f"{part}/{name}": value
+                    for name, value in shown.items()
+                    if isinstance(value, int | float)
+                }
+        for name, logger in [*self._loggers.items()]:
+            with self._surviving(name, logger):
+                logger.finish(record.status, results)
+
+
+def _tagged(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, tag in TAGS.items():
+        value = metrics.get(name)
+        if isinstance(value, dict):
+            yield from ((f"{tag}/{layer}", number) for layer, number in value.items())
+        elif value is not None:
+            yield tag, value
+
+
+def _brief(error: Exception) -> str:
+    """Returns the first line of a message without its full stop."""
+    return str(error).strip().partition("\n")[0].rstrip(".")

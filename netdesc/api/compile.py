@@ -17,11 +17,14 @@ from netdesc.data.randomness import seeded_rng
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.description import Description, DescriptionError, Document, render_text
+from netdesc.description.diagnostics.wording import amount
+from netdesc.description.outline import Outline, Outlined
 from netdesc.description.overrides import Overrides
 from netdesc.description.source import is_net_file
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.exchange.importer import STEP_MS_WARNING
 from netdesc.graph import Graph, build_graph
+from netdesc.graph.build import summary
 from netdesc.kernels.engines import engine_name
 from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import LayerReport, Network, build
@@ -39,8 +42,8 @@ from netdesc.training.weights import load_initial_weights, load_weights
 CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True, eq=False)
-class Compiled:
+@dataclass(frozen=True, eq=False, repr=False)
+class Compiled(Outlined):
     """A torch module, its loss, and the graph (the checked network) from which both are built.
 
     ``model`` maps float32 spikes ``[steps, batch, *input shape]`` to float32 spikes
@@ -60,6 +63,22 @@ class Compiled:
     model: Network
     loss: TotalLoss
     graph: Graph
+
+    def outline(self) -> Outline:
+        graph = self.graph
+        steps, losses = f"{graph.steps:,} steps of {graph.step_ms:g} ms", graph.losses
+        title = f"compiled {graph.name}: {steps}, {amount(graph.parameters, 'parameter')}"
+        rows = [
+            (row.name, row.type, "×".join(map(str, row.output_shape)), row.neuron, row.parameters)
+            for row in summary(graph)
+        ]
+        mode = "training" if self.model.training else "evaluation"
+        facts = [
+            ("model", f"on {next(self.model.parameters()).device}, in {mode} mode"),
+            ("loss", " + ".join(loss.type for loss in losses)),
+        ]
+        headings = ("layer", "type", "shape", "neuron", "parameters")
+        return Outline(title, facts, [headings, *rows])
 
 
 Source = Description | ImportedNetwork | Run | Compiled | Mapping[str, Any] | str | Path

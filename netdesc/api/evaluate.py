@@ -17,6 +17,8 @@ from netdesc.data.memory_data import MemoryData
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.description import Description
+from netdesc.description.diagnostics.wording import amount
+from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.graph import INPUT, build_graph
 from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_loss
@@ -52,8 +54,8 @@ class TargetMatch:
     met: int
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Outlined):
     """The measurements on the samples of ``part``.
 
     ``loss`` is per sample. If ``summed``, the document's loss is a sum over samples, which is
@@ -78,6 +80,20 @@ class Evaluation:
     errors: ValueErrors | None
     layers: list[LayerRate]
     warnings: list[str]
+
+    def outline(self) -> Outline:
+        facts: list[tuple[str, Cell]] = [("loss", self.loss)]
+        if (score := self.score) is not None:
+            facts += [("accuracy", f"{score.accuracy:.2%}"), ("undecided", score.undecided)]
+        if (matched := self.matched) is not None:
+            met = f"{matched.met:,} of {matched.target_spikes:,} spikes in the same step"
+            facts.append(("target", met))
+        if (errors := self.errors) is not None:
+            facts.append(("root mean squared error", errors.root_mean_squared_error))
+        rows = [(layer.layer, layer.neurons, layer.rate) for layer in self.layers]
+        headings = ("layer", "neurons", "spikes per neuron and step")
+        title = f"evaluation of {amount(self.samples, 'sample')} of {self.part}"
+        return Outline(title, [*facts, *first_warnings(self.warnings)], [headings, *rows])
 
 
 def evaluate(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.graph import Graph
 
 
@@ -40,8 +41,8 @@ class Classification:
     """The label; None if the document has no label for this input."""
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Outlined):
     """The output of a network, and measurements.
 
     ``comparison`` is None if the document has no target for the input. ``classification`` is None
@@ -59,6 +60,20 @@ class Result:
     warnings: list[str]
     comparison: TargetComparison | None = None
     classification: Classification | None = None
+
+    def outline(self) -> Outline:
+        facts: list[tuple[str, Cell]] = []
+        if (comparison := self.comparison) is not None:
+            met = f"{comparison.met:,} of {comparison.target_spikes:,} spikes in the same step"
+            facts.append(("target", f"loss {comparison.loss:,.6g}, {met}"))
+        if (classes := self.classification) is not None:
+            silent = "none: the output is silent"
+            facts.append(("class", silent if classes.prediction is None else classes.prediction))
+            facts += [] if classes.label is None else [("label", classes.label)]
+        rows = [(layer.layer, layer.neurons, layer.spikes) for layer in self.layers]
+        title = f"{self.graph.name}: {self.steps:,} steps of {self.graph.step_ms:g} ms"
+        headings = ("layer", "neurons", "spikes")
+        return Outline(title, [*facts, *first_warnings(self.warnings)], [headings, *rows])
 
     @property
     def output_TN(self) -> NDArray[Any]:

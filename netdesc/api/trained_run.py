@@ -3,26 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from netdesc.description import load
+from netdesc.description.outline import Cell, Outline, Outlined
 from netdesc.graph import build_graph
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import LOCK, METRICS, REPORT
 from netdesc.runs.metrics_file import read_metrics
 from netdesc.runs.run_record import read_record
+from netdesc.training.progress import format_metric
 from netdesc.training.session import Outcome
 
 SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_accuracy")
-"""The metrics of the best epoch that a notebook shows."""
+"""The metrics that a printed run has of its best and its last epoch, and of the test."""
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Outlined):
     """A run that has ended, in the folder ``path``, an absolute path.
 
     ``status`` is ``done``, ``diverged`` or ``interrupted``, and ``message`` says more. ``best`` and
@@ -92,15 +93,21 @@ class Run:
         path = self.path / REPORT
         return path if path.exists() else None
 
-    def _repr_html_(self) -> str:
-        """Describes the run in a notebook, with a link to its report."""
-        best = {} if self.best is None else self.best
-        rows = "".join(
-            f"<tr><th>best {name.replace('_', ' ')}</th><td>{best[name]:,.6g}</td></tr>"
-            for name in SHOWN_METRICS
-            if name in best
-        )
-        link = ""
-        if self.report_path is not None:
-            link = f'<p><a href="{escape(str(self.report_path))}" target="_blank">report</a></p>'
-        return f"<p>{escape(str(self.path))}: {escape(self.message)}</p><table>{rows}</table>{link}"
+    def outline(self) -> Outline:
+        results = {"best": self.best or {}, "final": self.final or {}, "test": self.test or {}}
+        names = {name for metrics in results.values() for name in metrics}
+        columns = [name for name in SHOWN_METRICS if name in names]
+        rows = [
+            (row, *(_shown(name, metrics.get(name)) for name in columns))
+            for row, metrics in results.items()
+            if metrics
+        ]
+        headings = ("", *(name.replace("_", " ") for name in columns))
+        report = self.report_path
+        facts: list[tuple[str, Cell]] = [("folder", str(self.path)), ("status", self.message)]
+        facts += [] if report is None else [("report", report)]
+        return Outline(f"run {self.path.name}: {self.status}", facts, [headings, *rows])
+
+
+def _shown(metric: str, value: Any) -> Cell:
+    return "" if value is None else value if metric == "epoch" else format_metric(metric, value)

@@ -20,6 +20,7 @@ from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
 from netdesc.description.models import Document, Lock, Origin
 from netdesc.description.models.document import FORMAT
+from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.description.overrides import Overrides, apply_overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
 from netdesc.description.source import Source, decode_source, read_source
@@ -81,8 +82,8 @@ class Provenance:
         return found
 
 
-@dataclass(frozen=True)
-class Description:
+@dataclass(frozen=True, repr=False)
+class Description(Outlined):
     """A valid document with its file, the origins of its values, and its warnings.
 
     >>> description = netdesc.load("examples/oxford.json")
@@ -108,6 +109,18 @@ class Description:
     def origins(self) -> Mapping[str, Origin]:
         """The origin of each scalar and of each empty object or list, by its JSON pointer."""
         return self.provenance.origins()
+
+    def outline(self) -> Outline:
+        document = self.document
+        time, training = document.time, document.training
+        facts: list[tuple[str, Cell]] = [
+            ("time", f"{time.steps:,} steps of {time.step_ms:g} ms"),
+            ("loss", " + ".join(term.type for term in document.losses)),
+            ("training", f"{training.epochs:,} epochs"),
+            *first_warnings([warning.message for warning in self.warnings]),
+        ]
+        names = [(layer.name, layer.type_name()) for layer in document.layers]
+        return Outline(f"{document.name} of {self.path.name}", facts, [("layer", "type"), *names])
 
     def without_data(self) -> "Description":
         """Returns this description with no ``data``, for samples that are in memory."""

@@ -239,10 +239,11 @@ def test_the_best_epoch_has_all_metrics(tmp_path: Path) -> None:
     row = run.best["epoch"] - 1
     for name in ("loss", "validation_loss", "accuracy", "validation_accuracy", "learning_rate"):
         assert run.best[name] == run.metrics[name][row]
-    page = run._repr_html_()
-    assert "best validation loss" in page
-    assert "&lt;run&gt;/report.html" in page
-    assert "<run>" not in page
+    for text in (repr(run), run._repr_html_()):
+        assert "validation loss" in text
+        assert f"{run.best['validation_accuracy']:.1%}" in text
+    assert "&lt;run&gt;/report.html" in run._repr_html_()
+    assert "<run>" not in run._repr_html_()
     again = netdesc.train(resume=run, progress="quiet")
     assert (again.best, again.final) == (run.best, run.final)
     (run.path / "metrics.jsonl").write_text("damaged\n")

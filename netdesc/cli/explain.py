@@ -1,6 +1,7 @@
 """``netdesc explain``."""
 
 import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,12 +48,13 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
     """Print cause, example and fix of a diagnostic's code, a neuron's equations, or what a word of
     a document means.
 
-    SUBJECT is a code, a type of neuron, layer, loss or another object, a section, a field, or a
-    document of which NAME is a neuron or a layer. Without SUBJECT, list all codes.
+    SUBJECT is a code, a type of neuron, layer, loss or another object, a section, a field, a name
+    of another tool such as beta, or a document of which NAME is a neuron or a layer. Without
+    SUBJECT, list all codes.
     """
     from netdesc.description.explanations import explain, record, titles
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
-    from netdesc.description.synonyms import hint_for_type
+    from netdesc.description.synonyms import explain_foreign, hint_for_type
     from netdesc.description.word_text import kinds, word_record, word_text, words
 
     if subject is None:
@@ -72,6 +74,8 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
             entry |= {"objects": word_record(subject)["objects"]}
     elif word in words():
         text, entry = word_text(word), word_record(word)
+    elif explain_foreign(word):
+        text, entry = "", {"type": word}
     else:
         try:
             text, entry = explain(subject), record(subject)
@@ -81,6 +85,11 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
                 f'"{subject}" is neither a code, nor a word of documents, nor a document; '
                 f"{hint or 'netdesc explain lists the codes'}"
             ) from error
+    if foreign := explain_foreign(word):
+        entry |= {"other_tools": foreign}
+        lines = [textwrap.fill(f"  {line}", 80, subsequent_indent="    ") for line in foreign]
+        title = f"{word} in other tools; in a document of netdesc:"
+        text = "\n".join([*([text, ""] if text else []), title, *lines])
     if output.as_json:
         output.print_json(entry)
     else:

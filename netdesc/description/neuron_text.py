@@ -44,7 +44,7 @@ FUNCTION_TEXTS = {
 
 OPERATOR_TEXTS = {
     "a + b, a - b": "of states and numbers, or of real numbers; 1 - d of a decay or a factor",
-    "a * b": "a state times a whole number, a decay or a factor; a state times a state is refused",
+    "a * b": "a state times a whole number (2 * v) or a parameter of the kind decay or factor",
     "a > b, a >= b, a < b, a <= b": "a condition; where chooses by it",
     "a and b, a or b": "of conditions",
 }

@@ -62,6 +62,22 @@ UNSUPPORTED_FIELDS = _by_name("unsupported_fields")
 UNSUPPORTED_TYPES = _by_name("unsupported_types")
 """Maps a type that only other tools have, in lower case, to a hint."""
 
+EXPLANATIONS = _by_name("explanations")
+"""Maps a further word of other tools, in lower case, to what to write in its place."""
+
+
+def explain_foreign(word: str) -> list[str]:
+    """Returns what to write for a word of other tools, a line for each of its meanings."""
+    name = normalise_name(word)
+    lines = [
+        f'"{field.name}"{f": {field.value.format(word)}" if field.value else ", of the same value"}'
+        for field in FIELDS.get(name, ())
+    ]
+    for form, table in (('"type": "{}"', TYPES), ('the value "{}"', VALUES)):
+        lines += [form.format(table[name])] if name in table else []
+    hints = (EXPLANATIONS, UNSUPPORTED_FIELDS, UNSUPPORTED_TYPES)
+    return [*lines, *dict.fromkeys(table[name] for table in hints if name in table)]
+
 
 def suggest_field(name: str, known: Iterable[str]) -> Suggestion | None:
     """Suggests the known field for another tool's name or a misspelt name; ``None`` if unclear."""

@@ -15,7 +15,14 @@ _MEANT = {
     "−": "-", "–": "-", "·": "*", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "\xa0": " ",
     "&": "and", "&&": "and", "|": "or", "||": "or", "λ": "lambda_", "Λ": "lambda_",
 }  # fmt: skip
-NO_POWER = "There is no power: a state times a state has no defined rounding."
+QUADRATIC = (
+    " Quadratic neurons, such as QIF and Izhikevich's of 2003, cannot be written as equations. The"
+    " nearest built-in neuron is 'alif', whose threshold adapts."
+)
+NO_POWER = (
+    "There is no power: states are integers, and the product of two states has no defined rounding."
+    f"{QUADRATIC}"
+)
 NO_IF = "There is no 'if' and no '?': write where(condition, a, b), in spike 'v > 1' alone."
 _EXAMPLE = "such as 'v = decay(v, 0.1) + x'"
 _NOTATIONS = (

@@ -15,7 +15,7 @@ from netdesc.neurons.expressions import Expression, constant, make, number, scal
 from netdesc.neurons.functions import ARGUMENTS, FUNCTIONS, signature
 from netdesc.neurons.mistakes import Mistake, Place, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, STATE_LIMIT, STATE_UNIT, Type
-from netdesc.neurons.parser import NO_IF, NO_POWER, EquationSource, parse
+from netdesc.neurons.parser import NO_IF, NO_POWER, QUADRATIC, EquationSource, parse
 
 Operand = Expression | float | None
 """A number without a type yet; None after a mistake."""
@@ -53,15 +53,25 @@ _FOREIGN = {
 }
 """Names that other tools have, and what to say of them."""
 
+MULTIPLIERS = (
+    f"A state can be multiplied by a whole number up to {MAX_NUMBER}, as in 2 * v; by a number from"
+    " -1 to 1, as in scaled(v, 0.5); and by a parameter of the kind 'decay' or 'factor', as in"
+    " v * gain."
+)
+
+_NO_SQUARE = (
+    "A state cannot be multiplied by a state: states are integers, and their product has no defined"
+    " rounding. Parameters of the kinds 'grid' and 'threshold' count as states. "
+)
+
 _PRODUCT_HINTS = {
-    frozenset({GRID}): (
-        " A state times a state has no defined rounding: choose with where(condition, a, b), or"
-        " multiply by a number or a factor with scaled(state, factor). Parameters of the kinds"
-        " 'grid' and 'threshold' are states, too; those of the kind 'factor' are factors."
-    ),
     frozenset({GRID, BOOL}): " Write where(condition, state, 0).",
     frozenset({GRID, REAL}): " Give the parameter the kind 'factor'.",
 }
+
+
+_OF_STATES = (ast.BinOp, ast.UnaryOp, ast.Call)
+"""Parts of a text that are states if a part of them is a state."""
 
 
 class Reader:
@@ -222,7 +232,8 @@ class Reader:
         is_share = isinstance(value, Expression) and value.type is SHARE
         if value is None or is_share or (isinstance(value, float) and low <= value <= high):
             return self.of_type(node, value, SHARE)
-        message = f"This must be a number from {low:g} to {high:g}, a decay or a factor."
+        kinds = "a parameter of the kind 'decay' or 'factor'"
+        message = f"This must be a number from {low:g} to {high:g}, or {kinds}."
         return self.fail(node, message)
 
     def _unary(self, node: ast.UnaryOp) -> Operand:
@@ -262,11 +273,29 @@ class Reader:
         if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
             message = _REFUSED.get(type(node.op), "This operator is not allowed.")
             return self.fail(node, message, self._quotient(node))
+        states = [each for each in _factors(node) if self._is_state(each)]
+        if len(states) > 1:
+            return self._refuse_product(node, states)
         a, b = self.read(node.left), self.read(node.right)
         if a is None or b is None:
             return None
         compute = self._product if isinstance(node.op, ast.Mult) else self._sum
         return compute(node, a, b)
+
+    def _is_state(self, node: ast.expr) -> bool:
+        """Whether a part of the text, which is not read yet, can only be a state."""
+        if isinstance(node, ast.Name):
+            value = self.values.get(node.id)
+            return value is not None and value.type is GRID
+        parts = ast.iter_child_nodes(node) if isinstance(node, _OF_STATES) else ()
+        return any(self._is_state(part) for part in parts if isinstance(part, ast.expr))
+
+    def _refuse_product(self, node: ast.BinOp, states: list[ast.expr]) -> None:
+        """Notes that states are multiplied, or what is wrong inside the factors."""
+        if None not in [self.read(factor) for factor in _factors(node)]:
+            texts = {self.source.text_of(state) for state in states}
+            way_out = QUADRATIC if len(texts) < len(states) else MULTIPLIERS
+            self.fail(node, f"{_NO_SQUARE}{way_out.strip()}")
 
     def _quotient(self, node: ast.BinOp) -> str | None:
         """Returns how to divide by a number, None if ``node`` does something else."""
@@ -288,7 +317,7 @@ class Reader:
             return make("rest", b)
         types = {each.type for each in (a, b) if isinstance(each, Expression)}
         if len(types) > 1 or types & {SHARE, BOOL}:
-            hint = " Of decays and factors there is '1 - share' alone." if SHARE in types else ""
+            hint = " A decay or factor d may stand in '1 - d' only." if SHARE in types else ""
             return self.fail(node, f"{_both(a, b)} cannot be added or subtracted.{hint}")
         (type,) = types
         both = complete([self.of_type(node.left, a, type), self.of_type(node.right, b, type)])
@@ -314,11 +343,7 @@ class Reader:
             if float(number).is_integer() and abs(number) <= MAX_NUMBER:
                 return scale(other, int(number))
             state = self.source.text_of(node.right if number is a else node.left)
-            message = (
-                f"A state is multiplied by whole numbers up to {MAX_NUMBER}, decays and factors "
-                "alone."
-            )
-            return self.fail(node, message, _as_factor(state, number))
+            return self.fail(node, MULTIPLIERS, _as_factor(state, number))
         return self.fail(node, f"{_both(a, b)} cannot be multiplied.{hint}")
 
     _READ: ClassVar[dict[type[ast.expr], Callable[..., Operand]]] = {
@@ -330,6 +355,15 @@ class Reader:
         ast.Compare: _compare,
         ast.BinOp: _binary,
     }
+
+
+def _factors(node: ast.expr) -> Iterator[ast.expr]:
+    """Yields the factors of a product; yields what is no product as a whole."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        yield from _factors(node.left)
+        yield from _factors(node.right)
+    else:
+        yield node
 
 
 def complete(values: list[Expression | None]) -> list[Expression] | None:

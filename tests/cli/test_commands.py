@@ -101,6 +101,16 @@ def test_explain(netdesc: Netdesc) -> None:
     assert netdesc("explain", "spike_files.train").out == netdesc("explain", "train").out
     assert netdesc("explain", "mine.train[0].label").out == netdesc("explain", "label").out
     assert "off_spikes" in netdesc("explain", "delta").out
+    assert '"voltage_decay": 1 - beta' in netdesc("explain", "beta").out
+    for name, ours in {
+        "ATan": "width",
+        "Leaky": "lif",
+        "alpha": "spike_moid",
+        "v_rest": "0",
+    }.items():
+        ended = netdesc("explain", name, "--json")
+        assert "other_tools" in ended.record
+        assert ours in netdesc("explain", name).out
     unknown = netdesc("explain", "ND999")
     assert unknown.code == 2
     assert "ND999" in unknown.err

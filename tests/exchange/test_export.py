@@ -44,7 +44,7 @@ def test_layers_without_a_form_are_named(
 def test_what_is_lost_of_input_neurons_is_warned_of(tmp_path: Path) -> None:
     layers = [EACH | {"axonal_delay_step": True}, dense("a", 2)]
     warnings = export_net(model_of(document([4], layers)), tmp_path / "a.net")
-    assert any('"each": the file does not hold the axonal delay step' in each for each in warnings)
+    assert any('"each": a .net file has no axonal delay step' in each for each in warnings)
 
 
 def test_warnings_name_the_layers_behind_one_that_only_delays(tmp_path: Path) -> None:

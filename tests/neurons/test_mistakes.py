@@ -106,6 +106,9 @@ SAID = [
     ("step", "w = «(u - v) / tau»", "1/tau"),
     ("step", "w = v * «exp»(-dt / tau)", "decay(v, "),
     ("step", "w = «rand»()", "random"),
+    ("step", "w = «0.04*v*v» + 5*v", "'alif'"),
+    ("step", "w = «0.5 * (v - 1) * before(u)»", "cannot be multiplied by a state"),
+    ("step", "w = 0.5 * «q» * v * u", "neither a state"),
     ("step", "w = decay(v, «lost»)", '{"lost": {"kind": "decay"'),
 ]
 

@@ -43,28 +43,49 @@ def next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
     folder = _absolute(run.path)
     if status.can_resume:
         yield "Resume this run", resume_command(os.path.abspath(run.path))
-    for purpose, settings in advice(run):
-        yield purpose, _retrain(run, settings)
+    for purpose, settings, resumes in advice(run):
+        path = os.path.abspath(run.path)
+        yield purpose, resume_command(path, settings) if resumes else _retrain(run, settings)
     if run.best_path.exists():
         yield from _uses_of_weights(run, folder)
     yield "Write this report again", f"netdesc report {folder}"
     yield "Start a network of your own", "netdesc init mine --template blank"
 
 
-def advice(run: RunData) -> Iterator[tuple[str, list[str]]]:
-    """Yields purposes and arguments of ``--set`` for another training, the best one first."""
+class Advice(NamedTuple):
+    """A purpose, and arguments of ``--set`` for another training, or for resuming this run."""
+
+    purpose: str
+    settings: list[str]
+    resumes: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"{self.purpose}: {'--resume RUN ' * self.resumes}{set_arguments(self.settings)}"
+
+
+def advice(run: RunData) -> Iterator[Advice]:
+    """Yields what may help, the best advice first."""
     findings = [finding for finding in run.record.findings if not finding.is_over]
     fixes = {purpose: settings for finding in findings for purpose, settings in finding.fixes}
-    yield from fixes.items()
+    yield from (Advice(*fix) for fix in fixes.items())
     is_perfect = run.metrics.at_best("accuracy") == 1
     if fall_at_end(run) and not fixes and not is_perfect:
-        yield (
-            "Train from the start, with twice as many epochs",
-            [f"training.epochs={2 * run.epochs}"],
-        )
+        settings, resumes = [f"training.epochs={2 * run.epochs}"], not _depends_on_epochs(run)
+        way = "Train on" if resumes else "Train from the start"
+        yield Advice(f"{way}, with twice as many epochs", settings, resumes)
     if could_stop_early(run) and run.unstable is None:
         setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
-        yield "Train again, and stop when the validation loss no longer falls", [setting]
+        yield Advice("Train again, and stop when the validation loss no longer falls", [setting])
+
+
+def _depends_on_epochs(run: RunData) -> bool:
+    """Whether a longer training from the start differs from this run in its first epochs."""
+    is_cosine = run.document.training.schedule.type == "cosine"
+    return is_cosine or any(
+        not isinstance(layer.neuron.width_schedule, int | float)
+        for layer in run.graph.neuron_layers
+    )
 
 
 def _retrain(run: RunData, settings: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ _STATUSES = {
     "diverged": (
         "bad", "Diverged",
         "Training diverged after {progress}. {message} {shown} Resuming the run would diverge "
-        "again.",
+        "again, unless the learning rate or gradient_clip changes.",
     ),
     "failed": ("bad", "Failed", "Training failed after {progress}. {message} {shown} {resume}"),
     "running": ("busy", "Still running", "Training has completed {progress} so far. {shown}"),

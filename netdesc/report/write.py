@@ -18,7 +18,6 @@ from netdesc.report.verdict import headline
 from netdesc.runs.errors import storing
 from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS, refuse_link
 from netdesc.runs.metrics_file import Metrics, MetricsRow, read_rows
-from netdesc.runs.state import set_arguments
 
 
 def _write(path: Path, text: str, follow_links: bool = False) -> None:
@@ -59,8 +58,8 @@ def conclude(run: Path) -> dict[str, str]:
     with np.errstate(all="ignore"):
         data = read_run(run)
         lines = {"result": headline(data)}
-        for purpose, settings in itertools.islice(advice(data), 1):
-            lines["advice"] = f"{purpose}: {set_arguments(settings)}"
+        for best in itertools.islice(advice(data), 1):
+            lines["advice"] = best.text
     if (verified := data.record.verification) is not None:
         lines["verified" if verified.identical else "differs"] = verified.summary
     return lines

@@ -45,12 +45,18 @@ def read_state(run: Path) -> RunState | None:
     return RunState(status, record.message, record.epochs_done, best, at_work, saved_epochs(run))
 
 
-def resume_command(run: str | Path) -> str:
-    """Returns the shell command that resumes a run, or the call if its data were in memory."""
+def resume_command(run: str | Path, settings: Sequence[str] = ()) -> str:
+    """Returns the shell command that resumes a run, or the call if its data were in memory.
+
+    ``settings`` are arguments of ``--set``.
+    """
     with contextlib.suppress(RunError):
         if read_record(Path(run)).memory_data is not None:  # its program has the data
-            return f"netdesc.train(resume={json.dumps(str(run), ensure_ascii=False)}, data=…)"
-    return f"netdesc train --resume {shlex.quote(str(run))}"
+            path, changes = json.dumps(str(run), ensure_ascii=False), [*settings]
+            return f"netdesc.train(resume={path}, {f'overrides={changes}, ' * bool(changes)}data=…)"
+    return " ".join(
+        ["netdesc train --resume", shlex.quote(str(run)), set_arguments(settings)]
+    ).strip()
 
 
 def saved_epochs(run: Path) -> int | None:

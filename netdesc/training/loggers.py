@@ -25,6 +25,10 @@ from netdesc.training.setup import Setup
 FLUSH_S = 10
 """The longest time until a metric is in TensorBoard's file."""
 
+FINISH_S = 300
+"""The longest time in seconds that the end of a run waits for W&B's network. The data are then
+still in the run's folder, for ``wandb sync``."""
+
 TAGS = {
     "loss": "loss/train",
     "validation_loss": "loss/validation",
@@ -94,7 +98,7 @@ class WandbLogger(Logger):
             id=self.run_id,
             resume="allow",
             dir=str(run.path),
-            settings={"console": "off"},
+            settings={"console": "off", "finish_timeout": FINISH_S},
         )
         config = run.config | {"folder": str(run.path)}
         self._run.config.update(config, allow_val_change=True)
@@ -300,8 +304,11 @@ class Logs:
                     if isinstance(value, int | float)
                 }
         for name, logger in [*self._loggers.items()]:
-            with self._surviving(name, logger):
-                logger.finish(record.status, results)
+            try:
+                with self._surviving(name, logger):
+                    logger.finish(record.status, results)
+            except KeyboardInterrupt:  # somebody does not want to wait for a network
+                self._warn(f"{name} may lack the end of this run, because it was interrupted")
 
 
 def _tagged(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

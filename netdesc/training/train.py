@@ -23,7 +23,10 @@ from netdesc.training.resume_changes import CLIP, RATE, load_changed, require_ep
 from netdesc.training.session import Outcome, Session, open_session
 from netdesc.training.setup import TrainingOptions, prepare
 
-_ENDINGS = {"done": "this run is done already", "diverged": "this run would diverge again"}
+_ENDINGS = {
+    "done": "this run is done already",
+    "diverged": f"this run would diverge again unless --set changes {RATE} or {CLIP}",
+}
 """Status of a run that cannot be continued -> the reason."""
 
 
@@ -111,7 +114,7 @@ def _read_outcome(path: Path, options: TrainingOptions) -> Outcome | None:
         return None
     message = f"{_ENDINGS[record.status]} ({record.message})"
     if changes:
-        raise RunError(f"{message}; also change {RATE} or {CLIP}")
+        raise RunError(message)
     scale = record.scale(description.document.main_loss.reduction)
     return Outcome.of(record, path, message, scale)
 

@@ -46,7 +46,7 @@ def test_the_status_is_told_first(
     status = page.status
     assert (status.mood, status.title, status.can_resume) == (mood, title, can_resume)
     assert words in status.text
-    assert page.steps[0].text.startswith("netdesc train --resume ") is can_resume
+    assert (page.steps[0].text == f"netdesc train --resume {tmp_path / 'run'}") is can_resume
 
 
 def test_the_lock_of_the_folder_tells_whether_a_process_works_on_it(
@@ -224,7 +224,7 @@ def test_next_steps_fit_the_run(tmp_path: Path) -> None:
     (folder / "network.net").touch()
     quoted, inputs = shlex.quote(str(folder)), tmp_path / "input.bs1"
     assert [step.text for step in build_page(read_run(folder)).steps] == [
-        f"netdesc compile-and-train '{folder}/network.lock.json' --set training.epochs=60",
+        f"netdesc train --resume {quoted} --set training.epochs=60",
         f"netdesc evaluate {quoted}",
         f"netdesc run {quoted} {inputs} -o output.bs1\n"
         "netdesc events show output.bs1 -o output.png",
@@ -233,6 +233,13 @@ def test_next_steps_fit_the_run(tmp_path: Path) -> None:
         f"netdesc report {quoted}",
         "netdesc init mine --template blank",
     ]
+    lock = folder / "network.lock.json"
+    content = json.loads(lock.read_text())
+    content["training"]["schedule"] = {"type": "cosine"}  # to go on would be another training
+    lock.write_text(json.dumps(content))
+    assert build_page(read_run(folder)).steps[0].text == (
+        f"netdesc compile-and-train '{lock}' --set training.epochs=60"
+    )
 
 
 def test_no_export_is_suggested_of_a_network_that_files_cannot_hold(tmp_path: Path) -> None:

@@ -84,7 +84,11 @@ class LockedFile(Section):
 
 
 class Lock(Section):
-    """The facts that reproduce a run. netdesc writes this section; do not write it by hand."""
+    """The facts that reproduce a run. netdesc writes this section; do not write it by hand.
+
+    If a run was resumed with other values, the document holds the last ones. A training from the
+    lock then gives the results of that run only if its earlier epochs do not depend on them.
+    """
 
     origins: dict[str, Origin] = field(
         "The origin of each value, by JSON pointer: the file, a Python program, a default, the "

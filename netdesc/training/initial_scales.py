@@ -72,15 +72,24 @@ def fill_scales(
 
 
 def found_text(description: Description) -> str:
-    """Returns a sentence about the scales that were found; empty if there are none."""
-    texts: list[str] = []
+    """Returns a sentence about scales of weights and learning rate; empty if none was found.
+
+    If some scale was found, the scales that the document states are in the sentence, too.
+    """
+    scales, has_found = list[str](), False
     for index, layer in enumerate(description.document.layers):
         numbers: list[str] = []
         for name, label in {"weight_scale": "", "recurrent_weight_scale": "recurrent "}.items():
-            if description.origins.get(f"/layers/{index}/{name}") == "found":
-                numbers.append(f"{label}{getattr(layer, name):g}")
-        texts += [f"{layer.name} {', '.join(numbers)}"] if numbers else []
-    return f"scales of initial weights: {'; '.join(texts)}" if texts else ""
+            origin = description.origins.get(f"/layers/{index}/{name}", "default")
+            has_found |= origin == "found"
+            if origin != "default":
+                stated = "" if origin == "found" else " (stated)"
+                numbers.append(f"{label}{getattr(layer, name):g}{stated}")
+        scales += [f"{layer.name} {', '.join(numbers)}"] if numbers else []
+    texts = [f"scales of initial weights: {'; '.join(scales)}"] if has_found else []
+    if description.origins.get("/training/optimizer/learning_rate") == "found":
+        texts.append(f"learning rate: {description.document.training.optimizer.learning_rate:g}")
+    return "; ".join(texts)
 
 
 def _silent(description: Description, layer: SynapticNode) -> Diagnostic:

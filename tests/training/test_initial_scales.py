@@ -98,6 +98,7 @@ def test_a_stated_scale_wins(document: Path, whole: Path, tmp_path: Path) -> Non
     found = scales(run(tmp_path / "run", document, "layers.hidden.weight_scale=2"))
     assert found["hidden"][0] == 2
     assert found["hidden"][1] is not None
+    assert "hidden 2 " in (tmp_path / "run" / "train.log").read_text()
 
 
 def test_without_data_spikes_are_assumed(document: Path, tmp_path: Path) -> None:

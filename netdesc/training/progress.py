@@ -1,8 +1,10 @@
-"""Prints messages and progress of a run on standard error, and writes both to the run's log."""
+"""Prints progress and messages of a run, or shows them in a notebook, and writes them to a log."""
 
 from __future__ import annotations
 
 import contextlib
+import html
+import importlib
 import os
 import sys
 import time
@@ -18,8 +20,9 @@ from netdesc.runs.folder import open_regular
 from netdesc.runs.metrics_file import LOWER_IS_BETTER
 
 Style = Literal["auto", "live", "plain", "quiet"]
-"""``live`` redraws one line, ``plain`` prints a line every few seconds, ``quiet`` prints only
-warnings. ``auto`` means ``live`` in a terminal and ``plain`` elsewhere."""
+"""``live`` redraws one line, in a notebook with a bar; ``plain`` prints a line every few seconds,
+``quiet`` prints only warnings. ``auto`` means ``live`` in a terminal and in a notebook, and
+``plain`` elsewhere."""
 
 Best = tuple[str, float]
 """The metric of the best epoch, and its value there."""
@@ -108,7 +111,7 @@ class Display:
         now = time.perf_counter()
         if self.is_due(now) and not self._is_quiet:
             self._due = now + self.interval_s
-            self.render(f"{what} {number} of at most {limit}")
+            self.render(f"{what} {number} of at most {limit}", number / limit)
 
     def show(
         self, metrics: Mapping[str, Any], best: Best, epochs: int, unit: str, now: float
@@ -120,7 +123,7 @@ class Display:
         self._due, epoch = now + self.interval_s, metrics["epoch"]
         line = _format(metrics, best, epochs, unit, self._seconds_per_epoch(epoch, now))
         if not self._is_quiet:
-            self.render(line)
+            self.render(line, epoch / epochs)
         if now >= self._log_due or epoch == epochs:
             self._log_due = now + _LOG_INTERVAL_S
             self.log(line)
@@ -142,8 +145,8 @@ class Display:
         with contextlib.suppress(OSError):
             print(escape(text), file=sys.stderr, flush=True)
 
-    def render(self, line: str) -> None:
-        """Prints the progress line on standard error."""
+    def render(self, line: str, fraction: float) -> None:
+        """Prints the progress line on standard error. ``fraction`` is the part that is done."""
         self.print(line)
 
     def close(self) -> None:
@@ -168,7 +171,7 @@ class LiveDisplay(Display):
         with contextlib.suppress(OSError):
             self._console.print(escape(text), markup=False, emoji=False, soft_wrap=True)
 
-    def render(self, line: str) -> None:
+    def render(self, line: str, fraction: float) -> None:
         from rich.text import Text
 
         with contextlib.suppress(OSError):
@@ -180,6 +183,40 @@ class LiveDisplay(Display):
             self._live.stop()
 
 
+class NotebookDisplay(Display):
+    """Redraws a bar with the progress line in the output of a notebook's cell.
+
+    Messages are printed there on standard output, warnings on standard error, which is coloured.
+    """
+
+    interval_s = _LIVE_INTERVAL_S
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handle: Any = None
+
+    def info(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            print(escape(text), flush=True)
+        self.log(text)
+
+    def render(self, line: str, fraction: float) -> None:
+        bar = f'<progress value="{fraction:.4f}" max="1" style="width:100%"></progress>'
+        text = f'<pre style="margin:0;white-space:pre-wrap">{html.escape(line)}</pre>'
+        data = {"text/html": bar + text, "text/plain": line}
+        if self._handle is None:
+            display = importlib.import_module("IPython.display").display
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+
+
+def _is_notebook() -> bool:
+    """Whether a kernel of IPython runs the program. Only kernels can show HTML."""
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
+
+
 def format_metric(name: str, value: float) -> str:
     """Formats a loss, or as a percentage an accuracy or a confidence."""
     return f"{value:,.6g}" if name in LOWER_IS_BETTER else f"{value:.1%}"
@@ -187,6 +224,8 @@ def format_metric(name: str, value: float) -> str:
 
 def build_display(style: Style) -> Display:
     """Returns the display for a style. Raises ValueError if the style is unknown."""
+    if style in ("auto", "live") and _is_notebook():
+        return NotebookDisplay()
     if style == "auto":
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         style = "live" if is_terminal and os.environ.get("TERM") != "dumb" else "plain"

@@ -66,17 +66,14 @@ class Compiled(Outlined):
 
     def outline(self) -> Outline:
         graph = self.graph
-        steps, losses = f"{graph.steps:,} steps of {graph.step_ms:g} ms", graph.losses
-        title = f"compiled {graph.name}: {steps}, {amount(graph.parameters, 'parameter')}"
+        title = f"compiled {graph.name}: {graph.steps:,} steps of {graph.step_ms:g} ms"
         rows = [
             (row.name, row.type, "×".join(map(str, row.output_shape)), row.neuron, row.parameters)
             for row in summary(graph)
         ]
         mode = "training" if self.model.training else "evaluation"
-        facts = [
-            ("model", f"on {next(self.model.parameters()).device}, in {mode} mode"),
-            ("loss", " + ".join(loss.type for loss in losses)),
-        ]
+        model = f"{amount(graph.parameters, 'parameter')}, in {mode} mode"
+        facts = [("model", model), ("loss", " + ".join(loss.type for loss in graph.losses))]
         headings = ("layer", "type", "shape", "neuron", "parameters")
         return Outline(title, facts, [headings, *rows])
 

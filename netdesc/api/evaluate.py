@@ -86,8 +86,7 @@ class Evaluation(Outlined):
         if (score := self.score) is not None:
             facts += [("accuracy", f"{score.accuracy:.2%}"), ("undecided", score.undecided)]
         if (matched := self.matched) is not None:
-            met = f"{matched.met:,} of {matched.target_spikes:,} spikes in the same step"
-            facts.append(("target", met))
+            facts.append(("target spikes", f"{matched.met:,} of {matched.target_spikes:,} met"))
         if (errors := self.errors) is not None:
             facts.append(("root mean squared error", errors.root_mean_squared_error))
         rows = [(layer.layer, layer.neurons, layer.rate) for layer in self.layers]

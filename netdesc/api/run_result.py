@@ -64,7 +64,7 @@ class Result(Outlined):
     def outline(self) -> Outline:
         facts: list[tuple[str, Cell]] = []
         if (comparison := self.comparison) is not None:
-            met = f"{comparison.met:,} of {comparison.target_spikes:,} spikes in the same step"
+            met = f"{comparison.met:,} of {comparison.target_spikes:,} target spikes met"
             facts.append(("target", f"loss {comparison.loss:,.6g}, {met}"))
         if (classes := self.classification) is not None:
             silent = "none: the output is silent"

@@ -27,8 +27,8 @@ class Outline(NamedTuple):
     """
 
     title: str
-    facts: Sequence[tuple[str, Cell]] = ()
-    rows: Sequence[Sequence[Cell]] = ()
+    facts: Sequence[tuple[str, Cell]]
+    rows: Sequence[Sequence[Cell]]
 
     def shown_rows(self) -> Sequence[Sequence[Cell]]:
         """Returns as many rows as fit, and one that counts the others."""
@@ -39,13 +39,9 @@ class Outline(NamedTuple):
 
 
 class Outlined:
-    """Base class of objects that are shown by their ``outline``. Dataclasses need ``repr=False``.
-
-    As a line of a list, or of another object, the outline takes more lines than one.
-    """
+    """Base class of objects shown by their ``outline``. Dataclasses need ``repr=False``."""
 
     def outline(self) -> Outline:
-        """Returns what is shown of the object."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -57,11 +53,11 @@ class Outlined:
     def _repr_html_(self) -> str:
         """Returns what a notebook shows, in which all text is escaped."""
         outline = self.outline()
-        parts = [f"<p>{html.escape(_text(outline.title))}</p>"]
-        for number, table in enumerate((outline.facts, outline.shown_rows())):
-            rows = [_html_row(row, is_heading=number == 1 and row is table[0]) for row in table]
-            parts += [f"<table>{''.join(rows)}</table>"] if rows else []
-        return "".join(parts)
+        facts, (headings, *rows) = outline.facts, outline.shown_rows()
+        first = "".join(map(_html_row, facts))
+        second = "".join([_html_row(headings, "th"), *map(_html_row, rows)])
+        title = html.escape(_text(outline.title))
+        return f"<p>{title}</p><table>{first}</table><table>{second}</table>"
 
 
 def first_warnings(warnings: Sequence[str], count: int = 2) -> list[tuple[str, Cell]]:
@@ -82,18 +78,14 @@ def _columns(rows: Sequence[Sequence[Cell]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*full, strict=True)]
     numbers = {place for row in rows for place, cell in enumerate(row) if isinstance(cell, int)}
     for row in texts:
-        cells = (
-            text.rjust(width) if place in numbers else text.ljust(width)
-            for place, (text, width) in enumerate(zip(row, widths, strict=False))
-        )
+        places = enumerate(zip(row, widths, strict=False))
+        cells = (t.rjust(w) if place in numbers else t.ljust(w) for place, (t, w) in places)
         yield "  ".join(cells).rstrip()
 
 
-def _html_row(row: Sequence[Cell], is_heading: bool) -> str:
-    first, *others = map(_html_cell, row)
-    tag = "th" if is_heading else "td"
-    cells = "".join(f"<{tag}{_LEFT}>{text}</{tag}>" for text in others)
-    return f"<tr><th{_LEFT}>{first}</th>{cells}</tr>"
+def _html_row(row: Sequence[Cell], tag: str = "td") -> str:
+    others = "".join(f"<{tag}{_LEFT}>{_html_cell(cell)}</{tag}>" for cell in row[1:])
+    return f"<tr><th{_LEFT}>{_html_cell(row[0])}</th>{others}</tr>"
 
 
 def _html_cell(cell: Cell) -> str:

@@ -20,7 +20,6 @@ from netdesc.description.diagnostics.wording import escape
 from netdesc.description.document_text import document_text
 from netdesc.description.models.document import FORMAT, MAX_STEP_MS, MAX_STEPS, Document
 from netdesc.description.models.layers import Shape
-from netdesc.description.outline import Outline, Outlined, first_warnings
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.import_layers import (
     IMPORTERS,
@@ -79,8 +78,8 @@ class ImportedLayer:
     """The datasets that were not read."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ImportedNetwork(Outlined):
+@dataclass(frozen=True, eq=False)
+class ImportedNetwork:
     """A document, and its weights by their names in the model's state dict."""
 
     description: JsonObject
@@ -97,16 +96,6 @@ class ImportedNetwork(Outlined):
     """Whether the number of steps is one of the assumed values."""
     step_ms_is_assumed: bool
     """Whether the length of a step is one of the assumed values."""
-
-    def outline(self) -> Outline:
-        assumed = "; ".join(text.partition(" (")[0] for text in self.assumptions)
-        facts = [("assumed", assumed), *first_warnings(self.warnings)]
-        rows = [
-            (row.name, row.type, row.neuron, "×".join(map(str, row.output_shape)), row.weights)
-            for row in self.table
-        ]
-        headings = ("layer", "type", "neuron", "shape", "weights")
-        return Outline(f"imported {self.description['name']}", facts, [headings, *rows])
 
     @property
     def document(self) -> Document:

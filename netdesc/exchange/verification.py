@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.description.outline import Outline, Outlined, first_warnings
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.importer import import_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
@@ -96,8 +95,8 @@ class RunDifference:
     explanation: str
 
 
-@dataclass(frozen=True, repr=False)
-class Verification(Outlined):
+@dataclass(frozen=True)
+class Verification:
     """The comparison of the float run, the integer run, and the integer run of the export.
 
     ``input`` says what the network ran on. ``export_problem`` says why there is no export; empty if
@@ -112,13 +111,6 @@ class Verification(Outlined):
     export_problem: str
     warnings: list[str]
     empty: bool = False
-
-    def outline(self) -> Outline:
-        title = "identical" if self.is_identical else "different"
-        rows = [(row.layer, row.neurons, row.float, row.integer) for row in self.layers]
-        headings = ("layer", "neurons", "outputs in floats", "in integers")
-        facts = [("result", self.summary), *first_warnings(self.warnings)]
-        return Outline(f"verification: {title}", facts, [headings, *rows])
 
     @property
     def is_identical(self) -> bool:

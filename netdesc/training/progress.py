@@ -190,10 +190,7 @@ class NotebookDisplay(Display):
     """
 
     interval_s = _LIVE_INTERVAL_S
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._handle: Any = None
+    _handle: Any = None
 
     def info(self, text: str) -> None:
         with contextlib.suppress(OSError):

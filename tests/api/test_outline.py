@@ -38,7 +38,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     document["layers"] = [*({**hidden, "name": name, "units": 3} for name in names), output]
     description = netdesc.load(document)
     compiled = netdesc.compile(description)
-    netdesc.export_net(compiled, folder / "deep.net")
     (folder / "report.html").touch()
     metrics = {"epoch": 1, "loss": 0.5, "accuracy": 0.625}
     return {
@@ -47,7 +46,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "run": Run(folder, "done", "done after 1 epoch", metrics, metrics, None, 0),
         "result": netdesc.run(compiled, np.ones((25, 9))),
         "evaluation": netdesc.evaluate(description),
-        "imported": netdesc.import_net(folder / "deep.net"),
     }
 
 
@@ -57,8 +55,8 @@ def test_few_lines_say_what_it_is(results: dict[str, Any]) -> None:
         assert len(lines) <= 15, name
         assert max(map(len, lines)) <= 320, name
         if name != "run":
-            assert any(line.startswith(("deep0", "dense0")) for line in lines), name
-            assert lines[-1].startswith(("output", "dense20")), name
+            assert any(line.startswith("deep0") for line in lines), name
+            assert lines[-1].startswith("output"), name
             assert any("more" in line for line in lines), name
     assert f"{results['evaluation'].score.accuracy:.2%}" in repr(results["evaluation"])
     assert "25 steps" in repr(results["result"])

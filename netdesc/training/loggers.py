@@ -67,8 +67,7 @@ class Logger:
     run_id: str | None = None
     """Names the run when it is resumed."""
 
-    def __init__(self, run: LoggedRun) -> None:
-        raise NotImplementedError
+    def __init__(self, run: LoggedRun) -> None: ...
 
     @classmethod
     def failures(cls) -> tuple[type[Exception], ...]:
@@ -77,11 +76,9 @@ class Logger:
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         """Passes the metrics of an epoch, from 1, by their tags."""
-        raise NotImplementedError
 
     def finish(self, status: str, results: Mapping[str, Any]) -> None:
         """Ends with the status in ``run.json``; ``results`` are numbers and texts by their tags."""
-        raise NotImplementedError
 
 
 class WandbLogger(Logger):
@@ -100,8 +97,7 @@ class WandbLogger(Logger):
             dir=str(run.path),
             settings={"console": "off", "finish_timeout": FINISH_S},
         )
-        config = run.config | {"folder": str(run.path)}
-        self._run.config.update(config, allow_val_change=True)
+        self._run.config.update(run.config | {"folder": str(run.path)}, allow_val_change=True)
 
     @classmethod
     def failures(cls) -> tuple[type[Exception], ...]:
@@ -128,13 +124,13 @@ class MlflowLogger(Logger):
     def __init__(self, run: LoggedRun) -> None:
         self._client = client = import_module("mlflow").MlflowClient()
         self._entities: Any = import_module("mlflow.entities")
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", run.project)
         values = {
             self._name(dotted(parts)): str(value)[: self._MAX_CHARACTERS]
             for parts, value, _ in leaves(run.config, None)
         }
-        self._last_epoch = 0
+        tags, self._last_epoch = {"folder": str(run.path)}, 0
         if run.run_id is None:
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", run.project)
             experiment = client.get_experiment_by_name(name)
             key = client.create_experiment(name) if experiment is None else experiment.experiment_id
             self.run_id = client.create_run(key, run_name=run.path.name).info.run_id
@@ -143,12 +139,11 @@ class MlflowLogger(Logger):
             client.update_run(self.run_id, status="RUNNING")
             history = client.get_metric_history(self.run_id, TAGS["loss"])
             self._last_epoch = max((metric.step for metric in history), default=0)
-            # Parameters cannot change: what is new becomes a tag.
             old = client.get_run(self.run_id).data.params
-            changed = {name: value for name, value in values.items() if old.get(name) != value}
+            # Parameters cannot change: values that did are tags.
+            tags |= {name: value for name, value in values.items() if old.get(name) != value}
             values = {}
-            self._tag(changed)
-        self._tag({"folder": str(run.path)})
+        self._tag(tags)
         parameters = [self._entities.Param(*item) for item in values.items()]
         for start in range(0, len(parameters), self._MAX_PARAMETERS):
             batch = parameters[start : start + self._MAX_PARAMETERS]
@@ -260,14 +255,14 @@ class Logs:
         """Begins or continues the runs of the loggers. RunError if one cannot."""
         config = self._setup.description.document.model_dump(mode="json")
         for name in dict.fromkeys(self._names):
-            kind = LOGGERS[name]
-            run = LoggedRun(path, self._record.name, config, self._record.log_ids.get(name), epoch)
+            kind, record = LOGGERS[name], self._record
+            run = LoggedRun(path, record.name, config, record.log_ids.get(name), epoch)
             try:
                 logger = self._loggers[name] = kind(run)
             except kind.failures() as error:
                 raise RunError(f"--log {name}: {_brief(error)}; {kind.offline}") from error
             if logger.run_id is not None:
-                self._record.update(log_ids=self._record.log_ids | {name: logger.run_id})
+                record.update(log_ids=record.log_ids | {name: logger.run_id})
 
     def __call__(self, metrics: dict[str, Any]) -> None:
         """Passes the metrics of an epoch, as callbacks get them."""
@@ -291,18 +286,11 @@ class Logs:
 
     def __exit__(self, *_: object) -> None:
         record, scale = self._record, self._setup.scale
-        results = {"message": record.message or ""}
-        for part, metrics, by in (
-            ("best", record.best, scale),
-            ("test", record.test, scale.of_test),
-        ):
-            if metrics is not None:
-                shown = by.shown(metrics.model_dump())
-                results |= {
-                    f"{part}/{name}": value
-                    for name, value in shown.items()
-                    if isinstance(value, int | float)
-                }
+        results: dict[str, Any] = {"message": record.message or ""}
+        for part, metrics, by in ("best", record.best, scale), ("test", record.test, scale.of_test):
+            shown = {} if metrics is None else by.shown(metrics.model_dump())
+            numbers = {tag: value for tag, value in shown.items() if isinstance(value, int | float)}
+            results |= {f"{part}/{tag}": value for tag, value in numbers.items()}
         for name, logger in [*self._loggers.items()]:
             try:
                 with self._surviving(name, logger):

@@ -34,7 +34,11 @@ class RareArguments(TypedDict, total=False):
     values by their paths in the document, as ``netdesc.load`` takes them. With ``resume`` they
     change the run, such as ``{"training.epochs": 200}``, which trains it longer; what may change is
     ``training.epochs``, ``early_stopping``, ``schedule``, ``gradient_clip``,
-    ``checkpoint_every_s``, and the ``learning_rate`` and ``weight_decay`` of the optimizer.
+    ``checkpoint_every_s``, and the ``learning_rate`` and ``weight_decay`` of the optimizer. ``log``
+    names what else gets the document, the metrics of each epoch and the results: "wandb", "mlflow",
+    "tensorboard", or a list of them. A run that is resumed goes on there if ``log`` is given again.
+    If a service fails, training goes on without it. Without a network, set ``WANDB_MODE=offline``,
+    and later ``wandb sync``, or ``MLFLOW_TRACKING_URI=sqlite:///mlflow.db``.
     """
 
     engine: str

@@ -120,6 +120,8 @@ class MlflowLogger(Logger):
     _STATUSES: ClassVar = {"done": "FINISHED", "interrupted": "KILLED"}
     _MAX_PARAMETERS, _MAX_CHARACTERS = 100, 500
     """MLflow's limits for a call and for the text of a parameter, in all of its versions."""
+    _MAX_ITEMS = 20
+    """Of a longer list, such as one of files, the first items are parameters."""
 
     def __init__(self, run: LoggedRun) -> None:
         self._client = client = import_module("mlflow").MlflowClient()
@@ -127,6 +129,7 @@ class MlflowLogger(Logger):
         values = {
             self._name(dotted(parts)): str(value)[: self._MAX_CHARACTERS]
             for parts, value, _ in leaves(run.config, None)
+            if not any(isinstance(part, int) and part >= self._MAX_ITEMS for part in parts)
         }
         tags, self._last_epoch = {"folder": str(run.path)}, 0
         if run.run_id is None:

@@ -16,15 +16,16 @@ from netdesc.data.data_errors import DataError
 from netdesc.data.memory_data import MemoryData
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
+from netdesc.data.torch_dataset import DatasetReader
 from netdesc.description import Description
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.graph import INPUT, build_graph
 from netdesc.graph.nodes import Signal
+from netdesc.kernels import machine
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_loss
 from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.evaluate import Score, build_counter, measure
-from netdesc.training.read_memory_data import read_memory_data
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
@@ -172,7 +173,7 @@ def _memory_data(
             )
         return None
     section = document and document.data if recorded is None else recorded
-    return read_memory_data(data, warn).with_defaults(section)
+    return MemoryData.of(data, DatasetReader(machine.free_bytes, warn)).with_defaults(section)
 
 
 def read_parts(

@@ -12,17 +12,19 @@ import torch
 from netdesc.api.load import load_without_data
 from netdesc.api.trained_run import Run
 from netdesc.caller import warn
+from netdesc.data.memory_data import MemoryData
+from netdesc.data.torch_dataset import DatasetReader
 from netdesc.description import Description, render_text
 from netdesc.description.models import Training
 from netdesc.description.overrides import Overrides
 from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import ImportedNetwork
+from netdesc.kernels import machine
 from netdesc.losses import LossFunction
 from netdesc.report import write_report
 from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, RECORD, REPORT, is_filled
 from netdesc.training import train as training
-from netdesc.training.progress import Style
-from netdesc.training.read_memory_data import read_memory_data
+from netdesc.training.progress import Style, build_display
 from netdesc.training.setup import Callback, TrainingOptions
 
 
@@ -149,9 +151,10 @@ def train_network(
         if network.warnings:
             options.warn(render_text(network.warnings))
     if data is not None:
-        section = None if network is None else network.document.training
-        memory = read_memory_data(data, options.warn, options.progress, section)
-        options = replace(options, data=memory)
+        size = 0 if network is None else network.document.training.batch_size
+        with build_display(options.progress) as display:
+            reader = DatasetReader(machine.free_bytes, options.warn, display.show_count, size)
+            options = replace(options, data=MemoryData.of(data, reader))
     outcome = training.train(network, options)
     _write_report(outcome.path, options)
     if outcome.status == "done":  # else the message has said it

@@ -33,11 +33,6 @@ class Memory(NamedTuple):
     total: int | None
     available: int | None
 
-    @property
-    def free(self) -> int | None:
-        """What can still be used; the total if the system does not tell."""
-        return self.total if self.available is None else self.available
-
 
 def cores(system: Path = _SYSTEM) -> Cores:
     """Reads the CPU cores and the quota. ``system`` is the folder that holds ``sys``."""
@@ -77,6 +72,12 @@ def memory(system: Path = _SYSTEM) -> Memory:
             left = max(0, int(limit) - int(used) + (int(cached) if cached.isdecimal() else 0))
             available = left if available is None else min(available, left)
     return Memory(total, available)
+
+
+def free_bytes() -> int | None:
+    """Returns the available memory, or the total if the system does not tell."""
+    total, available = memory()
+    return total if available is None else available
 
 
 def _control_groups(system: Path) -> list[Path]:

@@ -110,7 +110,7 @@ def require_memory(graph: Graph, training: Training, samples: int, device: torch
     Free is what the GPU, or the machine within the limits of its container, can still give; the
     check is left out if the system does not tell it.
     """
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.memory().free
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.free_bytes()
     if free is None:
         return
     estimate, subject = estimate_memory(graph, training, samples), f"training {graph.name}"

@@ -86,7 +86,8 @@ def test_a_dataset_becomes_the_arrays_of_its_samples(dataset: Any) -> None:
         MemoryData.of({"train": each}).parts["train"] for each in (dataset, MapStyle())
     )
     for array, other in zip(pairs, of_map, strict=True):
-        assert np.array_equal(array, other)
+        assert array is not None
+        assert np.array_equal(array, np.asarray(other))
 
 
 def test_spikes_take_a_byte_each_until_a_sample_has_other_values() -> None:
@@ -125,6 +126,7 @@ def test_a_loader_trains_and_resumes_as_its_arrays(tmp_path: Path) -> None:
             netdesc.train(resume=run, data=other, **quiet)
         run = netdesc.train(resume=run, data={"train": loader}, **quiet)
     assert weights_of(run.path) == weights_of(whole.path)
+    assert run.best is not None
     assert netdesc.evaluate(run, data={"train": loader}).loss == run.best["validation_loss"]
 
 
@@ -140,7 +142,7 @@ def test_a_loader_trains_and_resumes_as_its_arrays(tmp_path: Path) -> None:
 )
 def test_a_loader_is_warned_of_what_is_not_used(options: Any, unused: tuple[str, ...]) -> None:
     texts: list[str] = []
-    reader = DatasetReader(warn=texts.append, is_training=True, batch_size=8)
+    reader = DatasetReader(warn=texts.append, batch_size=8)
     inputs, _ = reader.read("train", DataLoader(TensorDataset(*TENSORS), **options))
     assert len(inputs) == 12
     assert len(texts) == bool(unused)
@@ -154,7 +156,7 @@ class Image:
 
 
 WRONG: list[tuple[Any, str]] = [
-    (Computed(lambda n: (VALUES[n][: 4 - n // 7], 0)), r'data\["train"\]\[7\].* shape \[3'),
+    (Computed(lambda n: (VALUES[n][: 4 - n // 7], 0)), r'data\["train"\]\[7\].* shapes \[\[3'),
     (Computed(lambda n: (VALUES[n], 0, 1)), r'data\["train"\]\[0\] is a tuple of 3 items'),
     (Computed(lambda n: {"x": VALUES[n]}), r"\[0\] is a dict; .*pair"),
     (Computed(lambda n: (Image(), 0)), r"\[0\].*ToTensor"),
@@ -185,9 +187,10 @@ def test_the_error_of_a_dataset_names_the_sample() -> None:
 
 def test_reading_that_takes_long_shows_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_dataset, "SHOW_INTERVAL_S", 0)
-    shown: list[str] = []
-    DatasetReader(show=shown.append).read("train", TensorDataset(*TENSORS))
-    assert "3 of 12" in shown[2]
+    shown: list[Any] = []
+    reader = DatasetReader(show=lambda *progress: shown.append(progress))
+    reader.read("train", TensorDataset(*TENSORS))
+    assert shown[2][1:] == (3, 12)
 
 
 @pytest.mark.parametrize(

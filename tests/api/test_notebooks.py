@@ -25,7 +25,7 @@ nbformat.validate(book)
 assert not any(cell.get("outputs") for cell in book.cells), "outputs are saved"
 for cell in book.cells:
     if cell.cell_type == "code":
-        text = re.sub(r"^(epochs|samples) = \d+$", r"\1 = 6", cell.source, flags=re.M)
+        text = re.sub(r"^epochs = \d+$", "epochs = 6", cell.source, flags=re.M)
         shell.run_cell(text).raise_error()
 for output in shell.display_pub.outputs:
     print("UPDATED" if output["update"] else "SHOWN", output["data"].get("text/html"))
@@ -41,6 +41,9 @@ def test_a_notebook_runs(name: str, folder: str, tmp_path: Path) -> None:
     """Jupyter starts in the folder of the notebook, other programs in that of the repository."""
     (tmp_path / "data").symlink_to(ROOT / "data")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    document = tmp_path / "examples" / "oxford.json"
+    text = document.read_text()  # with scales, which take long to find
+    document.write_text(text.replace('"cuba"}', '"cuba", "weight_scale": 4}'))
     notebook = tmp_path / "examples" / f"{name}.ipynb"
     command = [sys.executable, "-c", RUN_CELLS, notebook]
     run = subprocess.run(

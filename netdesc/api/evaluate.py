@@ -130,6 +130,9 @@ def evaluate(
     if opened.is_imported:
         kind = compiled.graph.loss.type
         warnings.append(f"a .net file holds no loss: {kind} is assumed, as imports write it")
+    if description is not None and description.lock is not None and description.lock.loss:
+        name = description.lock.loss
+        warnings.append(f"the loss is that of the document; the run was trained with {name}")
     memory = _memory_data(data, description, folder, warnings.append)
     found = read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))

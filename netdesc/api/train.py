@@ -41,6 +41,14 @@ class RareArguments(TypedDict, total=False):
     "tensorboard", or a list of them. A run that is resumed goes on there if ``log`` is given again.
     If a service fails, training goes on without it. Without a network, set ``WANDB_MODE=offline``,
     and later ``wandb sync``, or ``MLFLOW_TRACKING_URI=sqlite:///mlflow.db``.
+
+    ``loss`` takes the place of the document's main loss: the first that reads the last layer. It is
+    called as ``loss(signals, target)``, with float32 signals [steps, batch, *shape] by names: the
+    output of each layer by its name, and states that losses of the document read, as "layer.state".
+    It returns a scalar: the sum over the samples of the batch, or their mean if the document's loss
+    has ``"reduction": "mean"``. Targets, prediction of classes, weight, other losses and
+    regularizers stay those of the document. A run that is resumed or trained from its lock needs
+    the loss again.
     """
 
     engine: str

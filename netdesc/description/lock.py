@@ -10,12 +10,18 @@ from netdesc.description.file_references import FileReference, file_references, 
 from netdesc.description.load import Description
 
 
-def lock_text(description: Description, directory: str | Path, versions: Mapping[str, str]) -> str:
+def lock_text(
+    description: Description,
+    directory: str | Path,
+    versions: Mapping[str, str],
+    loss: str | None = None,
+) -> str:
     """Returns the text of a lock that will be written into ``directory``.
 
     The lock is the document with all defaults and a section ``lock``, which contains the origin of
-    each value, the location and SHA-256 of each file, the seed, and ``versions``. OSError if a data
-    file cannot be read, UnicodeEncodeError if its path relative to ``directory`` is not UTF-8 text.
+    each value, the location and SHA-256 of each file, the seed, ``versions``, and the name of a
+    ``loss`` of a Python program. OSError if a data file cannot be read, UnicodeEncodeError if its
+    path relative to ``directory`` is not UTF-8 text.
     """
     base = Path(directory).absolute()
     references = {each.path: each for each in file_references(description.document)}
@@ -27,6 +33,7 @@ def lock_text(description: Description, directory: str | Path, versions: Mapping
         "files": files,
         "seed": description.document.training.seed,
         "versions": dict(versions),
+        "loss": loss,
     }
     whole = description.document.model_dump(mode="json") | {"lock": lock}
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

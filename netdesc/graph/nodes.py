@@ -237,6 +237,8 @@ class Graph:
     classifier: Classifier | None
     """None if the losses compare the output with targets, so that there are no classes."""
     regularizers: tuple[EventRate, ...] = ()
+    reads_all: bool = False
+    """Whether a loss of a Python program reads the outputs of all layers."""
 
     @property
     def loss(self) -> Loss:
@@ -269,6 +271,7 @@ class Graph:
         """What losses and regularizers read, and the output of the last layer; each once."""
         found = [self.output, *map(self.signal_of, self.losses)]
         found += [each for one in self.regularizers for each in self.regularized(one)]
+        found += [(layer.name, OUTPUT) for layer in self.layers] if self.reads_all else []
         return list(dict.fromkeys(found))
 
     @property

@@ -8,7 +8,8 @@
 
 from netdesc.losses.classifier import SILENT, OutputClassifier, majority
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
-from netdesc.losses.loss import Loss, LossFunction
+from netdesc.losses.loss import Loss
+from netdesc.losses.python_loss import LossFunction, PythonLoss, check_same_loss
 from netdesc.losses.target_losses import (
     MeanSquaredErrorLoss,
     SpikeMoidLoss,
@@ -25,6 +26,7 @@ __all__ = [
     "LossFunction",
     "MeanSquaredErrorLoss",
     "OutputClassifier",
+    "PythonLoss",
     "SpikeMaxLoss",
     "SpikeMoidLoss",
     "SpikeRateLoss",
@@ -34,5 +36,6 @@ __all__ = [
     "ValueErrors",
     "build_classifier",
     "build_loss",
+    "check_same_loss",
     "majority",
 ]

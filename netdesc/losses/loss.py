@@ -9,9 +9,6 @@ from netdesc.graph import loss as sections
 from netdesc.kernels import operators
 from netdesc.kernels.checks import check_target, check_tensor
 
-LossFunction = Callable[[Mapping[str, Tensor], Tensor], Tensor]
-"""A loss that a Python program passes: a function of signals and target (see ``losses.total``)."""
-
 
 def check_output(output: Tensor) -> None:
     """ValueError unless an output is [steps, batch, *shape], TypeError if it is no tensor."""

@@ -12,6 +12,7 @@ from netdesc.graph.nodes import EventRate, Graph, Signal
 from netdesc.losses.classifier import OutputClassifier
 from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
 from netdesc.losses.loss import Loss
+from netdesc.losses.python_loss import PythonLoss
 from netdesc.losses.target_losses import MeanSquaredErrorLoss, SpikeMoidLoss, SpikeTimeLoss
 
 
@@ -29,10 +30,16 @@ def event_rate_penalty(regularizer: EventRate, outputs: Sequence[Tensor]) -> Ten
 
 
 class TotalLoss(nn.Module):
-    """The weighted sum of losses and regularizers, in the order of the document."""
+    """The weighted sum of losses and regularizers, in the order of the document.
 
-    def __init__(self, graph: Graph, losses: Sequence[Loss]) -> None:
+    ``replacement`` takes the place of the main loss, with its weight.
+    """
+
+    def __init__(
+        self, graph: Graph, losses: Sequence[Loss], replacement: PythonLoss | None = None
+    ) -> None:
         super().__init__()
+        self.replacement = replacement
         self.losses = nn.ModuleList(losses)
         self._read = [graph.signal_of(each) for each in graph.losses]
         self._regularized = [(each, graph.regularized(each)) for each in graph.regularizers]
@@ -65,7 +72,10 @@ class TotalLoss(nn.Module):
                     "model.signals(input), not with the output of the last layer"
                 )
         values = [
-            loss(signals[read], target) for loss, read in zip(self.losses, self._read, strict=True)
+            loss(signals[read], target)
+            if self.replacement is None or number != self._main
+            else self.replacement(signals, target)
+            for number, (loss, read) in enumerate(zip(self.losses, self._read, strict=True))
         ]
         values += [
             event_rate_penalty(regularizer, [signals[each] for each in read])
@@ -101,17 +111,18 @@ _LOSSES: dict[type, Callable[[Any, float], Loss]] = {
 """Maps a section to a function that builds the loss from it and a step's length in ms."""
 
 
-def build_loss(graph: nodes.Graph) -> TotalLoss:
+def build_loss(graph: nodes.Graph, replacement: PythonLoss | None = None) -> TotalLoss:
     """Builds the loss of a graph: ``loss(signals, target)`` returns a float32 scalar.
 
     ``signals`` are what ``Network.signals`` returns, or the output [steps, batch, *shape] if
     nothing else is read. The target of ``spike_time`` has the shape of the output, that of
     ``mean_squared_error`` and ``spike_moid`` this one or [batch, *shape]; the target of other
-    losses is integer labels, [batch] or [steps, batch].
+    losses is integer labels, [batch] or [steps, batch]. ``replacement`` takes the place of the main
+    loss; the graph then needs ``reads_all``.
     """
     step_ms = {layer.name: layer.step_ms for layer in graph.layers}
     losses = [_LOSSES[type(each)](each, step_ms[graph.signal_of(each)[0]]) for each in graph.losses]
-    return TotalLoss(graph, losses)
+    return TotalLoss(graph, losses, replacement)
 
 
 def build_classifier(graph: nodes.Graph) -> OutputClassifier:

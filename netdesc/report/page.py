@@ -149,18 +149,23 @@ def _facts(run: RunData) -> dict[str, str]:
         "Median epoch": duration(float(np.nanmedian(seconds)) if metrics.has("seconds") else None),
         "Parameters": f"{graph.parameters:,}",
         "Synapses": f"{graph.synapses:,}",
-        **_sum_of_losses(graph),
+        **_sum_of_losses(graph, run.record.loss),
     }
 
 
-def _sum_of_losses(graph: Graph) -> dict[str, str]:
-    """Returns the loss as a sum, under its name; empty if it has one term only."""
+def _sum_of_losses(graph: Graph, main: str | None) -> dict[str, str]:
+    """Returns the loss as a sum, under its name; empty if it has one term only.
+
+    ``main`` is the loss of a Python program, or None.
+    """
     terms = [
         f"{loss.weight:g} × {loss.type} of {'.'.join(graph.signal_of(loss))}"
         for loss in graph.losses
     ]
+    if main is not None:
+        terms[graph.losses.index(graph.loss)] = f"{graph.loss.weight:g} × {main}"
     terms += [f"{penalty.weight:g} × {penalty.type}" for penalty in graph.regularizers]
-    return {"Loss": " + ".join(terms)} if len(terms) > 1 else {}
+    return {"Loss": " + ".join(terms)} if len(terms) > 1 or main else {}
 
 
 def _describe_missing_files(run: RunData) -> str:

@@ -217,6 +217,7 @@ def experiment_table(run: RunData) -> Table:
         "Data": "\n".join(files[:MAX_FILES] + ["…"] * (len(files) > MAX_FILES)),
         "Samples": ", ".join(samples),
         "Loss": document["loss"],
+        "Loss in Python": run.record.loss and f"{run.record.loss}, in the place of the main loss",
         "Regularizers": document.get("regularizers"),
         "Initial weights": {
             layer.name: layer.section.model_dump(include={"weight_scale", "recurrent_weight_scale"})

@@ -237,6 +237,8 @@ class RunRecord(RecordPart):
     """Names of loggers -> how they name this run, in which they go on when it is resumed."""
     memory_data: dict[str, Any] | None = None
     """The settings and the SHA-256 of arrays in memory on which the run trains."""
+    loss: str | None = None
+    """The name of the loss of a Python program; None for the document's own."""
     labels_by_step: bool | None = None
     """Whether each step has a label; None without labels, or in a run of an older netdesc."""
     parameters: int | None = None

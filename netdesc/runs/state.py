@@ -46,14 +46,17 @@ def read_state(run: Path) -> RunState | None:
 
 
 def resume_command(run: str | Path, settings: Sequence[str] = ()) -> str:
-    """Returns the shell command that resumes a run, or the call if its data were in memory.
+    """Returns the shell command that resumes a run, or the call if a program has data or loss.
 
     ``settings`` are arguments of ``--set``.
     """
     with contextlib.suppress(RunError):
-        if read_record(Path(run)).memory_data is not None:  # its program has the data
-            path, changes = json.dumps(str(run), ensure_ascii=False), [*settings]
-            return f"netdesc.train(resume={path}, {f'overrides={changes}, ' * bool(changes)}data=…)"
+        record = read_record(Path(run))
+        needed = {"data": record.memory_data, "loss": record.loss}
+        if arguments := [f"{name}=…" for name in needed if needed[name] is not None]:
+            path = json.dumps(str(run), ensure_ascii=False)
+            changes = [f"overrides={[*settings]}"] * bool(settings)
+            return f"netdesc.train(resume={path}, {', '.join([*changes, *arguments])})"
     return " ".join(
         ["netdesc train --resume", shlex.quote(str(run)), set_arguments(settings)]
     ).strip()

@@ -157,7 +157,7 @@ class Session:
         There are none unless the network learns target spikes. Divergence if one exceeds float32.
         """
         setup, losses = self.setup, dict[str, float]()
-        if setup.graph.loss.learns_from != "target spikes":
+        if setup.graph.loss.learns_from != "target spikes" or setup.loss.replacement is not None:
             return losses
         for name, batches in {"loss": setup.train, "validation_loss": setup.validation}.items():
             if batches is not None:

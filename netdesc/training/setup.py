@@ -17,7 +17,7 @@ from netdesc.description.models.augmentation import Augmentation
 from netdesc.description.overrides import Overrides
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engines import engine_for
-from netdesc.losses import LossFunction, TotalLoss, build_loss
+from netdesc.losses import LossFunction, PythonLoss, TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import Scale
@@ -87,6 +87,11 @@ class Setup:
         return self.training.best
 
     @property
+    def loss_name(self) -> str | None:
+        """The name of a loss of a Python program; None for the document's own."""
+        return None if self.loss.replacement is None else self.loss.replacement.name
+
+    @property
     def samples(self) -> dict[str, int]:
         """The number of samples by part."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -115,18 +120,19 @@ def prepare(
     device: torch.device,
     warn: Callable[[str], None] = lambda text: None,
     data: MemoryData | None = None,
+    loss: LossFunction | None = None,
     *,
     check_memory: bool = False,
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
     ``warn`` is called with one line for each problem that is not an error. ``data`` replaces the
-    data that the document names. Raises RunError if data or weights do not fit, EngineError if
-    the engine for ``device`` cannot be loaded. With ``check_memory``, raises MemoryShortageError if
-    training needs more memory than is free.
+    data that the document names, ``loss`` its main loss. Raises RunError if data or weights do not
+    fit, LossError if the loss does not, EngineError if the engine for ``device`` cannot be loaded.
+    With ``check_memory``, raises MemoryShortageError if training needs more memory than is free.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
-    document = description.document
+    document, replacement = description.document, None if loss is None else PythonLoss(loss)
     graph, training = build_graph(document), document.training
     splits = read_splits(description, SampleSpec.of(graph), warn, data)
     if check_memory:
@@ -135,7 +141,8 @@ def prepare(
     description = fill_scales(description, samples, warn)
     description = fill_class_weights(description, lambda: splits.train.labels, warn)
     description = _with_best(description, splits.validation is not None)
-    document, graph = description.document, build_graph(description.document)
+    document = description.document
+    graph = replace(build_graph(document), reads_all=loss is not None)
     training = document.training
     network = build(graph, seed=training.seed)
     needed = graph.needed_names
@@ -163,15 +170,18 @@ def prepare(
         size = min(training.batch_size or len(splits.train), len(splits.train))
         return Batches(samples, size, device, training.seed, augmentation)
 
+    train = batches(splits.train, augmentation)
+    if replacement is not None:
+        replacement.try_out(graph, next(train.in_order()).target)
     return Setup(
         description=description,
         graph=graph,
         training=training,
         network=network,
-        loss=build_loss(graph),
+        loss=build_loss(graph, replacement),
         optimizer=build_optimizer(training, network),
         schedule=build_schedule(training),
-        train=batches(splits.train, augmentation),
+        train=train,
         validation=None if splits.validation is None else batches(splits.validation),
         test=None if splits.test is None else batches(splits.test),
         device=device,

@@ -43,6 +43,9 @@ def build_step(
     step = EagerStep(setup, epoch_sum)
     if setup.device.type != "cuda":
         return step
+    if setup.loss.replacement is not None:  # its Python code would run only once
+        report(_not_captured("a loss of a Python program is called in each step"))
+        return step
     engine = engine_name(setup.device)
     if engine == "cuda":
         return CapturedStep(step, CudaGraphs(setup.device), report)

@@ -10,6 +10,7 @@ from netdesc.data.memory_data import check_same_data
 from netdesc.description import Description, lock_text, render_text
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.overrides import override_arguments
+from netdesc.losses import check_same_loss
 from netdesc.runs import folder
 from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import LOCK, NETWORK, lock_of
@@ -21,7 +22,7 @@ from netdesc.training.loggers import require_loggers
 from netdesc.training.progress import Display, build_display
 from netdesc.training.resume_changes import CLIP, RATE, load_changed, require_epochs
 from netdesc.training.session import Outcome, Session, open_session
-from netdesc.training.setup import TrainingOptions, prepare
+from netdesc.training.setup import Setup, TrainingOptions, prepare
 
 _ENDINGS = {
     "done": "this run is done already",
@@ -62,13 +63,15 @@ def _start(description: Description, options: TrainingOptions, display: Display)
     if data is not None:
         data = data.with_defaults(description.document.data)
         description = description.without_data()
+    if description.lock is not None:
+        check_same_loss(description.path, description.lock.loss, options.loss)
     with use_device(options.device, options.engine, training.seed) as device:
-        setup = prepare(
-            description, device, display.warn, data, check_memory=not options.ignore_memory
-        )
-        lock, facts = _lock_text(setup.description, path), environment(device)
+        check = not options.ignore_memory
+        setup = prepare(description, device, display.warn, data, options.loss, check_memory=check)
+        lock, facts = _lock_text(setup, path), environment(device)
         if text := found_text(setup.description):
             display.info(text)
+        facts["loss"] = setup.loss_name
         facts["samples"] = setup.samples
         facts["memory_data"] = None if data is None else data.record()
         labels = setup.train.samples.labels
@@ -82,9 +85,9 @@ def _start(description: Description, options: TrainingOptions, display: Display)
             folder.create(path, description.text, record.text, lock),
             open_session(path, setup, record, display) as session,
         ):
-            display.info(
-                f"training {setup.graph.name} for {amount(training.epochs, 'epoch')} in {path}"
-            )
+            by = "" if setup.loss_name is None else f" with the loss {setup.loss_name}"
+            epochs = amount(training.epochs, "epoch")
+            display.info(f"training {setup.graph.name} for {epochs}{by} in {path}")
             return session.run(options)
 
 
@@ -126,16 +129,16 @@ def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome
             f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
             f"train that file to start another run"
         )
+    check_same_loss(path, record.loss, options.loss, is_resumed=True)
     data = check_same_data(path, options.data, record.memory_data)
     description, changes = load_changed(path / LOCK, options.overrides, check_data)
     name = record.device.type if options.device == "auto" else options.device
     engine = record.engine if options.engine == "auto" else options.engine
     with use_device(name, engine, description.document.training.seed) as device:
-        setup = prepare(
-            description, device, display.warn, data, check_memory=not options.ignore_memory
-        )
+        check = not options.ignore_memory
+        setup = prepare(description, device, display.warn, data, options.loss, check_memory=check)
         if changes:
-            lock = _lock_text(setup.description, path)
+            lock = _lock_text(setup, path)
             if description.warnings:
                 options.warn(render_text(description.warnings))
         is_done = record.status == "done"
@@ -172,9 +175,9 @@ def _say_resumed(session: Session, changes: Sequence[str]) -> str:
     return f"{text}; the learning rate goes on at {rate:.3g} (it was {last:.3g})"
 
 
-def _lock_text(description: Description, path: Path) -> str:
+def _lock_text(setup: Setup, path: Path) -> str:
     try:
-        return lock_text(description, path, versions())
+        return lock_text(setup.description, path, versions(), setup.loss_name)
     except OSError as error:
         raise MissingDataError(f"{error.filename}: cannot read this file any more") from error
     except UnicodeEncodeError as error:

@@ -100,6 +100,12 @@ class Lock(Section):
     versions: dict[str, str] = field(
         "Versions of netdesc and its libraries.", example={"netdesc": "0.1.0"}
     )
+    loss: str | None = field(
+        "Name of the loss of a Python program that takes the place of the document's main loss. "
+        "Null is for the document's own.",
+        default=None,
+        example="my_module.my_loss",
+    )
 
 
 Data = Annotated[SpikeFiles | Arrays | Idx | EventFolders | Tonic, Field(discriminator="type")]

@@ -214,7 +214,7 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
-    counter = build_counter(graph, compiled.loss, batches.device)
+    counter = build_counter(graph, compiled.loss, batches.device, with_top_k=True)
     loss, score = measure(compiled.model, compiled.loss, batches, counter, on_batch=count)
     window = graph.classifier and graph.classifier.window_steps
     judged = None

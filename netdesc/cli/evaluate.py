@@ -62,6 +62,10 @@ def _format_metrics(result: "Evaluation") -> list[str]:
         if result.classifier == "moving_window" and not has_step_labels:
             by = "by the most frequent prediction of the steps"
         metrics.append(f"accuracy {result.score.accuracy:.2%}{of} {by}")
+        if result.score.top_k_accuracy is not None:
+            metrics.append(f"top-{result.score.top_k} accuracy {result.score.top_k_accuracy:.2%}")
+        if result.score.macro_f1 is not None:
+            metrics.append(f"macro F1 {result.score.macro_f1:.4f}")
         metrics.append(f"mean confidence {result.score.confidence:.2%}")
         if result.score.undecided:
             undecided = amount(result.score.undecided, "step" if has_step_labels else "sample")

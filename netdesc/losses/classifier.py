@@ -54,16 +54,47 @@ class OutputClassifier(nn.Module):
         return torch.where(largest > 0, largest / values.sum(-1), 0.0)
 
 
+def judged_values(values: Tensor, labels: Tensor) -> Tensor:
+    """Returns the numbers whose largest decides on the class of each label, [*labels, classes].
+
+    ``values`` are those of ``OutputClassifier.values``. If they are [steps, batch, classes] and
+    labels [batch], the numbers are those of the steps that predict each class. If they are [batch,
+    classes] and labels [steps, batch], the values count in every step.
+    """
+    if values.dim() == 3 and labels.dim() == 1:
+        return count_votes(most_active(values), values.shape[-1])
+    return values.expand(*labels.shape, -1)
+
+
+def is_in_top(values: Tensor, labels: Tensor, count: int) -> Tensor:
+    """Returns whether each label is among the ``count`` classes of the largest values.
+
+    ``values`` are [*labels, classes]. Of equal values, those of the first classes are taken. A
+    label whose value is 0 is not among them, unless a value is below 0.
+    """
+    own = values.gather(-1, labels.unsqueeze(-1))
+    is_first = torch.arange(values.shape[-1], device=labels.device) < labels.unsqueeze(-1)
+    rank = ((values > own) | ((values == own) & is_first)).sum(-1)
+    return (rank < count) & ((own.squeeze(-1) != 0) | (values.amin(-1) < 0))
+
+
 def majority(predictions_TB: Tensor, classes: int) -> Tensor:
     """Returns for each sample the class that is predicted in most steps, int64 [batch].
 
-    ``predictions_TB`` is int64 [steps, batch]. A step whose prediction is ``SILENT`` does not
-    count. If all steps are ``SILENT``, the sample is ``SILENT``.
+    If all steps are ``SILENT``, the sample is ``SILENT``. See ``count_votes``.
+    """
+    return most_active(count_votes(predictions_TB, classes))
+
+
+def count_votes(predictions_TB: Tensor, classes: int) -> Tensor:
+    """Returns for each sample the number of steps that predict each class, [batch, classes].
+
+    ``predictions_TB`` is int64 [steps, batch]. Steps whose prediction is ``SILENT`` do not count.
     """
     column_BT = predictions_TB.T - SILENT
     votes_BC = column_BT.new_zeros(len(column_BT), classes + 1)
     votes_BC.scatter_add_(1, column_BT, column_BT.new_ones(()).expand_as(column_BT))
-    return most_active(votes_BC[:, 1:])
+    return votes_BC[:, 1:]
 
 
 def most_active(amounts: Tensor) -> Tensor:

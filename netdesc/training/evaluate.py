@@ -5,6 +5,7 @@ Predictions are counted on the device.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +13,8 @@ from torch import Tensor
 from netdesc.data.batches import Batch, Batches
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
-from netdesc.losses import (
-    SILENT,
-    OutputClassifier,
-    SpikeMoidLoss,
-    TotalLoss,
-    build_classifier,
-    majority,
-)
+from netdesc.losses import SILENT, OutputClassifier, SpikeMoidLoss, TotalLoss, build_classifier
+from netdesc.losses.classifier import is_in_top, judged_values, majority, most_active
 from netdesc.modules import Network
 from netdesc.runs.metrics_file import MAX_MATRIX_CLASSES
 
@@ -44,6 +39,48 @@ class Score:
     multi-hot labels."""
     undecided_by_label: list[int] | None = None
     """The number of missing predictions by label; None if ``confusion`` is None."""
+    macro_f1: float | None = None
+    """The mean of ``f1_by_class`` over the classes that are a label or a prediction."""
+    precision_by_class: list[float] | None = None
+    """The share of correct predictions among those of each class, 0 of a class never predicted."""
+    recall_by_class: list[float] | None = None
+    """The share of correct predictions among the labels of each class, of which missing
+    predictions are part; 0 of a class without labels."""
+    f1_by_class: list[float] | None = None
+    """2·p·r / (p + r) of precision and recall. The four are None if ``confusion`` is."""
+    top_k: int | None = None
+    """The number of classes of ``top_k_accuracy``, see ``choose_top_k``; None if not counted."""
+    top_k_accuracy: float | None = None
+    """The share of labels among the ``top_k`` classes of the largest values (``is_in_top``)."""
+
+    @property
+    def fields(self) -> dict[str, float]:
+        """Returns the single numbers beside accuracy and confidence, if there are any."""
+        values = {name: getattr(self, name) for name in ("macro_f1", "top_k", "top_k_accuracy")}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def choose_top_k(classes: int) -> int | None:
+    """Returns 5 for more than 10 classes, 3 for 5 to 10; of fewer, top-k accuracy says little."""
+    return 5 if classes > 10 else 3 if classes >= 5 else None
+
+
+def class_scores(confusion: Sequence[Sequence[int]], undecided: Sequence[int]) -> dict[str, Any]:
+    """Returns F1, precision and recall as fields of ``Score``.
+
+    They are those of scikit-learn with ``zero_division=0``, and silence is no class.
+    """
+    right = [row[label] for label, row in enumerate(confusion)]
+    predicted = [sum(column) for column in zip(*confusion, strict=True)]
+    labels = [sum(row) + missing for row, missing in zip(confusion, undecided, strict=True)]
+    sizes = list(zip(right, predicted, labels, strict=True))
+    f1 = [2 * hits / max(1, guesses + size) for hits, guesses, size in sizes]
+    return {
+        "macro_f1": sum(f1) / max(1, sum(guesses + size > 0 for _, guesses, size in sizes)),
+        "precision_by_class": [hits / max(1, guesses) for hits, guesses, _ in sizes],
+        "recall_by_class": [hits / max(1, size) for hits, _, size in sizes],
+        "f1_by_class": f1,
+    }
 
 
 class Counter:
@@ -72,17 +109,25 @@ class Counter:
 class ConfusionCounter(Counter):
     """Counts each pair of label and prediction.
 
-    Above ``MAX_MATRIX_CLASSES`` it only counts right, wrong and missing predictions.
+    Above ``MAX_MATRIX_CLASSES`` it only counts right, wrong and missing predictions. With
+    ``top_k``, it also counts labels among so many classes.
     """
 
     def __init__(
-        self, classifier: OutputClassifier, classes: int, signal: Signal, device: torch.device
+        self,
+        classifier: OutputClassifier,
+        classes: int,
+        signal: Signal,
+        device: torch.device,
+        top_k: int | None = None,
     ) -> None:
+        self._top_k = top_k
         self._classifier = classifier
         self._classes = classes
         self._has_matrix = classes <= MAX_MATRIX_CLASSES
         self._width = classes + 1  # the last column is for samples without a prediction
-        super().__init__(signal, classes * self._width if self._has_matrix else 3, device)
+        size = classes * self._width if self._has_matrix else 3
+        super().__init__(signal, size + 1, device)  # the last one is of labels in the top k
 
     @torch.no_grad()
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
@@ -90,7 +135,8 @@ class ConfusionCounter(Counter):
         labels = labels.to(torch.int64)
         if labels.dim() == 2:
             labels = labels[self._classifier.skip_steps :]
-        predictions = decide(self._classifier(output_TBN), labels, self._classes)
+        values = judged_values(self._classifier.values(output_TBN), labels)
+        predictions = most_active(values)
         if self._has_matrix:
             column = torch.where(predictions == SILENT, self._classes, predictions)
             cells = labels * self._width + column
@@ -99,15 +145,21 @@ class ConfusionCounter(Counter):
             cells = torch.where(predictions == SILENT, _UNDECIDED, right)
         one = self._counts.new_ones(())  # ``bincount`` would wait for the device
         self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
+        if self._top_k is not None:
+            self._counts[-3] += is_in_top(values, labels, self._top_k).sum()
         confidence = self._classifier.confidence(output_TBN).double().flatten()
         self._counts[-2] += confidence.sum()
         self._counts[-1] += confidence.numel()
 
     def score(self, counts: Sequence[float]) -> Score:
-        *counts, confidence, predictions = counts
+        *counts, in_top, confidence, predictions = counts
         total, confidence = sum(counts), confidence / predictions
+        top_k: dict[str, Any] = {}
+        if self._top_k is not None:
+            top_k = {"top_k": self._top_k, "top_k_accuracy": in_top / total}
         if not self._has_matrix:
-            return Score(counts[_RIGHT] / total, int(counts[_UNDECIDED]), confidence, None)
+            undecided = int(counts[_UNDECIDED])
+            return Score(counts[_RIGHT] / total, undecided, confidence, None, **top_k)
         width = self._width
         rows = [
             [int(n) for n in counts[label * width : (label + 1) * width]]
@@ -115,7 +167,8 @@ class ConfusionCounter(Counter):
         ]
         right = sum(row[label] for label, row in enumerate(rows))
         undecided = [row.pop() for row in rows]
-        return Score(right / total, sum(undecided), confidence, rows, undecided)
+        more = class_scores(rows, undecided) | top_k
+        return Score(right / total, sum(undecided), confidence, rows, undecided, **more)
 
 
 class MultiHotCounter(Counter):
@@ -141,10 +194,13 @@ class MultiHotCounter(Counter):
         return Score(right / predictions, 0, confidence / predictions, None)
 
 
-def build_counter(graph: Graph, loss: TotalLoss, device: torch.device) -> Counter | None:
+def build_counter(
+    graph: Graph, loss: TotalLoss, device: torch.device, *, with_top_k: bool = False
+) -> Counter | None:
     """Returns a new counter of predictions, or None if samples have no labels."""
     if graph.classes is not None:
-        return ConfusionCounter(build_classifier(graph), graph.classes, graph.output, device)
+        top_k = choose_top_k(graph.classes) if with_top_k else None
+        return ConfusionCounter(build_classifier(graph), graph.classes, graph.output, device, top_k)
     if isinstance(loss.main, SpikeMoidLoss):
         return MultiHotCounter(loss.main, graph.signal_of(graph.loss), device)
     return None

@@ -282,10 +282,11 @@ class Session:
         setup = self.setup
         if setup.test is None:
             return None
-        counter = build_counter(setup.graph, setup.loss, setup.device)
+        counter = build_counter(setup.graph, setup.loss, setup.device, with_top_k=True)
         loss, score = measure(best, setup.loss, setup.test, counter)
         loss_field = {"loss": loss} if math.isfinite(loss) else {}
         fields = loss_field | score_fields(score) | confusion_fields(score)
+        fields |= {} if score is None else score.fields
         return EpochMetrics.model_validate({"epoch": self.progress.best["epoch"], **fields})
 
     def _examine(self, best: Network) -> None:

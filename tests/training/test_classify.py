@@ -42,6 +42,7 @@ from netdesc.data.samples import SampleSpec
 from netdesc.description.models import Arrays, SpikeMoid
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, SpikeMoidLoss
+from netdesc.losses.classifier import judged_values
 from netdesc.report import conclude
 from netdesc.report.format import percent
 from netdesc.report.page import build_page
@@ -318,8 +319,8 @@ def random_outputs(seed: int, batch: int, classes: int) -> torch.Tensor:
 )
 def test_a_score_counts_predictions(seed, sizes, classes, by_step, window, skip) -> None:
     classifier = losses.OutputClassifier(Classifier(window, skip_steps=skip))
-    counter = ConfusionCounter(classifier, classes, ("output", "output"), CPU)
-    rng = np.random.default_rng(seed)
+    counter = ConfusionCounter(classifier, classes, ("output", "output"), CPU, top_k=2)
+    rng, in_top = np.random.default_rng(seed), 0
     confusion = np.zeros((classes, classes), int)
     undecided, total, sure = [0] * classes, 0, []
     for number, batch in enumerate(sizes):
@@ -328,6 +329,10 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window, skip)
         counter.add(output, torch.from_numpy(labels))
         predictions = classifier(output).numpy()
         sure.append(classifier.confidence(output).numpy().ravel())
+        judged = torch.from_numpy(labels[skip * by_step :])
+        values = judged_values(classifier.values(output), judged).reshape(-1, classes).numpy()
+        for value, label in zip(values, judged.flatten().tolist(), strict=True):
+            in_top += value[label] > 0 and label in np.argsort(-value, kind="stable")[:2]
         for sample in range(batch):
             counted = labels[skip:, sample] if by_step else labels[sample]
             pairs = decided(predictions[..., sample], counted, classes)
@@ -343,6 +348,16 @@ def test_a_score_counts_predictions(seed, sizes, classes, by_step, window, skip)
     assert score.undecided == sum(undecided)
     assert score.undecided_by_label == (undecided if classes <= 64 else None)
     assert score.confusion == (confusion.tolist() if classes <= 64 else None)
+    assert score.top_k_accuracy == pytest.approx(in_top / total)
+    assert score.accuracy <= score.top_k_accuracy
+    if classes <= 64:
+        right, sizes = np.diag(confusion), (confusion.sum(0), confusion.sum(1) + undecided)
+        scores = score.precision_by_class, score.recall_by_class
+        for found, size in zip(scores, sizes, strict=True):
+            assert found == pytest.approx(np.divide(right, size, where=size > 0, out=right * 0.0))
+        f1 = np.divide(2 * right, sum(sizes), where=sum(sizes) > 0, out=right * 0.0)
+        assert score.f1_by_class == pytest.approx(f1)
+        assert score.macro_f1 == pytest.approx(f1[sum(sizes) > 0].mean())
     assert counter.pop_counts().sum() == 0
 
 

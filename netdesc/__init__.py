@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netdesc.api.evaluate import evaluate
     from netdesc.api.export import export_net
     from netdesc.api.load import check, load, loads
+    from netdesc.api.predict import predict
     from netdesc.api.run import run, run_integer
     from netdesc.api.train import train
     from netdesc.api.trained_run import Run
@@ -40,6 +41,7 @@ __all__ = [
     "import_net",
     "load",
     "loads",
+    "predict",
     "run",
     "run_integer",
     "train",
@@ -55,6 +57,7 @@ _MODULES = {
     "load": "netdesc.api.load",
     "loads": "netdesc.api.load",
     "evaluate": "netdesc.api.evaluate",
+    "predict": "netdesc.api.predict",
     "Run": "netdesc.api.trained_run",
     "run": "netdesc.api.run",
     "train": "netdesc.api.train",

@@ -11,6 +11,7 @@ import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.api.encode import memory_settings
+from netdesc.api.predict import BATCH_SIZE, PredictionCollector, prediction_file, write_predictions
 from netdesc.data.batches import Batch, Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.memory_data import MemoryData
@@ -30,9 +31,6 @@ from netdesc.training.evaluate import Score, build_counter, measure
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
 """The splits of the data. The default is the first of these splits that has samples."""
-
-BATCH_SIZE = 64
-"""The number of samples that are measured together if no document says it."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,10 @@ class Evaluation(Outlined):
 
 
 def evaluate(
-    run: Source, part: Part | None = None, data: Mapping[str, Any] | None = None
+    run: Source,
+    part: Part | None = None,
+    data: Mapping[str, Any] | None = None,
+    predictions: str | Path | None = None,
 ) -> Evaluation:
     """Measures a network on the split ``part`` of its data: loss, spike rates and score.
 
@@ -108,9 +109,13 @@ def evaluate(
     ``data`` replaces the data that the document names (see ``train``), whose files need not exist
     then; its training samples, too, are divided by ``training.validation_split``. With ``data``,
     ``run`` is anything that ``compile`` takes, or its result; random encodings of a network without
-    a document have the seed 0. DataError if the split has no samples, the data does not fit or the
-    network names none, DescriptionError if the document is invalid or its data files or those of
-    the run have changed, TypeError if ``part`` is no text.
+    a document have the seed 0. ``predictions`` is the name of an .npz or .csv file for the outputs
+    and classes of all samples (see ``Predictions``).
+
+    DataError if the split has no samples, the data does not fit or the network names none, or
+    ``predictions`` has another suffix, OSError if it cannot be written, DescriptionError if the
+    document is invalid or its data files or those of the run have changed, TypeError if ``part`` is
+    no text.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes
@@ -151,7 +156,13 @@ def evaluate(
         seed = training.seed
     device = next(compiled.model.parameters()).device
     batches = Batches(found[chosen], batch_size, device, seed)
-    return _evaluate(compiled, chosen, batches, warnings)
+    if predictions is None:
+        return _evaluate(compiled, chosen, batches, warnings)
+    with prediction_file(predictions, compiled.graph) as file:
+        collector = PredictionCollector(compiled)
+        evaluation = _evaluate(compiled, chosen, batches, warnings, collector)
+        write_predictions(file, collector.predictions(batches.samples.indices, warnings))
+    return evaluation
 
 
 def _memory_data(
@@ -195,7 +206,13 @@ def read_parts(
     return {name: samples for name in PARTS if (samples := parts.get(name)) is not None}
 
 
-def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[str]) -> Evaluation:
+def _evaluate(
+    compiled: Compiled,
+    part: Part,
+    batches: Batches,
+    warnings: list[str],
+    collector: PredictionCollector | None = None,
+) -> Evaluation:
     graph, samples = compiled.graph, batches.samples
     spikes: Counter[str] = Counter()
     met = target_spikes = 0
@@ -205,6 +222,8 @@ def _evaluate(compiled: Compiled, part: Part, batches: Batches, warnings: list[s
 
     def count(batch: Batch, signals: Mapping[Signal, torch.Tensor]) -> None:
         nonlocal met, target_spikes
+        if collector is not None:
+            collector.add(signals, batch.target)
         output_TBN = signals[graph.output]
         spikes[INPUT] += int(batch.input_TBN.count_nonzero())
         spikes.update({layer.name: layer.spikes for layer in compiled.model.engine_report()})

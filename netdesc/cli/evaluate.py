@@ -8,6 +8,7 @@ import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
+from netdesc.cli.run import refuse_used
 
 if TYPE_CHECKING:
     from netdesc.api.evaluate import Evaluation, Part
@@ -24,8 +25,15 @@ MAX_PRINTED_CLASSES = 20
     type=click.Choice(["train", "validation", "test"]),
     help="The samples to measure. Default: test; if it has no samples, validation, then train.",
 )
+@click.option(
+    "--predictions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the outputs, classes and labels of all samples to FILE: arrays in .npz, or a table "
+    "in .csv. Samples have their numbers in the data, from 0; -1 is the class of a silent output.",
+)
 @options.json_and_quiet
-def evaluate(output: Output, network: Path, part: "Part | None") -> None:
+def evaluate(output: Output, network: Path, part: "Part | None", predictions: Path | None) -> None:
     """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 
     The network is a run with its best weights, or a document. A document has the weights of the
@@ -34,10 +42,13 @@ def evaluate(output: Output, network: Path, part: "Part | None") -> None:
     from netdesc.api import evaluate as evaluation
     from netdesc.description.diagnostics.wording import amount
 
-    result = evaluation.evaluate(network, part)
+    if predictions is not None and predictions.exists():
+        refuse_used("--predictions", predictions, network)
+    result = evaluation.evaluate(network, part, predictions=predictions)
     output.warn(*result.warnings)
     if output.as_json:
         record: dict[str, Any] = {"network": str(network), **asdict(result)}
+        record |= {} if predictions is None else {"predictions": str(predictions)}
         output.print_json(record | (record.pop("score") or {}))
         return
     output.print(f"{network}: {result.part}, {amount(result.samples, 'sample')}")
@@ -48,6 +59,8 @@ def evaluate(output: Output, network: Path, part: "Part | None") -> None:
         ("layer", "neurons", "spikes a neuron a step"),
         [(each.layer, each.neurons, f"{each.rate:.4f}") for each in result.layers],
     )
+    if predictions is not None:
+        output.info(f"wrote {predictions}")
 
 
 def _format_metrics(result: "Evaluation") -> list[str]:

@@ -73,7 +73,7 @@ def run(
     """
     _require_device_options(arithmetic, **device)
     if target is not None and target.exists():
-        _refuse_used(target, network, input)
+        refuse_used("-o", target, network, input)
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents
 
@@ -113,22 +113,22 @@ def _require_device_options(
         raise click.UsageError(str(error)) from error
 
 
-def _refuse_used(target: Path, network: Path, input: Path) -> None:
+def refuse_used(option: str, target: Path, network: Path, input: Path | None = None) -> None:
     """UsageError if the file to write is INPUT, or one that the network's document names."""
     from netdesc.description import load
     from netdesc.description.file_references import file_paths
     from netdesc.description.source import is_net_file
     from netdesc.runs.folder import lock_of
 
-    if input.exists() and target.samefile(input):
-        raise click.UsageError("-o names INPUT, which it would overwrite")
+    if input is not None and input.exists() and target.samefile(input):
+        raise click.UsageError(f"{option} names INPUT, which it would overwrite")
     if is_net_file(network) or not (network.is_dir() or network.is_file()):
         return  # such a file names no others; a pipe can be read only once
     document = load(lock_of(network) if network.is_dir() else network)
     for file in map(document.resolve, file_paths(document.document).values()):
         is_in_folder = file.is_dir() and target.resolve().is_relative_to(file.resolve())
         if is_in_folder or (file.exists() and target.samefile(file)):
-            raise click.UsageError(f"-o names a file of {network}, which it would overwrite")
+            raise click.UsageError(f"{option} names a file of {network}, which it would overwrite")
 
 
 def _write(target: Path, result: "Result") -> None:

@@ -61,10 +61,10 @@ class ArraySamples:
     def labels(self) -> NDArray | None:
         if self.targets is None or self.spec.learns_from != "labels":
             return None
-        return self.targets[self._indices]
+        return self.targets[self.indices]
 
     @property
-    def _indices(self) -> Indices:
+    def indices(self) -> Indices:
         return self.part[self.rows]
 
     def __len__(self) -> int:
@@ -75,12 +75,12 @@ class ArraySamples:
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
-        inputs = self.inputs[self._indices]
+        inputs = self.inputs[self.indices]
         input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rngs)
         input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.spec.input_shape)
         if self.targets is None:
             return input_TBN, input_TBN
-        targets = self.targets[self._indices]
+        targets = self.targets[self.indices]
         if self.spec.learns_from != "labels":
             targets = targets.astype(np.float32, copy=False)
             targets = targets.reshape(len(targets), -1, *self.spec.output_shape)

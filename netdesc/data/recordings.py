@@ -42,6 +42,10 @@ class RecordedSamples:
     def labels(self) -> NDArray[np.int64]:
         return self.classes[self.rows]
 
+    @property
+    def indices(self) -> Indices:
+        return self.rows
+
     def __len__(self) -> int:
         return len(self.rows)
 

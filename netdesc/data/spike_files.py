@@ -30,6 +30,10 @@ class SpikeSamples:
     def labels(self) -> NDArray[np.int64] | None:
         return self.targets[self.rows] if isinstance(self.targets, np.ndarray) else None
 
+    @property
+    def indices(self) -> Indices:
+        return self.rows
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -2,10 +2,10 @@
 
 import contextlib
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -61,26 +61,16 @@ class Predictions:
     warnings: list[str] = field(default_factory=list[str])
 
     def __repr__(self) -> str:
-        names = ("outputs", "classes", "confidence", "labels")
-        arrays = {name: getattr(self, name) for name in names}
-        shown = [
-            f"{name}={array.dtype} {list(array.shape)}"
-            for name, array in arrays.items()
-            if array is not None
-        ]
-        return f"Predictions({', '.join(shown)})"
+        shapes = (f"{name} {list(array.shape)}" for name, array in self.arrays.items())
+        return f"Predictions({', '.join(shapes)})"
 
     @property
     def arrays(self) -> dict[str, NDArray]:
         """The arrays of a file, by name."""
-        arrays = {
-            "sample": self.samples,
-            "labels": self.labels,
-            "predictions": self.classes,
-            "confidence": self.confidence,
-            "outputs": self.outputs,
-        }
-        return {name: array for name, array in arrays.items() if array is not None}
+        names = ("sample", "labels", "predictions", "confidence", "outputs")
+        arrays = self.samples, self.labels, self.classes, self.confidence, self.outputs
+        pairs = zip(names, arrays, strict=True)
+        return {name: array for name, array in pairs if array is not None}
 
 
 def predict(network: Source, inputs: Any) -> Predictions:
@@ -93,15 +83,16 @@ def predict(network: Source, inputs: Any) -> Predictions:
     The numbers are those of ``evaluate``. DataError if inputs do not fit.
 
     >>> netdesc.predict("examples/oxford.json", numpy.zeros((2, 1900, 200)))
-    Predictions(outputs=uint8 [2, 1900, 200])
+    Predictions(sample [2], outputs [2, 1900, 200])
     """
     opened = open_network(network, with_files=False)
     compiled, description, folder, *_ = opened
-    warnings, graph = opened.warnings, compiled.graph
+    warnings, has_step_labels = opened.warnings, False
     document = None if description is None else description.document
     section = document and document.data
     if folder is not None:
         section = section or memory_settings(folder)
+        has_step_labels = bool(read_record(folder).labels_by_step)
     if is_dataset(inputs):
         array, _ = read_memory_data({"test": inputs}, warnings.append).parts["test"]
     else:
@@ -109,9 +100,7 @@ def predict(network: Source, inputs: Any) -> Predictions:
             array = number_array(inputs)
         except ValueError as error:
             raise DataError(f"inputs: {error}") from error
-    if not array.ndim:
-        raise DataError("inputs: an array [samples, …] is needed, not one number")
-    spec = SampleSpec.of(graph)
+    spec = SampleSpec.of(compiled.graph)
     # Samples without labels are like those of an autoencoder, which learns its inputs.
     spec = replace(spec, output_shape=spec.input_shape, decimation=1, classes=None)
     spec = replace(spec, learns_from="target values", labels_by_step=True)
@@ -122,7 +111,6 @@ def predict(network: Source, inputs: Any) -> Predictions:
         size, seed = document.training.batch_size or BATCH_SIZE, document.training.seed
     model = compiled.model
     batches = Batches(samples, size, next(model.parameters()).device, seed)
-    has_step_labels = folder is not None and bool(read_record(folder).labels_by_step)
     collector = PredictionCollector(compiled, has_step_labels)
     with torch.no_grad(), model.evaluating():
         for batch in batches.in_order():
@@ -223,10 +211,6 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     _WRITERS[path.suffix.lower()](path, predictions)
 
 
-def _write_npz(path: Path, predictions: Predictions) -> None:
-    np.savez(path, **predictions.arrays)  # pyright: ignore[reportArgumentType]
-
-
 _COLUMNS = {"labels": "label", "predictions": "prediction", "outputs": "output"}
 
 
@@ -251,4 +235,7 @@ def _write_csv(path: Path, predictions: Predictions) -> None:
         writer.writerows(zip(*(values.astype(str) for values in columns.values()), strict=True))
 
 
-_WRITERS = {".npz": _write_npz, ".csv": _write_csv}
+_WRITERS: dict[str, Callable[[Path, Predictions], None]] = {
+    ".npz": lambda path, predictions: np.savez(path, **cast("Any", predictions.arrays)),
+    ".csv": _write_csv,
+}

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, cast
 import torch
 
 from netdesc.api.load import load
-from netdesc.api.trained_run import Run
 from netdesc.caller import warn
 from netdesc.data.data_errors import DataError
 from netdesc.data.randomness import seeded_rng
@@ -78,7 +77,7 @@ class Compiled(Outlined):
         return Outline(title, facts, [headings, *rows])
 
 
-Source = Description | ImportedNetwork | Run | Compiled | Mapping[str, Any] | str | Path
+Source = Description | ImportedNetwork | Compiled | Mapping[str, Any] | str | os.PathLike[str]
 """Where a network comes from: a description, the result of ``import_net`` or ``compile``, a run, a
 document as a dict, or the path of a document, of a ``.net`` file or of a run's folder."""
 
@@ -143,8 +142,8 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
     """
     if isinstance(network, Compiled):
         return OpenedNetwork(network)
-    if isinstance(network, Run):
-        network = network.path
+    if isinstance(network, os.PathLike):  # a run is one
+        network = Path(network)
     if isinstance(network, str | Path):
         if os.path.isdir(network):  # False, too, for a name that the system refuses
             description, compiled = compile_run(Path(network))

@@ -18,15 +18,15 @@ from netdesc.data.batches import Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.memory_data import MemoryData
 from netdesc.data.samples import SampleSpec
-from netdesc.data.torch_dataset import is_dataset
+from netdesc.data.torch_dataset import DatasetReader, is_dataset
 from netdesc.events.numbers import number_array
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
+from netdesc.kernels import machine
 from netdesc.losses import MeanSquaredErrorLoss, SpikeMoidLoss, build_classifier, majority
 from netdesc.losses.classifier import most_active
 from netdesc.losses.loss import OVER
 from netdesc.runs.run_record import read_record
-from netdesc.training.read_memory_data import read_memory_data
 
 BATCH_SIZE = 64
 """The number of samples that are computed together if no document says it."""
@@ -94,7 +94,8 @@ def predict(network: Source, inputs: Any) -> Predictions:
         section = section or memory_settings(folder)
         has_step_labels = bool(read_record(folder).labels_by_step)
     if is_dataset(inputs):
-        array, _ = read_memory_data({"test": inputs}, warnings.append).parts["test"]
+        reader = DatasetReader(machine.free_bytes, warnings.append)
+        array, _ = MemoryData.of({"test": inputs}, reader).parts["test"]
     else:
         try:
             array = number_array(inputs)

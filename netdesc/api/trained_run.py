@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
+from netdesc.api.predict import Predictions, predict
 from netdesc.description import load
 from netdesc.description.outline import Cell, Outline, Outlined
 from netdesc.graph import build_graph
@@ -17,9 +18,6 @@ from netdesc.runs.metrics_file import read_metrics
 from netdesc.runs.run_record import read_record
 from netdesc.training.progress import format_metric
 from netdesc.training.session import Outcome
-
-if TYPE_CHECKING:
-    from netdesc.api.predict import Predictions
 
 SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_accuracy")
 """The metrics that a printed run has of its best and its last epoch, and of the test."""
@@ -90,11 +88,13 @@ class Run(Outlined):
         by_layer = {f"{kind}.{name}": values for (kind, name), values in metrics.by_layer.items()}
         return {"epoch": metrics.epochs, **known, **by_layer}
 
-    def predict(self, inputs: Any) -> "Predictions":
+    def predict(self, inputs: Any) -> Predictions:
         """Predicts outputs and classes with the best weights; see ``netdesc.predict``."""
-        from netdesc.api.predict import predict  # which imports this module
-
         return predict(self, inputs)
+
+    def __fspath__(self) -> str:
+        """Makes the run a path, that of its folder, wherever one is taken."""
+        return str(self.path)
 
     @property
     def report_path(self) -> Path | None:

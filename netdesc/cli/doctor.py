@@ -24,10 +24,14 @@ from netdesc.cli.output import Output
 
 PACKAGES = (
     "click", "pydantic", "rich", "jinja2", "matplotlib", "numpy", "h5py", "safetensors",
-    "numba", "torch", "tensorboard", "tonic",
+    "numba", "torch", "triton", "wandb", "mlflow", "tensorboard", "tonic",
 )  # fmt: skip
 ENGINES = ("engine reference", "engine cpu", "engine cuda")
-_OPTIONAL = {"tensorboard": "train --log tensorboard", "tonic": 'data of type "tonic"'}
+_OPTIONAL = {
+    "triton": "the CUDA engine",
+    **{name: f"train --log {name}" for name in ("wandb", "mlflow", "tensorboard")},
+    "tonic": 'data of type "tonic"',
+}
 """Optional packages, and what needs them."""
 _SPARED = {"jinja2", "matplotlib", "engine cuda", "machine", *_OPTIONAL}
 """Topics without which a network can be trained on the CPU: their failure is a warning."""
@@ -104,7 +108,8 @@ def _check_package(name: str) -> tuple[str, ...]:
         if name not in _OPTIONAL or error.name != name:
             raise
         return "ok", f"not installed; only {_OPTIONAL[name]} needs it"
-    version, required = metadata.version(name), _required(name)
+    distribution = metadata.packages_distributions()[name][0]  # mlflow-skinny holds mlflow
+    version, required = metadata.version(distribution), _required(name)
     has, needs = ([int(part) for part in re.findall(r"\d+", text)] for text in (version, required))
     if has < needs:
         advice = f"{sys.executable} -m pip install '{name}{required}'"

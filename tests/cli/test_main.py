@@ -80,7 +80,7 @@ def test_every_command_has_a_help_text_with_an_example(name: str) -> None:
         (["validate"], "Missing argument"),
         (["explain", "--nonsense", "ND101"], "--nonsense"),
         (["schema", "--write", "--check"], "exclude each other"),
-        (["explain", "polarity"], 'did you mean "spike_files"?'),
+        (["explain", "spike_fils"], 'did you mean "spike_files"?'),
         (["train", "x.json", "--lr", "1"], "--set training.optimizer.learning_rate=…"),
         (["train", "x.json", "--devise", "cpu"], "'--device'"),
         (["train", "x.json", "--device", "gpu"], "'cuda'"),

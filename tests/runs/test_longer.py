@@ -25,19 +25,13 @@ LONGER = {"training.epochs": 20}
 
 
 def test_a_longer_run_has_the_bits_of_an_undisturbed_one(tmp_path: Path, netdesc: Netdesc) -> None:
-    settings: dict[str, Any] = {
-        "pairs": 5,
-        "dropout": 0.2,
-        "batch_size": 2,
-        "validation_split": 0.2,
-    }
+    settings: dict[str, Any] = {"pairs": 5, "dropout": 0.2, "batch_size": 2}
     settings["schedule"] = {"type": "plateau", "factor": 0.5, "patience_epochs": 2}
-    runs = [
-        train_task(tmp_path / name, epochs=epochs, **settings).path
-        for name, epochs in (("longer", 10), ("whole", 20))
+    longer, whole = runs = [
+        train_task(tmp_path / str(epochs), epochs=epochs, validation_split=0.2, **settings).path
+        for epochs in (10, 20)
     ]
-    assert netdesc("train", "--resume", runs[0], "--set", "training.epochs=20").code == 0
-    longer, whole = runs
+    assert netdesc("train", "--resume", longer, "--set", "training.epochs=20").code == 0
     assert untimed_metrics(longer) == untimed_metrics(whole)
     assert weights_of(longer) == weights_of(whole)
     for name in ("activity.npz", "network.net"):
@@ -52,64 +46,52 @@ def test_a_longer_run_has_the_bits_of_an_undisturbed_one(tmp_path: Path, netdesc
     assert "20 of 20" in (longer / "report.html").read_text()
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("training.seed=3", "training.seed cannot change .* training.epochs, "),
-        ("layers.hidden.units=3", r"layers\.0\.units cannot"),
-        ('training.optimizer={"type":"sgd"}', "training.optimizer"),
-        ("training.epochs=5", "6 epochs of this run are trained"),
-        ("training.gradient_clip=3", "6 epochs of this run are trained"),
-    ],
-)
-def test_values_that_cannot_change_are_refused(
-    tmp_path: Path, netdesc: Netdesc, setting: str, message: str
-) -> None:
+REFUSED = {
+    "training.seed=3": r"training\.seed .*training\.epochs, ",
+    "layers.hidden.units=3": r"layers\.0\.units",
+    'training.optimizer={"type":"sgd"}': r"training\.optimizer",
+    "training.epochs=5": "6 epochs",
+    "training.gradient_clip=3": "6 epochs",
+}
+
+
+def test_values_that_cannot_change_are_refused(tmp_path: Path) -> None:
     run = train_task(tmp_path).path
     before = {path: path.read_bytes() for path in run.rglob("*.[jns]*")}
-    with pytest.raises(RunError, match=message) as error:
-        train(resume=run, overrides=[setting], progress="quiet")
-    assert error.value.exit_code == 1
-    assert {path: path.read_bytes() for path in before} == before
+    for setting, message in REFUSED.items():
+        with pytest.raises(RunError, match=message) as error:
+            train(resume=run, overrides=[setting], progress="quiet")
+        assert error.value.exit_code == 1
     with pytest.raises(DescriptionError, match="ND106"):
         train(resume=run, overrides={"training.epochs": 0}, progress="quiet")
-
-
-def test_a_value_that_stays_is_no_change(tmp_path: Path) -> None:
-    run = train_task(tmp_path).path
-    again = train(resume=run, overrides={"training.seed": 0, "training.epochs": 6})
-    assert "done already" in again.message
-    assert read_record(run)["resumed"] == []
+    train(resume=run, overrides={"training.seed": 0, "training.epochs": 6})  # no change
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_cosine_rate_rises_again_and_the_start_says_so(tmp_path: Path, netdesc: Netdesc) -> None:
     run = train_task(tmp_path, epochs=4, schedule={"type": "cosine"}).path
     outcome = netdesc("train", "--resume", run, "--set", "training.epochs=8")
-    assert "goes on at 0.005 (it was 0.00146)" in outcome.err
+    assert "0.00146" in outcome.err
     rates = [row["learning_rate"] for row in read_metrics(run)]
     assert rates[3] < rates[4] == 0.005
     assert rates[7] < rates[6]
 
 
-def test_a_run_that_stopped_early_goes_on_when_it_may(tmp_path: Path) -> None:
+def test_a_run_that_stopped_early_or_by_a_callback_goes_on(tmp_path: Path) -> None:
     early = {"patience_epochs": 1, "min_delta": 1e9}
     run = train_task(tmp_path, early_stopping=early).path
     assert read_record(run)["epochs_done"] == 2
-    with pytest.raises(RunError, match="early stopping ended this run after 2 epochs"):
+    with pytest.raises(RunError, match="2 epochs"):
         train(resume=run, overrides=LONGER, progress="quiet")
-    again = train(
-        resume=run, overrides={"training.early_stopping.patience_epochs": 3}, progress="quiet"
-    )
+    patience = {"training.early_stopping.patience_epochs": 3}
+    again = train(resume=run, overrides=patience, progress="quiet")
     assert (again.status, len(read_metrics(run))) == ("done", 4)
-    train(resume=run, overrides={"training.early_stopping": None}, progress="quiet")
-    assert len(read_metrics(run)) == 6
-
-
-def test_a_run_that_a_callback_ended_goes_on(tmp_path: Path) -> None:
-    run = train_task(tmp_path, options={"callbacks": [lambda metrics: metrics["epoch"] == 2]}).path
-    assert len(read_metrics(run)) == 2
-    train(resume=run, overrides={"training.epochs": 5}, progress="quiet")
+    ended: Any = [lambda metrics: metrics["epoch"] == 5]
+    changes = {"training.early_stopping": None, "training.epochs": 7}
+    train(resume=run, overrides=changes, callbacks=ended, progress="quiet")
     assert len(read_metrics(run)) == 5
+    train(resume=run, overrides={"training.epochs": 6}, progress="quiet")
+    assert len(read_metrics(run)) == 6
     assert not read_record(run)["stopped_early"]
 
 
@@ -123,11 +105,10 @@ def test_a_diverged_run_goes_on_with_a_lower_rate_only(
         patch.setattr("netdesc.training.loop.EpochMetricsSum.add_batch", diverge)
         run = train_task(tmp_path).path
     assert read_record(run)["status"] == "diverged"
-    with pytest.raises(RunError, match=r"unless .* training\.optimizer\.learning_rate"):
+    with pytest.raises(RunError, match=r"training\.optimizer\.learning_rate"):
         train(resume=run, overrides=LONGER, progress="quiet")
-    again = train(
-        resume=run, overrides={"training.optimizer.learning_rate": 0.001}, progress="quiet"
-    )
+    rate = {"training.optimizer.learning_rate": 0.001}
+    again = train(resume=run, overrides=rate, progress="quiet")
     assert again.status == "done"
     assert {row["learning_rate"] for row in read_metrics(run)} == {0.001}
     assert not [each for each in read_record(run)["findings"] if each["code"] == "ND413"]

@@ -39,6 +39,11 @@ def parts(folder: Path) -> dict[str, Any]:
     return {name: (inputs[split == n], labels[split == n]) for n, name in names}
 
 
+def fail(metrics: dict[str, Any]) -> None:
+    if metrics["epoch"] == 3:
+        raise RuntimeError
+
+
 def test_labelled_arrays_train_as_their_file(tmp_path: Path) -> None:
     path = write_classify_task(tmp_path / "task")
     of_file = netdesc.train(path, run_dir=tmp_path / "file", progress="quiet")
@@ -92,11 +97,10 @@ def test_a_compiled_or_imported_network_is_measured_on_arrays(tmp_path: Path) ->
     measured = netdesc.evaluate(imported, data={"train": spikes})
     assert measured.matched is not None
     assert (measured.matched.met, measured.samples) == (0, 1)
-    measured_parts = ("validation", "test")
-    with pytest.raises(DataError, match="no samples for test; there are: train"):
-        netdesc.evaluate(
-            compiled, "test", {k: v for k, v in data.items() if k not in measured_parts}
-        )
+    for part in ("validation", "test"):
+        del data[part]
+    with pytest.raises(DataError, match=r"test; .*train"):
+        netdesc.evaluate(compiled, "test", data)
 
 
 def test_spike_trains_and_tensors_train_as_their_files(tmp_path: Path) -> None:
@@ -150,25 +154,14 @@ def test_a_damaged_record_is_one_error(changes: dict[str, Any], tmp_path: Path) 
             act()
 
 
-class Stop(Exception):
-    """Ends a training in the middle."""
-
-
-def interrupted(path: Path, data: dict[str, Any] | None) -> None:
-    def stop(metrics: dict[str, Any]) -> None:
-        if metrics["epoch"] == 3:
-            raise Stop
-
-    document = classify_document(training={"checkpoint_every_s": 0})
-    with pytest.raises(Stop):
-        netdesc.train(document, run_dir=path, data=data, callbacks=[stop], progress="quiet")
-
-
 def test_a_run_continues_with_the_same_arrays_only(tmp_path: Path) -> None:
     data = {"train": samples(24), "validation": samples(9, seed=1)}
     document = classify_document(training={"checkpoint_every_s": 0})
     whole = netdesc.train(document, run_dir=tmp_path / "whole", data=data, progress="quiet")
-    interrupted(tmp_path / "run", data)
+    with pytest.raises(RuntimeError):
+        netdesc.train(
+            document, run_dir=tmp_path / "run", data=data, callbacks=[fail], progress="quiet"
+        )
     with pytest.raises(DataError, match="data="):
         netdesc.train(resume=tmp_path / "run", progress="quiet")
     other = data | {"train": samples(24, seed=2)}
@@ -193,10 +186,6 @@ def test_a_run_of_files_takes_no_arrays(tmp_path: Path) -> None:
     assert read_record(tmp_path / "run")["status"] == "failed"
 
 
-def fail(metrics: dict[str, Any]) -> None:
-    raise RuntimeError(metrics["epoch"])
-
-
 VALUES, LABELS = samples(12)
 TENSOR = torch.as_tensor(VALUES)
 AS_SPIKES = {"encoding": {"type": "spikes"}}
@@ -215,12 +204,13 @@ AS_SPIKES = {"encoding": {"type": "spikes"}}
         ({"train": (np.ma.masked_array(VALUES, VALUES > 1), LABELS)}, r'data\["train"\].* mask'),
         ({"train": (VALUES, LABELS), "encoding": object()}, r'\{"type": "rate"\}'),
         ({"train": ([[1], [1, 2]], LABELS)}, "cannot be an array"),
-        (
-            {"train": ([np.zeros(2, [("t", "i8"), ("x", "i2")])], LABELS)},
-            r"makes events; to_tensor",
-        ),
+        ({"train": ([np.zeros(2, [("t", "i8"), ("x", "i2")])], LABELS)}, "events; to_tensor"),
         ({"train": ((Event([1], t=[2]), Event([3], t=[4])), LABELS)}, r"no array; to_tensor"),
         ({"train": (VALUES, LABELS), "range": (4, 0)}, "range.*: 4 must be below 0"),
+        ({"train": (VALUES, LABELS), "range": 3}, "data.range must be a list"),
+        ({"train": (VALUES, LABELS), "encoding": {"type": "rate", "max_rat": 1}}, '"max_rate"'),
+        ({"train": (VALUES, LABELS), "encoding": {"type": "rate", "max_rate": 2}}, "encoding.max"),
+        ({"train": (VALUES, LABELS), "augmentation": [{"type": "time_shift"}]}, '"max_steps"'),
     ],
 )
 def test_arrays_that_do_not_fit(data: Any, problem: str, tmp_path: Path) -> None:
@@ -271,10 +261,7 @@ SPIKES[:, 3], TARGETS[:, 7] = 1, 1
     ("pair", "problem"),
     [
         ((SPIKES.swapaxes(0, 1), TARGETS), r"shape \[40, 2, 12\]; .* inputs.swapaxes\(0, 1\)"),
-        (
-            (SPIKES, TARGETS[:, :, :5]),
-            r'"targets" has the shape \[2, 40, 5\]; expected: \[2, 40, 6',
-        ),
+        ((SPIKES, TARGETS[:, :, :5]), r'"targets" .*\[2, 40, 5\]; expected: \[2, 40, 6'),
         ((SPIKES, np.array([0, 1])), "labels were given; a loss such as spike_rate"),
         ((SPIKES, TARGETS[:1]), r"has the shape \[1, 40, 6\]; expected: \[2, 40"),
     ],

@@ -44,8 +44,7 @@ def test_predictions_are_those_of_the_evaluation(tmp_path: Path) -> None:
     assert arrays["confidence"].mean() == pytest.approx(score.confidence)
     silent = ~arrays["outputs"].any(1)
     assert (arrays["predictions"] == np.where(silent, -1, arrays["outputs"].argmax(1))).all()
-    columns = ["sample", "label", "prediction", "confidence"]
-    assert list(table) == columns + [f"output_{index}" for index in range(CLASSES)]
+    assert ",".join(table) == "sample,label,prediction,confidence,output_0,output_1,output_2"
     assert (table["prediction"] == arrays["predictions"]).all()
     assert (table["output_2"].astype(np.float32) == arrays["outputs"][:, 2]).all()
 
@@ -54,24 +53,23 @@ def test_predictions_are_those_of_the_evaluation(tmp_path: Path) -> None:
         netdesc.evaluate(run, predictions=tmp_path / "a.npz")
     inputs, _ = samples(60)
     dataset = torch.utils.data.TensorDataset(torch.from_numpy(inputs[45:]), torch.arange(15))
-    for given in (inputs[45:], torch.from_numpy(inputs[45:]), dataset):
-        found = run.predict(given)
-        assert (found.outputs == arrays["outputs"]).all()
-        assert (found.classes == arrays["predictions"]).all()
-        assert (found.confidence == arrays["confidence"]).all()
-    assert len(repr(found)) < 200
+    for values in (inputs[45:], torch.from_numpy(inputs[45:]), dataset):
+        predicted = run.predict(values)
+        assert (predicted.outputs == arrays["outputs"]).all()
+        assert (predicted.classes == arrays["predictions"]).all()
+        assert (predicted.confidence == arrays["confidence"]).all()
+    assert len(repr(predicted)) < 200
     with pytest.raises(DataError, match="shape"):
         run.predict(inputs[:, 1:])
 
 
 @pytest.mark.parametrize("by_step", [False, True])
 def test_windows_predict_in_each_step(tmp_path: Path, by_step: bool) -> None:
-    labels = samples(60)[1]
-    labels = np.repeat(labels[:, None], STEPS, 1) if by_step else labels
-    write_classify_task(tmp_path, loss=WINDOW)
-    write_arrays(tmp_path / "data.npz", labels=labels)
-    score = netdesc.evaluate(tmp_path / "classes.json", predictions=tmp_path / "a.npz").score
-    netdesc.evaluate(tmp_path / "classes.json", predictions=tmp_path / "a.csv")
+    document = write_classify_task(tmp_path, loss=WINDOW)
+    if by_step:
+        write_arrays(tmp_path / "data.npz", labels=np.repeat(samples(60)[1][:, None], STEPS, 1))
+    score = netdesc.evaluate(document, predictions=tmp_path / "a.npz").score
+    netdesc.evaluate(document, predictions=tmp_path / "a.csv")
     arrays, table = dict(np.load(tmp_path / "a.npz")), read_table(tmp_path / "a.csv")
     assert arrays["outputs"].shape == (15, COUNTED, CLASSES)
     shape = (15, COUNTED) if by_step else (15,)
@@ -99,20 +97,19 @@ def test_networks_without_classes_have_outputs(
     document = classify_document(data=data, loss=loss)
     evaluation = netdesc.evaluate(document, predictions=tmp_path / "a.npz")
     netdesc.evaluate(document, predictions=tmp_path / "a.csv")
-    arrays = dict(np.load(tmp_path / "a.npz"))
-    assert arrays["outputs"].shape == (15, *shape)
-    assert arrays["outputs"].dtype == np.float32
-    assert len(read_table(tmp_path / "a.csv")["output_0"]) == 15 * ((len(shape) > 1 and STEPS) or 1)
-    found = netdesc.predict(document, samples(60)[0][45:])
-    assert found.classes is None
-    assert (found.outputs == arrays["outputs"]).all()
+    outputs = np.load(tmp_path / "a.npz")["outputs"]
+    assert (outputs.shape, outputs.dtype) == ((15, *shape), np.float32)
+    assert len(read_table(tmp_path / "a.csv")["output_0"]) == 15 * np.prod(shape) // CLASSES
+    predicted = netdesc.predict(document, samples(60)[0][45:])
+    assert predicted.classes is None
+    assert (predicted.outputs == outputs).all()
     if evaluation.errors is not None:
-        error = arrays["outputs"] - (goals[45:, None] if len(shape) > 1 else goals[45:])
+        error = outputs - (goals[45:, None] if len(shape) > 1 else goals[45:])
         expected = evaluation.errors.root_mean_squared_error
         assert np.sqrt((error**2).mean()) == pytest.approx(expected)
     else:
-        right = ((arrays["outputs"] > 0.5) == arrays["labels"]).all(1)
-        assert right.mean() == evaluation.score.accuracy
+        labels = np.load(tmp_path / "a.npz")["labels"]
+        assert ((outputs > 0.5) == labels).all(1).mean() == evaluation.score.accuracy
 
 
 def test_spikes_need_arrays_and_files_their_names(tmp_path: Path) -> None:
@@ -132,8 +129,7 @@ def test_a_run_on_arrays_encodes_as_it_was_trained(tmp_path: Path) -> None:
     data = {"train": (inputs, labels), "encoding": {"type": "latency"}, "range": (0, 4)}
     document = classify_document(training={"epochs": 1}) | {"data": None}
     run = netdesc.train(document, run_dir=tmp_path / "run", data=data, progress="quiet")
-    found = run.predict(inputs)
-    score = netdesc.evaluate(run, data=data).score
-    assert found.outputs.shape == (30, CLASSES)
-    assert np.mean(found.classes == labels) == score.accuracy
+    predicted = run.predict(inputs)
+    assert predicted.outputs.shape == (30, CLASSES)
+    assert np.mean(predicted.classes == labels) == netdesc.evaluate(run, data=data).score.accuracy
     assert run.predict(np.zeros((1, CELLS))).classes.tolist() == [-1]

@@ -19,31 +19,16 @@ ROOT = Path(__file__).parent.parent
 ACTION = ROOT / ".github/actions/validate/action.yml"
 STEPS: list[dict[str, Any]] = yaml.safe_load(ACTION.read_text())["runs"]["steps"]
 BAD = BASE.replace('"threshold"', '"treshold"')
-NEEDED = {
-    "annotated_types",
-    "click",
-    "numpy",
-    "pydantic",
-    "pydantic_core",
-    "typing_extensions",
-    "typing_inspection",
-}
+NEEDED = {"click", "numpy", "pydantic", "pydantic_core"}
+NEEDED |= {"annotated_types", "typing_extensions", "typing_inspection"}
 """What the action installs, and what comes with it."""
 
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def _readme_script() -> str:
-    """The block of the README that is to be pasted into a shell."""
-    (script,) = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    return script
-
-
 def _pasted(directory: Path) -> tuple[str, str]:
-    """Runs the README's block; returns the workflow and the settings of the hooks that it makes."""
-    directory.mkdir(exist_ok=True)
-    subprocess.run(["sh", "-e", "-c", _readme_script()], cwd=directory, check=True)
+    """Runs the README's block for a shell; returns the workflow and the settings of the hooks."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^```sh\n(.*?)^```$", readme, re.M | re.S)
+    subprocess.run(["sh", "-e", "-c", script], cwd=directory, check=True)
     workflow = directory / ".github/workflows/netdesc.yml"
     return workflow.read_text(), (directory / ".pre-commit-config.yaml").read_text()
 
@@ -76,9 +61,7 @@ def test_what_github_and_pre_commit_read_is_well_formed(kind, read, tmp_path):
     program = ["pre_commit", "validate-config"]
     if kind:
         program = ["check_jsonschema", "--builtin-schema", f"vendor.{kind}"]
-    result = subprocess.run(
-        [sys.executable, "-m", *program, str(file)], capture_output=True, text=True, check=False
-    )
+    result = _run(sys.executable, "-m", *program, file, cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -137,21 +120,11 @@ def checkout(tmp_path):
 
 
 def _check(directory: Path, files: str, data: str = "true") -> subprocess.CompletedProcess[str]:
-    given = {
-        "NETDESC_FILES": files,
-        "NETDESC_DATA": data,
-        "RUNNER_TEMP": str(directory / "temp"),
-        "GITHUB_WORKSPACE": str(directory),
-        "PATH": os.environ["PATH"],
-    }
-    return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEPS[1]["run"]],
-        cwd=directory,
-        env=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return _run(
+        *("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEPS[1]["run"]),
+        cwd=directory, NETDESC_FILES=files, NETDESC_DATA=data,
+        RUNNER_TEMP=str(directory / "temp"), GITHUB_WORKSPACE=str(directory),
+    )  # fmt: skip
 
 
 def test_the_action_checks_documents_in_any_folder(checkout):
@@ -193,21 +166,10 @@ def test_no_pattern_is_run(checkout, hostile):
 
 
 def _run(*words: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    given = {
-        "GIT_AUTHOR_NAME": "a",
-        "GIT_AUTHOR_EMAIL": "a@example.org",
-        "GIT_COMMITTER_NAME": "a",
-        "GIT_COMMITTER_EMAIL": "a@example.org",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-    }
-    return subprocess.run(
-        list(map(str, words)),
-        cwd=cwd,
-        env=os.environ | given | more,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    git = {f"GIT_{role}_NAME": "a" for role in ("AUTHOR", "COMMITTER")}
+    git |= {f"GIT_{role}_EMAIL": "a@example.org" for role in ("AUTHOR", "COMMITTER")}
+    env = os.environ | git | {"GIT_CONFIG_GLOBAL": os.devnull} | more
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 def _repository(directory: Path, files: dict[str, str]) -> None:
@@ -220,8 +182,7 @@ def _repository(directory: Path, files: dict[str, str]) -> None:
 
 
 def test_the_hook_checks_changed_documents_only(tmp_path):
-    hooks = tmp_path / "hooks"
-    mine = tmp_path / "mine"
+    hooks, mine = tmp_path / "hooks", tmp_path / "mine"
     _repository(hooks, {".pre-commit-hooks.yaml": (ROOT / ".pre-commit-hooks.yaml").read_text()})
     mine.mkdir()
     write_files(mine)

@@ -21,8 +21,10 @@ from netdesc.api.compile import compile
 from netdesc.api.load import load
 from netdesc.data.randomness import seeded_rng
 from netdesc.events import Event, read_events, write_events
+from netdesc.graph import build_graph
 from netdesc.runs.errors import RunError
 from netdesc.training.setup import Setup, prepare
+from netdesc.training.step import kernel_limit
 
 CPU = torch.device("cpu")
 EPOCHS = 3
@@ -217,19 +219,16 @@ def test_a_run_keeps_its_mask_without_the_file(tmp_path: Path) -> None:
 
 
 def test_console_counts_kernels_up_to_a_limit_that_holds() -> None:
-    network = EXAMPLES / "digits_conv.json"
+    network = netdesc.load(EXAMPLES / "digits_conv.json")
     text = (
         "import sys, netdesc\n"
         "from netdesc.api.compile import layer_reports\n"
-        "from netdesc.graph import build_graph\n"
         "from netdesc.kernels.cpu.runtime.numba_internals import KernelCache\n"
-        "from netdesc.training.step import kernel_limit\n"
-        "description = netdesc.load(sys.argv[1])\n"
-        "layer_reports(description, netdesc.compile(description))\n"
-        "print(KernelCache.begun, kernel_limit(build_graph(description.document)))\n"
+        "network = netdesc.load(sys.argv[1])\n"
+        "layer_reports(network, netdesc.compile(network))\n"
+        "print(KernelCache.begun)\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", text, network], capture_output=True, text=True, check=True
-    )
-    compiled, limit = map(int, process.stdout.split())
+    command = [sys.executable, "-c", text, network.path]
+    process = subprocess.run(command, capture_output=True, check=True)
+    compiled, limit = int(process.stdout), kernel_limit(build_graph(network.document))
     assert 10 < compiled <= limit <= 16

@@ -26,6 +26,7 @@ def faults(shape, *layers):
 
 
 POOL = {"type": "max_pool", "kernel": 2}
+FLAT, JOINED = {"type": "flatten"}, {"from": ["a0", "input"]}
 
 
 @pytest.mark.parametrize(
@@ -37,21 +38,8 @@ POOL = {"type": "max_pool", "kernel": 2}
         ([2, 4], [{"type": "population_average", "units": 2}], "type", "one dimension"),
         ([8], [{"type": "time_decimation", "factor": 11}], "factor", "its input has 10"),
         ([8], [{"type": "concat", "from": ["input"], "axis": 1}], "axis", "no such axis"),
-        (
-            [2, 4],
-            [{"type": "flatten"}, {"type": "concat", "from": ["input", "a0"]}],
-            "from",
-            "cannot join",
-        ),
-        (
-            [8],
-            [
-                {"type": "time_decimation", "factor": 2},
-                {"type": "flatten", "from": ["a0", "input"]},
-            ],
-            "from",
-            "10 steps",
-        ),
+        ([2, 4], [FLAT, {"type": "concat", "from": ["input", "a0"]}], "from", "cannot join"),
+        ([8], [{"type": "time_decimation", "factor": 2}, FLAT | JOINED], "from", "10 steps"),
     ],
 )
 def test_each_fault_is_told_once_at_its_field(shape, layers, field, words):

@@ -179,42 +179,22 @@ def test_other_forms_of_a_file_are_the_same_network(tmp_path_factory, net, chanc
 
 SCALED = {"type": "integrator", "norm": "mean_variance"}
 OWN = {"type": "equations", "norm": "mean_variance", "step": ["v = norm(x)"], "output": "v"}
+DENSE, FROM_INPUT = {"name": "a", "type": "dense", "units": 2}, {"from": "input"}
+JOINS = dense("c", 2, **{"from": ["a", "b"]})
 
 
 @pytest.mark.parametrize(
     ("layers", "words"),
     [
-        ([dense("a", 2, quantization=None)], 'layer "a" has weights that are not quantised'),
-        (
-            [WINNERS | {"neuron": dense("a", 5)["neuron"]}],
-            'layer "a" has winners, .*: train with the neuron "lif"',
-        ),
-        (
-            [RECURRENT | {"neuron": {"type": "integrator"}}],
-            'layer "a" is recurrent, and its neurons are neither CUBA nor ALIF',
-        ),
+        ([dense("a", 2, quantization=None)], '"a" has weights that are not quantised'),
+        ([WINNERS | {"neuron": dense("a", 5)["neuron"]}], '"a" has winners, .*"lif"'),
+        ([RECURRENT | {"neuron": {"type": "integrator"}}], '"a" is recurrent, .*CUBA nor ALIF'),
         ([RECURRENT | {"neuron": example_fields("rf") | {"type": "rf"}}], "is recurrent"),
-        ([dense("a", 2, axonal_delay_step=False)], 'layer "a" has no axonal delay step'),
-        (
-            [{"name": "a", "type": "dense", "units": 9, "neuron": SCALED}],
-            'layer "a" has a norm that multiplies by 8, .*: train with "norm": "mean"',
-        ),
-        (
-            [{"name": "a", "type": "dense", "units": 2, "neuron": OWN}],
-            'layer "a" has neurons of type "equations"',
-        ),
-        (
-            [
-                dense("a", 2),
-                dense("b", 2, **{"from": "input"}),
-                dense("c", 2, **{"from": ["a", "b"]}),
-            ],
-            'layer "b" reads input, not the layer before it',
-        ),
-        (
-            [dense("a", 2), dense("b", 2, **{"from": ["a", "input"]})],
-            'layer "b" reads a and input, not the layer before it',
-        ),
+        ([dense("a", 2, axonal_delay_step=False)], '"a" has no axonal delay step'),
+        ([DENSE | {"units": 9, "neuron": SCALED}], '"a" has a norm .*by 8, .*"norm": "mean"'),
+        ([DENSE | {"neuron": OWN}], '"a" has neurons of type "equations"'),
+        ([dense("a", 2), dense("b", 2, **FROM_INPUT), JOINS], '"b" reads input, not the layer'),
+        ([dense("a", 2), dense("b", 2, **{"from": ["a", "input"]})], '"b" reads a and input, not'),
     ],
 )
 def test_the_error_names_a_layer_that_a_net_file_cannot_hold(

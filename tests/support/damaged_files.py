@@ -130,12 +130,8 @@ def damage_net(chance: random.Random, content: bytes) -> bytes:
         return path.read_bytes()
 
 
-TASK, CLASSES, PLANE, SEEDED = (
-    "task/tiny.json",
-    "classes/classes.json",
-    "plane/plane.json",
-    "task/seeded.json",
-)
+TASK, CLASSES = "task/tiny.json", "classes/classes.json"
+PLANE, SEEDED = "plane/plane.json", "task/seeded.json"
 """Documents: of spikes, of arrays, of spikes with x and y, and one that names its weights."""
 DONE, PART, CLASSIFIER = "runs/done", "runs/part", "runs/classifier"
 """Runs: one that is done, one that was interrupted, and one with labels that is done."""
@@ -149,110 +145,67 @@ class Kind(NamedTuple):
 
     file: str
     mutations: tuple[Mutation, ...]
-    commands: tuple[str, ...]
+    commands: str
+    """With semicolons between them."""
 
 
-def _train(document: str) -> str:
-    return f"train {document} -q --set training.epochs=1 --run-dir new"
-
-
-def _document_commands(file: str, source: str) -> tuple[str, ...]:
-    return (
-        f"validate {file}",
-        f"validate --format github {file}",
-        f"validate --fix {file}",
-        f"show {file}",
-        f"diff {file} {TASK}",
-        f"compile {file} -q",
-        f"export {file} -o new.net",
-        f"evaluate {file}",
-        f"run {file} {source}",
-        _train(file),
-    )
-
-
-def _event_commands(file: str, document: str) -> tuple[str, ...]:
-    return (
-        f"events show {file}",
-        f"events show {file} -o new.png",
-        f"events show task/target0.bs1 --against {file}",
-        f"events convert {file} new.npy",
-        f"events convert {file} new.bs1",
-        f"events animate {file} -o new.gif --frames 3",
-        f"validate {document}",
-        f"run {document} {file} -o new.bs1",
-        f"evaluate {document}",
-        _train(document),
-    )
-
-
+_TRAIN = "-q --set training.epochs=1 --run-dir new"
 _RESUME = f"train --resume {PART} -q"
 _WEIGHTS = f"{DONE}/checkpoints/best.safetensors"
-_STATE = f"{PART}/checkpoints/last.state"
+
+
+def _document(file: str) -> Kind:
+    return Kind(
+        file, TEXT,
+        f"validate {file}; validate --format github {file}; validate --fix {file}; show {file};"
+        f"diff {file} {TASK}; compile {file} -q; export {file} -o new.net; evaluate {file};"
+        f"run {file} task/input0.bs1; train {file} {_TRAIN}",
+    )  # fmt: skip
+
+
+def _events(file: str, document: str, *mutations: Mutation) -> Kind:
+    return Kind(
+        file, (damage_bytes, *mutations),
+        f"events show {file}; events show {file} -o new.png; events convert {file} new.npy;"
+        f"events show task/target0.bs1 --against {file}; events convert {file} new.bs1;"
+        f"events animate {file} -o new.gif --frames 3; validate {document}; evaluate {document};"
+        f"run {document} {file} -o new.bs1; train {document} {_TRAIN}",
+    )  # fmt: skip
+
 
 KINDS = {
-    "document": Kind(TASK, TEXT, _document_commands(TASK, "task/input0.bs1")),
-    "document of arrays": Kind(CLASSES, TEXT, _document_commands(CLASSES, "task/input0.bs1")),
-    "bs1": Kind("task/input0.bs1", (damage_bytes,), _event_commands("task/input0.bs1", TASK)),
-    "bs2": Kind("plane/input.bs2", (damage_bytes,), _event_commands("plane/input.bs2", PLANE)),
-    "npy": Kind(
-        "task/input1.npy",
-        (damage_bytes, damage_npy, damage_npy),
-        _event_commands("task/input1.npy", TASK),
-    ),
+    "document": _document(TASK),
+    "document of arrays": _document(CLASSES),
+    "bs1": _events("task/input0.bs1", TASK),
+    "bs2": _events("plane/input.bs2", PLANE),
+    "npy": _events("task/input1.npy", TASK, damage_npy, damage_npy),
     "npz": Kind(
-        "classes/data.npz",
-        (damage_bytes, damage_npz, damage_npz),
-        (
-            f"validate {CLASSES}",
-            f"show {CLASSES}",
-            f"evaluate {CLASSES}",
-            f"evaluate {CLASSIFIER} --part train",
-            _train(CLASSES),
-        ),
+        "classes/data.npz", (damage_bytes, damage_npz, damage_npz),
+        f"validate {CLASSES}; show {CLASSES}; evaluate {CLASSES}; train {CLASSES} {_TRAIN};"
+        f"evaluate {CLASSIFIER} --part train",
     ),
     "net": Kind(
-        f"{DONE}/network.net",
-        (damage_bytes, damage_net, damage_net),
-        (
-            f"show {DONE}/network.net",
-            f"import {DONE}/network.net -o new",
-            f"run {DONE}/network.net task/input0.bs1 -o new.bs1",
-            f"run {DONE}/network.net task/input0.bs1 --arithmetic integer",
-            f"validate {SEEDED}",
-            f"evaluate {SEEDED}",
-            f"export {SEEDED} -o new.net",
-            _train(SEEDED),
-        ),
+        f"{DONE}/network.net", (damage_bytes, damage_net, damage_net),
+        f"show {DONE}/network.net; import {DONE}/network.net -o new; validate {SEEDED};"
+        f"run {DONE}/network.net task/input0.bs1 -o new.bs1; evaluate {SEEDED};"
+        f"run {DONE}/network.net task/input0.bs1 --arithmetic integer;"
+        f"export {SEEDED} -o new.net; train {SEEDED} {_TRAIN}",
     ),
     "safetensors": Kind(
-        _WEIGHTS,
-        (damage_bytes, damage_safetensors, damage_safetensors),
-        (
-            f"evaluate {DONE}",
-            f"run {DONE} task/input0.bs1",
-            f"export {DONE} -o new.net",
-            f"report {DONE}",
-            f"{_train(TASK)} --set weights.path={_WEIGHTS}",
-        ),
+        _WEIGHTS, (damage_bytes, damage_safetensors, damage_safetensors),
+        f"evaluate {DONE}; run {DONE} task/input0.bs1; export {DONE} -o new.net; report {DONE};"
+        f"train {TASK} {_TRAIN} --set weights.path={_WEIGHTS}",
     ),
     "state": Kind(
-        _STATE, (damage_bytes, damage_safetensors), (_RESUME, f"show {PART}", f"report {PART}")
+        f"{PART}/checkpoints/last.state", (damage_bytes, damage_safetensors),
+        f"{_RESUME}; show {PART}; report {PART}",
     ),
     "lock": Kind(
-        f"{PART}/network.lock.json",
-        (*TEXT, damage_json),
-        (
-            _RESUME,
-            f"show {PART}",
-            f"report {PART}",
-            f"evaluate {PART}",
-            f"diff {PART} {DONE}",
-            f"validate {PART}/network.lock.json",
-            _train(f"{PART}/network.lock.json"),
-        ),
+        f"{PART}/network.lock.json", (*TEXT, damage_json),
+        f"{_RESUME}; show {PART}; report {PART}; evaluate {PART}; diff {PART} {DONE};"
+        f"validate {PART}/network.lock.json; train {PART}/network.lock.json {_TRAIN}",
     ),
-}
+}  # fmt: skip
 
 
 def write_samples(folder: Path, netdesc: Netdesc) -> None:
@@ -308,7 +261,8 @@ def failures(
     Yields a text for each that does not end as it should. ``folder`` is made and removed.
     """
     kind = KINDS[name]
-    lines = random.Random(seed).sample(kind.commands, min(most, len(kind.commands)))
+    commands = [line.strip() for line in kind.commands.split(";")]
+    lines = random.Random(seed).sample(commands, min(most, len(commands)))
     for line in lines:
         shutil.copytree(samples, folder)
         mutate(kind, seed, folder)

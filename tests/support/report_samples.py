@@ -129,14 +129,7 @@ def run_record(epochs: int, **fields: Any) -> dict[str, Any]:
         "epochs_done": epochs,
         "seconds": 1.0,
         "stopped_early": False,
-        "layers": [
-            {
-                "layer": "hidden",
-                "engine": "cpu",
-                "path": "events",
-                "peaks": {"u": 28160, "v": 36623},
-            }
-        ],
+        "layers": [{"layer": "hidden", "engine": "cpu", "path": "events", "peaks": {"v": 36623}}],
         "best": None,
         "final": None,
     } | fields

@@ -19,19 +19,8 @@ from netdesc.description.diagnostics.wording import cells
 
 
 def _diagnostic(line: str, start: int, end: int, **more) -> Diagnostic:
-    return Diagnostic(
-        "ND101",
-        "error",
-        "a.json",
-        "a message",
-        "/a",
-        7,
-        start + 1,
-        7,
-        end + 1,
-        excerpt=line,
-        **more,
-    )
+    place = 7, start + 1, 7, end + 1
+    return Diagnostic("ND101", "error", "a.json", "a message", "/a", *place, excerpt=line, **more)
 
 
 def _columns(text: str) -> int:

@@ -8,26 +8,20 @@ import contextlib
 import json
 import math
 import os
+import pkgutil
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 from netdesc.description.json_pointer import dotted, leaves
 from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import TENSORBOARD
 from netdesc.runs.run_record import RunRecord
 from netdesc.training.setup import Setup
-
-FLUSH_S = 10
-"""The longest time until a metric is in TensorBoard's file."""
-
-FINISH_S = 300
-"""The longest time in seconds that the end of a run waits for W&B's network. The data are then
-still in the run's folder, for ``wandb sync``."""
 
 TAGS = {
     "loss": "loss/train",
@@ -47,12 +41,12 @@ TAGS = {
 class LoggedRun(NamedTuple):
     """What a logger learns of a run at its start.
 
-    ``project`` is the name of the document, which is ``config``; ``run_id`` what the logger
-    returned when the run began, None then. ``epoch`` is the number of complete epochs.
+    ``config`` is the document. ``run_id`` is what the logger returned when the run began, None
+    then. ``epoch`` is the number of complete epochs.
     """
 
     path: Path
-    project: str
+    record: RunRecord
     config: dict[str, Any]
     run_id: str | None
     epoch: int
@@ -62,6 +56,8 @@ class Logger:
     """Base class of the loggers. Creating one begins or continues a run of its package."""
 
     package: ClassVar[str]
+    error: ClassVar[str | None] = None
+    """The exception of the package that does not end a training, as ``module:name``."""
     offline: ClassVar[str] = ""
     """What to do without a network or an account."""
     run_id: str | None = None
@@ -69,53 +65,45 @@ class Logger:
 
     def __init__(self, run: LoggedRun) -> None: ...
 
-    @classmethod
-    def failures(cls) -> tuple[type[Exception], ...]:
-        """The exceptions of the package, which do not end a training."""
-        return ()
-
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         """Passes the metrics of an epoch, from 1, by their tags."""
 
-    def finish(self, status: str, results: Mapping[str, Any]) -> None:
-        """Ends with the status in ``run.json``; ``results`` are numbers and texts by their tags."""
+    def finish(self, status: str, message: str, results: Mapping[str, float]) -> None:
+        """Ends with the status and the message in ``run.json``, and results by their tags."""
 
 
 class WandbLogger(Logger):
     """Weights & Biases; ignores epochs that it has, if it is asked online for the last one."""
 
-    package = "wandb"
+    package, error = "wandb", "wandb:Error"
     offline = "WANDB_MODE=offline keeps all in the run's folder, for wandb sync later"
 
     def __init__(self, run: LoggedRun) -> None:
         self.run_id = run.run_id or secrets.token_hex(4)
         self._run = import_module("wandb").init(
-            project=os.environ.get("WANDB_PROJECT", run.project),
+            project=os.environ.get("WANDB_PROJECT", run.record.name),
             name=run.path.name,
             id=self.run_id,
             resume="allow",
             dir=str(run.path),
-            settings={"console": "off", "finish_timeout": FINISH_S},
+            # In seconds. What the network has not taken then is left to ``wandb sync``.
+            settings={"console": "off", "finish_timeout": 300},
         )
         self._run.config.update(run.config | {"folder": str(run.path)}, allow_val_change=True)
-
-    @classmethod
-    def failures(cls) -> tuple[type[Exception], ...]:
-        return (import_module("wandb").Error,)
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         if epoch >= self._run.step:
             self._run.log(dict(values), step=epoch)
 
-    def finish(self, status: str, results: Mapping[str, Any]) -> None:
-        self._run.summary.update({"status": status, **results})
+    def finish(self, status: str, message: str, results: Mapping[str, float]) -> None:
+        self._run.summary.update({"status": status, "message": message, **results})
         self._run.finish(exit_code=0 if status == "done" else 1)
 
 
 class MlflowLogger(Logger):
     """MLflow, by its client, which changes no active run of the caller's program."""
 
-    package = "mlflow"
+    package, error = "mlflow", "mlflow.exceptions:MlflowException"
     offline = "MLFLOW_TRACKING_URI=sqlite:///mlflow.db keeps all in a file"
     _STATUSES: ClassVar = {"done": "FINISHED", "interrupted": "KILLED"}
     _MAX_PARAMETERS, _MAX_CHARACTERS = 100, 500
@@ -126,64 +114,60 @@ class MlflowLogger(Logger):
     def __init__(self, run: LoggedRun) -> None:
         self._client = client = import_module("mlflow").MlflowClient()
         self._entities: Any = import_module("mlflow.entities")
-        values = {
-            self._name(dotted(parts)): str(value)[: self._MAX_CHARACTERS]
-            for parts, value, _ in leaves(run.config, None)
-            if not any(isinstance(part, int) and part >= self._MAX_ITEMS for part in parts)
-        }
-        tags, self._last_epoch = {"folder": str(run.path)}, 0
+        self._last_epoch = 0
+        tags = {"folder": str(run.path)}
         if run.run_id is None:
-            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", run.project)
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", run.record.name)
             experiment = client.get_experiment_by_name(name)
             key = client.create_experiment(name) if experiment is None else experiment.experiment_id
             self.run_id = client.create_run(key, run_name=run.path.name).info.run_id
+            parameters = self._parameters(run.config)
+            for start in range(0, len(parameters), self._MAX_PARAMETERS):
+                batch = parameters[start : start + self._MAX_PARAMETERS]
+                client.log_batch(self.run_id, params=batch)
         else:
             self.run_id = run.run_id
             client.update_run(self.run_id, status="RUNNING")
             history = client.get_metric_history(self.run_id, TAGS["loss"])
             self._last_epoch = max((metric.step for metric in history), default=0)
-            old = client.get_run(self.run_id).data.params
-            # Parameters cannot change: values that did are tags.
-            tags |= {name: value for name, value in values.items() if old.get(name) != value}
-            values = {}
+            # Parameters cannot change: settings that did are tags.
+            for resumption in run.record.resumed:
+                tags |= dict(setting.split("=", 1) for setting in resumption.settings)
         self._tag(tags)
-        parameters = [self._entities.Param(*item) for item in values.items()]
-        for start in range(0, len(parameters), self._MAX_PARAMETERS):
-            batch = parameters[start : start + self._MAX_PARAMETERS]
-            client.log_batch(self.run_id, params=batch)
 
-    @staticmethod
-    def _name(name: str) -> str:
-        """Returns a name without the characters that MLflow refuses, such as those of $schema."""
-        return re.sub(r"[^\w\-. :/]", "_", name)
+    def _parameters(self, config: dict[str, Any]) -> list[Any]:
+        return [
+            self._entities.Param(_allowed(dotted(parts)), str(value)[: self._MAX_CHARACTERS])
+            for parts, value, _ in leaves(config, None)
+            if not any(isinstance(part, int) and part >= self._MAX_ITEMS for part in parts)
+        ]
 
     def _tag(self, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
-            self._client.set_tag(self.run_id, name, text)
+            self._client.set_tag(self.run_id, _allowed(name), text)
 
     def _log(self, values: Mapping[str, float], step: int) -> None:
         now = round(1000 * time.time())
         metrics = [
-            self._entities.Metric(self._name(tag), value, now, step)
+            self._entities.Metric(_allowed(tag), value, now, step)
             for tag, value in values.items()
             if math.isfinite(value)
         ]
         self._client.log_batch(self.run_id, metrics=metrics)
 
-    @classmethod
-    def failures(cls) -> tuple[type[Exception], ...]:
-        return import_module("mlflow.exceptions").MlflowException, OSError
-
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         if epoch > self._last_epoch:
             self._log(values, epoch)
 
-    def finish(self, status: str, results: Mapping[str, Any]) -> None:
-        texts = {name: value for name, value in results.items() if isinstance(value, str)}
-        numbers = {name: value for name, value in results.items() if name not in texts}
-        self._log(numbers, numbers.get("best/epoch", 0))
-        self._tag(texts | {"status": status})
+    def finish(self, status: str, message: str, results: Mapping[str, float]) -> None:
+        self._log(results, round(results.get("best/epoch", 0)))
+        self._tag({"status": status, "message": message})
         self._client.set_terminated(self.run_id, self._STATUSES.get(status, "FAILED"))
+
+
+def _allowed(name: str) -> str:
+    """Returns a name without the characters that MLflow refuses, such as those of $schema."""
+    return re.sub(r"[^\w\-. :/]", "_", name)
 
 
 class TensorBoardLogger(Logger):
@@ -198,7 +182,7 @@ class TensorBoardLogger(Logger):
         self._path = run.path / TENSORBOARD
         with storing(self._path):
             self._writer = import_module("torch.utils.tensorboard.writer").SummaryWriter(
-                str(self._path), purge_step=run.epoch + 1, flush_secs=FLUSH_S
+                str(self._path), purge_step=run.epoch + 1, flush_secs=10
             )
         self._add_text("document", run.config, run.epoch + 1)
 
@@ -211,19 +195,17 @@ class TensorBoardLogger(Logger):
             for tag, value in values.items():
                 self._writer.add_scalar(tag, value, epoch)
 
-    def finish(self, status: str, results: Mapping[str, Any]) -> None:
+    def finish(self, status: str, message: str, results: Mapping[str, float]) -> None:
         with storing(self._path):
-            epoch = results.get("best/epoch", 0)
-            self._add_text("result", {"status": status, **results}, epoch)
+            outcome = {"status": status, "message": message, **results}
+            self._add_text("result", outcome, round(results.get("best/epoch", 0)))
             self._writer.close()
 
 
 LOGGERS: dict[str, type[Logger]] = {
-    "wandb": WandbLogger,
-    "mlflow": MlflowLogger,
-    "tensorboard": TensorBoardLogger,
+    kind.package: kind for kind in (WandbLogger, MlflowLogger, TensorBoardLogger)
 }
-"""Name in ``--log`` -> the logger."""
+"""Name in ``--log``, which is that of the package -> the logger."""
 
 
 def require_loggers(names: Sequence[str]) -> None:
@@ -231,18 +213,17 @@ def require_loggers(names: Sequence[str]) -> None:
     for name in names:
         if name not in LOGGERS:
             raise RunError(f'there is no log "{name}"; there are {", ".join(LOGGERS)}')
-        package = LOGGERS[name].package
         try:
-            import_module(package)
+            import_module(name)
         except ModuleNotFoundError as error:
             raise RunError(
-                f'--log {name} needs the Python package {package}: pip install "netdesc[{name}]", '
+                f'--log {name} needs the Python package {name}: pip install "netdesc[{name}]", '
                 f'or in a clone of netdesc: pip install -e ".[{name}]"'
             ) from error
 
 
 class Logs:
-    """The loggers of a run, which end with the ``with`` block, when ``record`` has its outcome.
+    """The loggers of a run, which ``close`` ends when ``record`` has its outcome.
 
     A logger whose package fails, such as without a network, gets no more metrics, and ``warn`` is
     called once.
@@ -256,59 +237,57 @@ class Logs:
 
     def open(self, path: Path, epoch: int) -> None:
         """Begins or continues the runs of the loggers. RunError if one cannot."""
-        config = self._setup.description.document.model_dump(mode="json")
+        record, config = self._record, self._setup.description.document.model_dump(mode="json")
         for name in dict.fromkeys(self._names):
-            kind, record = LOGGERS[name], self._record
-            run = LoggedRun(path, record.name, config, record.log_ids.get(name), epoch)
+            kind, run_id = LOGGERS[name], record.log_ids.get(name)
             try:
-                logger = self._loggers[name] = kind(run)
-            except kind.failures() as error:
+                logger = self._loggers[name] = kind(LoggedRun(path, record, config, run_id, epoch))
+            except _failures(kind) as error:
                 raise RunError(f"--log {name}: {_brief(error)}; {kind.offline}") from error
             if logger.run_id is not None:
                 record.update(log_ids=record.log_ids | {name: logger.run_id})
 
     def __call__(self, metrics: dict[str, Any]) -> None:
         """Passes the metrics of an epoch, as callbacks get them."""
-        values = dict(_tagged(metrics))
-        for name, logger in [*self._loggers.items()]:
-            with self._surviving(name, logger):
+        values: dict[str, float] = {}
+        for metric, tag in TAGS.items():
+            value = metrics.get(metric)
+            if isinstance(value, dict):
+                values |= {f"{tag}/{layer}": number for layer, number in value.items()}
+            elif value is not None:
+                values[tag] = value
+        for name in [*self._loggers]:
+            with self._surviving(name) as logger:
                 logger.log(metrics["epoch"], values)
 
     @contextlib.contextmanager
-    def _surviving(self, name: str, logger: Logger) -> Iterator[None]:
+    def _surviving(self, name: str) -> Iterator[Logger]:
+        logger = self._loggers[name]
         try:
-            yield
-        except logger.failures() as error:
+            yield logger
+        except _failures(type(logger)) as error:
             del self._loggers[name]
             self._warn(
                 f"{name} gets no more metrics of this run: {_brief(error)}; {logger.offline}"
             )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         record, scale = self._record, self._setup.scale
-        results: dict[str, Any] = {"message": record.message or ""}
+        results: dict[str, float] = {}
         for part, metrics, by in ("best", record.best, scale), ("test", record.test, scale.of_test):
             shown = {} if metrics is None else by.shown(metrics.model_dump())
             numbers = {tag: value for tag, value in shown.items() if isinstance(value, int | float)}
             results |= {f"{part}/{tag}": value for tag, value in numbers.items()}
-        for name, logger in [*self._loggers.items()]:
+        for name in [*self._loggers]:
             try:
-                with self._surviving(name, logger):
-                    logger.finish(record.status, results)
+                with self._surviving(name) as logger:
+                    logger.finish(record.status, record.message or "", results)
             except KeyboardInterrupt:  # somebody does not want to wait for a network
                 self._warn(f"{name} may lack the end of this run, because it was interrupted")
 
 
-def _tagged(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, tag in TAGS.items():
-        value = metrics.get(name)
-        if isinstance(value, dict):
-            yield from ((f"{tag}/{layer}", number) for layer, number in value.items())
-        elif value is not None:
-            yield tag, value
+def _failures(kind: type[Logger]) -> tuple[type[Exception], ...]:
+    return () if kind.error is None else (pkgutil.resolve_name(kind.error), OSError)
 
 
 def _brief(error: Exception) -> str:

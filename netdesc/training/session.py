@@ -101,7 +101,8 @@ class Session:
         other exception is recorded with the status ``failed`` and raised again, with a note that
         says how the run can be resumed.
         """
-        with Logs(options.log, self.record, self.setup, self.display.warn) as logs:
+        logs = Logs(options.log, self.record, self.setup, self.display.warn)
+        with contextlib.closing(logs):
             return self._run(options, logs)
 
     def _run(self, options: TrainingOptions, logs: Logs) -> Outcome:

@@ -174,10 +174,7 @@ def time_epochs(
 
 
 def _seconds_by_part(stopwatch: _Stopwatch) -> dict[str, list[float]]:
-    """Returns lists with the seconds that each part of an epoch took, in all epochs after warm-up.
-
-    The key ``REST`` holds the time of an epoch that belongs to no part.
-    """
+    """Returns the seconds of each part in all epochs after warm-up; ``REST`` is of no part."""
     epochs, rows = stopwatch.epochs(), stopwatch.parts[WARM_UP:-1]
     seconds = {part: [row[part] for row in rows] for part, _ in PARTS}
     seconds = {part: each for part, each in seconds.items() if any(each)}

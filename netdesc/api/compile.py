@@ -152,7 +152,10 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
             network = import_net(network)
     if isinstance(network, ImportedNetwork):
         problems = [*network.warnings, *([STEP_MS_WARNING] * network.step_ms_is_assumed)]
-        return OpenedNetwork(_build_imported(network), is_imported=True, file_warnings=problems)
+        compiled = _build(network.document)
+        weights = {name: torch.from_numpy(value) for name, value in network.weights.items()}
+        compiled.model.load_state_dict(weights)
+        return OpenedNetwork(compiled, is_imported=True, file_warnings=problems)
     if isinstance(network, str | Path | Mapping):
         network = load(network, with_files=with_files)
     if not isinstance(network, Description):
@@ -208,13 +211,6 @@ def compile_run(folder: Path) -> tuple[Description, Compiled]:
         for part in block.synapses.values():
             part.restore_mask()
     return description, compiled
-
-
-def _build_imported(imported: ImportedNetwork) -> Compiled:
-    compiled = _build(imported.document)
-    weights = {name: torch.from_numpy(value) for name, value in imported.weights.items()}
-    compiled.model.load_state_dict(weights)
-    return compiled
 
 
 def _build(document: Document) -> Compiled:

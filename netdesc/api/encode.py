@@ -1,13 +1,12 @@
 """Encodes one array as the samples are encoded that a network learns from."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netdesc.api.recording import Recording
-from netdesc.description.models import Arrays
+from netdesc.description.models.arrays import DataSection
 from netdesc.events import Event, EventFileError
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import read_record
@@ -30,13 +29,11 @@ def encode(opened: "OpenedNetwork", recording: Recording) -> tuple[Recording, li
         return recording, []
     values, graph = np.asarray(recording.data), opened.compiled.graph
     shape, cells, name = graph.input_shape, math.prod(graph.input_shape), recording.name
-    data = None if opened.description is None else opened.description.document.data
-    section = None if data is None else data.train_arrays
     try:
-        if data is None and opened.folder is not None:
-            section = memory_settings(opened.folder)
+        data = sample_settings(opened)
     except (RunError, DataError) as error:
         return recording, [f"{name} is not encoded as the samples of the run: {error}"]
+    section = None if data is None else data.train_arrays
     if opened.description is None and not opened.is_imported and values.shape == shape:
         way = "to encode it as a sample, pass the run or the document, not the result of compile()"
         return recording, [f"{name} is held for all steps; {way}"]
@@ -69,12 +66,15 @@ def encode(opened: "OpenedNetwork", recording: Recording) -> tuple[Recording, li
     return encoded, [f"{name}: {warning}"] if warning else []
 
 
-def memory_settings(folder: Path) -> Arrays | None:
-    """Returns how the arrays in memory were encoded on which a run was trained; None without any.
+def sample_settings(opened: "OpenedNetwork") -> DataSection | None:
+    """Returns the document's data, or how the arrays in memory were encoded that trained a run.
 
-    RunError if the run's record cannot be read.
+    None without either. RunError if the run's record cannot be read.
     """
     from netdesc.data.memory_data import recorded_settings
 
+    description, folder = opened.description, opened.folder
+    if folder is None or (description is not None and description.document.data is not None):
+        return None if description is None else description.document.data
     recorded = read_record(folder).memory_data
     return None if recorded is None else recorded_settings(recorded)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +10,8 @@ from typing import Any, Literal
 import torch
 
 from netdesc.api.compile import Compiled, Source, open_network
-from netdesc.api.encode import memory_settings
-from netdesc.api.predict import BATCH_SIZE, PredictionCollector, prediction_file, write_predictions
+from netdesc.api.encode import sample_settings
+from netdesc.api.predict import BATCH_SIZE, PredictionCollector, prediction_file
 from netdesc.data.batches import Batch, Batches
 from netdesc.data.data_errors import DataError
 from netdesc.data.memory_data import MemoryData
@@ -138,7 +138,15 @@ def evaluate(
     if description is not None and description.lock is not None and description.lock.loss:
         name = description.lock.loss
         warnings.append(f"the loss is that of the document; the run was trained with {name}")
-    memory = _memory_data(data, description, folder, warnings.append)
+    section, memory = sample_settings(opened), None
+    if data is not None:
+        reader = DatasetReader(machine.free_bytes, warnings.append)
+        memory = MemoryData.of(data, reader).with_defaults(section)
+    elif section is not None and description is not None and description.document.data is None:
+        raise DataError(
+            f"{folder}: this run trained on arrays of a Python program, which must pass them "
+            "again: netdesc.evaluate(…, data=…)"
+        )
     found = read_parts(description, SampleSpec.of(compiled.graph), warnings, memory)
     chosen: Part = part or next(iter(found))
     if chosen not in found:
@@ -158,36 +166,11 @@ def evaluate(
     batches = Batches(found[chosen], batch_size, device, seed)
     if predictions is None:
         return _evaluate(compiled, chosen, batches, warnings)
-    with prediction_file(predictions, compiled.graph) as file:
+    with prediction_file(predictions, compiled.graph) as write:
         collector = PredictionCollector(compiled)
         evaluation = _evaluate(compiled, chosen, batches, warnings, collector)
-        write_predictions(file, collector.predictions(batches.samples.indices, warnings))
+        write(collector.predictions(batches.samples.indices, warnings))
     return evaluation
-
-
-def _memory_data(
-    data: Mapping[str, Any] | None,
-    description: Description | None,
-    folder: Path | None,
-    warn: Callable[[str], None],
-) -> MemoryData | None:
-    """Returns arrays in memory with the encoding of a document, or of a run that trained on arrays.
-
-    DataError if such a run is measured without arrays.
-    """
-    recorded = None
-    document = None if description is None else description.document
-    if folder is not None and document is not None and document.data is None:
-        recorded = memory_settings(folder)
-    if data is None:
-        if recorded is not None:
-            raise DataError(
-                f"{folder}: this run trained on arrays of a Python program, which must pass them "
-                "again: netdesc.evaluate(…, data=…)"
-            )
-        return None
-    section = document and document.data if recorded is None else recorded
-    return MemoryData.of(data, DatasetReader(machine.free_bytes, warn)).with_defaults(section)
 
 
 def read_parts(

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from netdesc.api.compile import Compiled, Source, open_network
-from netdesc.api.encode import memory_settings
+from netdesc.api.encode import sample_settings
 from netdesc.atomic_write import atomic_path
 from netdesc.data.batches import Batches
 from netdesc.data.data_errors import DataError
@@ -24,7 +24,7 @@ from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
 from netdesc.kernels import machine
 from netdesc.losses import MeanSquaredErrorLoss, SpikeMoidLoss, build_classifier, majority
-from netdesc.losses.classifier import most_active
+from netdesc.losses.classifier import OutputClassifier, most_active
 from netdesc.losses.loss import OVER
 from netdesc.runs.run_record import read_record
 
@@ -87,12 +87,8 @@ def predict(network: Source, inputs: Any) -> Predictions:
     """
     opened = open_network(network, with_files=False)
     compiled, description, folder, *_ = opened
-    warnings, has_step_labels = opened.warnings, False
-    document = None if description is None else description.document
-    section = document and document.data
-    if folder is not None:
-        section = section or memory_settings(folder)
-        has_step_labels = bool(read_record(folder).labels_by_step)
+    warnings, section = opened.warnings, sample_settings(opened)
+    has_step_labels = folder is not None and bool(read_record(folder).labels_by_step)
     if is_dataset(inputs):
         reader = DatasetReader(machine.free_bytes, warnings.append)
         array, _ = MemoryData.of({"test": inputs}, reader).parts["test"]
@@ -108,8 +104,9 @@ def predict(network: Source, inputs: Any) -> Predictions:
     memory = MemoryData({"inputs": (array, None)}, {}).with_defaults(section)
     samples = memory.samples(spec, warnings.append)["inputs"]
     size, seed = BATCH_SIZE, 0
-    if document is not None:
-        size, seed = document.training.batch_size or BATCH_SIZE, document.training.seed
+    if description is not None:
+        training = description.document.training
+        size, seed = training.batch_size or BATCH_SIZE, training.seed
     model = compiled.model
     batches = Batches(samples, size, next(model.parameters()).device, seed)
     collector = PredictionCollector(compiled, has_step_labels)
@@ -133,49 +130,48 @@ class PredictionCollector:
     @torch.no_grad()
     def add(self, signals: Mapping[Signal, torch.Tensor], target: torch.Tensor | None = None):
         """Adds a batch: what ``Network.signals`` returns, and its target if there is one."""
-        graph, loss = self._graph, self._loss
-        output_TBN, skipped = signals[graph.output], graph.loss.skip_steps
+        section, loss = self._graph.loss, self._loss
+        signal = signals[self._graph.signal_of(section)]
         if self._classifier is not None:
-            self._add_classes(output_TBN, target)
-            return
-        if isinstance(loss, SpikeMoidLoss):
-            signal = signals[graph.signal_of(graph.loss)]
+            self._add_classes(self._classifier, signals[self._graph.output], target)
+        elif isinstance(loss, SpikeMoidLoss):
             hot = torch.zeros_like(signal[0]) if target is None else target
             logits, labels = loss.logits(signal, hot)
-            self._add_outputs(logits.sigmoid(), graph.loss.is_by_step, skipped)
+            self._add_outputs(logits.sigmoid(), section.is_by_step, section.skip_steps)
             if target is not None:
-                by_sample = labels.transpose(0, 1)
-                self._keep("labels", by_sample if graph.loss.is_by_step else by_sample[:, 0])
+                self._keep("labels", labels, section.is_by_step)
         elif isinstance(loss, MeanSquaredErrorLoss):
-            signal = signals[graph.signal_of(graph.loss)]
             values = OVER[loss.over](loss.drop_skipped_steps(signal).float())
-            self._add_outputs(values, loss.over == "each_step", skipped)
+            self._add_outputs(values, section.is_by_step, section.skip_steps)
         else:
-            spikes = output_TBN.to(torch.uint8)
-            self._add_outputs(spikes if (spikes == output_TBN).all() else output_TBN, True, 0)
+            spikes = signal.to(torch.uint8)
+            self._add_outputs(spikes if (spikes == signal).all() else signal, True, 0)
 
-    def _add_classes(self, output_TBN: torch.Tensor, labels: torch.Tensor | None) -> None:
-        assert self._classifier is not None, "the network has classes"
-        values, skipped = self._classifier.values(output_TBN), self._classifier.skip_steps
-        classes, confidence = most_active(values), self._classifier.confidence(output_TBN)
+    def _add_classes(
+        self, classifier: OutputClassifier, output_TBN: torch.Tensor, labels: torch.Tensor | None
+    ) -> None:
+        values, skipped = classifier.values(output_TBN), classifier.skip_steps
+        classes, confidence = most_active(values), classifier.confidence(output_TBN)
         has_step_labels = self._has_step_labels if labels is None else labels.dim() == 2
         has_steps = values.dim() == 3
         if has_steps and not has_step_labels:
             classes, confidence = majority(classes, values.shape[-1]), confidence.mean(0)
         self._add_outputs(values if has_steps else values.unsqueeze(0), has_steps, skipped)
-        self._keep("classes", classes.T if classes.dim() == 2 else classes)
-        self._keep("confidence", confidence.T if confidence.dim() == 2 else confidence)
+        parts = {"classes": classes, "confidence": confidence}
         if labels is not None:
-            self._keep("labels", labels[skipped:].T if labels.dim() == 2 else labels)
+            parts["labels"] = labels[skipped:] if labels.dim() == 2 else labels
+        for name, part in parts.items():
+            self._keep(name, part if part.dim() == 2 else part.unsqueeze(0), part.dim() == 2)
 
     def _add_outputs(self, values: torch.Tensor, has_steps: bool, first_step: int) -> None:
-        """Adds values [steps, batch, …], or [1, batch, …] without steps."""
-        self._keep("outputs", values.transpose(0, 1) if has_steps else values[0])
+        self._keep("outputs", values, has_steps)
         self._first_step = first_step if has_steps else None
 
-    def _keep(self, name: str, tensor: torch.Tensor) -> None:
+    def _keep(self, name: str, values: torch.Tensor, has_steps: bool) -> None:
+        """Adds values [steps, batch, …], or [1, batch, …] without steps."""
+        by_sample = values.transpose(0, 1) if has_steps else values[0]
         # A copy, because a view would keep the whole batch.
-        self._parts.setdefault(name, []).append(np.array(tensor.cpu().numpy()))
+        self._parts.setdefault(name, []).append(np.array(by_sample.cpu().numpy()))
 
     def predictions(self, samples: NDArray[Any], warnings: list[str]) -> Predictions:
         """Returns all that was added; ``samples`` are the numbers of the samples."""
@@ -188,11 +184,13 @@ class PredictionCollector:
 
 
 @contextlib.contextmanager
-def prediction_file(path: str | Path, graph: Graph) -> Iterator[Path]:
-    """Yields a temporary file that replaces ``path`` at the end (see ``atomic_path``).
+def prediction_file(path: str | Path, graph: Graph) -> Iterator[Callable[[Predictions], None]]:
+    """Yields what writes the arrays of ``Predictions`` to an ``.npz`` file or a table in ``.csv``.
 
-    DataError if ``path`` has a suffix that ``write_predictions`` does not know, or if its format
-    cannot hold spikes.
+    A table has a row for each sample or, if outputs have steps, for each sample and step, in the
+    columns sample, step, label, prediction, confidence, output_0, output_1, … The file replaces
+    ``path`` at the end (see ``atomic_path``). DataError if ``path`` has another suffix, or if its
+    format cannot hold spikes.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
@@ -200,19 +198,7 @@ def prediction_file(path: str | Path, graph: Graph) -> Iterator[Path]:
     if suffix == ".csv" and graph.loss.learns_from == "target spikes":
         raise DataError(f"{path}: a table cannot hold the spikes of steps and neurons; write .npz")
     with atomic_path(path) as temporary:
-        yield temporary
-
-
-def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Writes the arrays of ``Predictions`` to an ``.npz`` file, or to a table in ``.csv``.
-
-    A table has a row for each sample or, if outputs have steps, for each sample and step, in the
-    columns sample, step, label, prediction, confidence, output_0, output_1, …
-    """
-    _WRITERS[path.suffix.lower()](path, predictions)
-
-
-_COLUMNS = {"labels": "label", "predictions": "prediction", "outputs": "output"}
+        yield lambda predictions: _WRITERS[suffix](temporary, predictions)
 
 
 def _write_csv(path: Path, predictions: Predictions) -> None:
@@ -226,7 +212,7 @@ def _write_csv(path: Path, predictions: Predictions) -> None:
         has_steps = first is not None and array.shape[1:2] == (steps,) and array.ndim > 1
         rows = array if has_steps else np.repeat(array, steps, axis=0)
         rows = rows.reshape(samples * steps, -1)
-        column, is_one = _COLUMNS.get(name, name), name != "outputs" and rows.shape[1] == 1
+        column, is_one = name.removesuffix("s"), name != "outputs" and rows.shape[1] == 1
         for index, values in enumerate(rows.T):
             columns[column if is_one else f"{column}_{index}"] = values
     with path.open("w", newline="", encoding="utf-8") as file:

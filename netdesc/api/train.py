@@ -1,6 +1,7 @@
 """Trains a network, then writes ``network.net`` and ``report.html`` into the run's folder."""
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -115,9 +116,7 @@ def train(
     functions = [callbacks] if callable(callbacks) else callbacks
     if not isinstance(functions, Sequence) or not all(map(callable, functions)):
         raise TypeError(f"callbacks must be a function or a list of functions, not {callbacks!r}")
-    if isinstance(resume, Run):
-        resume = resume.path
-    if not isinstance(resume, str | Path | None):
+    if not isinstance(resume, str | os.PathLike | None):  # a run is a path
         raise TypeError(f"resume is a run or its folder, not {type(resume).__name__}")
     options = TrainingOptions(
         run_dir=run_dir,

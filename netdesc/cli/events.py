@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 
 _STEP_MS = options.Number(min=0.001, max=1e6)
-
-
 _MAX_POLARITIES = 8
 
 

@@ -47,10 +47,7 @@ _TYPICAL_DOCUMENT = {"training": {"optimizer": {"type": "adam"}, "schedule": {"t
 
 
 def _explain_option(error: click.ClickException) -> click.ClickException:
-    """Says what to write in place of an option of another program, or of a field of documents.
-
-    Returns other errors unchanged.
-    """
+    """Says what to write in place of an option of another program, or of a field of documents."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
     known = {name for parameter in error.ctx.command.params for name in parameter.opts}

@@ -84,7 +84,9 @@ def apply_fixes(source: Source, path: Path) -> FixResult:
         diagnostics = check_text(result.after, path)[1]
         fixed = _select_disjoint(diagnostics)
         edits = [edit for diagnostic in fixed for edit in _edits(diagnostic)]
-        text = _apply(result.after.text, edits)
+        text = result.after.text
+        for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
+            text = text[: edit.start] + edit.replacement + text[edit.end :]
         if text in seen:
             break
         seen.add(text)
@@ -95,12 +97,6 @@ def apply_fixes(source: Source, path: Path) -> FixResult:
 
 def _edits(diagnostic: Diagnostic) -> tuple[Edit, ...]:
     return () if diagnostic.fix is None else diagnostic.fix.edits
-
-
-def _apply(text: str, edits: list[Edit]) -> str:
-    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
-        text = text[: edit.start] + edit.replacement + text[edit.end :]
-    return text
 
 
 def _select_disjoint(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

@@ -12,7 +12,7 @@ from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.api.run import Arithmetic
-    from netdesc.api.run_result import Classification, Result
+    from netdesc.api.run_result import Result
 
 
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
@@ -151,13 +151,8 @@ def _print(output: Output, result: "Result") -> None:
             f"compared with the target: loss {comparison.loss:,.6g}, "
             f"{comparison.met:,} of {comparison.target_spikes:,} spikes in the same step"
         )
-    if result.classification is not None:
-        output.print(_format_classification(result.classification))
-
-
-def _format_classification(classification: "Classification") -> str:
-    prediction, label = classification.prediction, classification.label
-    text = "no class: the output is silent" if prediction is None else f"class {prediction}"
-    if label is None:
-        return text
-    return f"{text}; the label is {label}: {'right' if prediction == label else 'wrong'}"
+    if (classes := result.classification) is not None:
+        prediction, label = classes.prediction, classes.label
+        text = "no class: the output is silent" if prediction is None else f"class {prediction}"
+        verdict = "right" if prediction == label else "wrong"
+        output.print(text if label is None else f"{text}; the label is {label}: {verdict}")

@@ -340,18 +340,15 @@ def print_graph(output: Output, graph: Graph, netx: Mapping[str, str] | None = N
     output.print_table(headings, [row[: len(headings)] for row in rows])
 
 
+_GRAPH_FIELDS = ("name", "steps", "step_ms", "parameters", "synapses")
+
+
 def graph_record(graph: Graph) -> dict[str, Any]:
     """Returns what ``print_graph`` prints, for JSON."""
     from netdesc.graph import summary
 
-    return {
-        "name": graph.name,
-        "steps": graph.steps,
-        "step_ms": graph.step_ms,
-        "parameters": graph.parameters,
-        "synapses": graph.synapses,
-        "layers": [asdict(row) for row in summary(graph)],
-    }
+    record = {name: getattr(graph, name) for name in _GRAPH_FIELDS}
+    return record | {"layers": [asdict(row) for row in summary(graph)]}
 
 
 def _record(overview: Overview, memory: MemoryEstimate) -> dict[str, Any]:

@@ -107,16 +107,14 @@ def _fix_choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
     return replace_value(parts, best) if best is not None else None
 
 
-def _fix_missing(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    return PathFix("add", parts, str(FORMAT)) if parts == ("format",) else None
-
-
 _FINDERS: dict[str, Callable[[Parts, Any, Any], PathFix | None]] = {
     "extra_forbidden": _fix_key,
     "union_tag_not_found": _fix_type_key,
     "union_tag_invalid": _fix_type,
     "literal_error": _fix_choice,
-    "missing": _fix_missing,
+    "missing": lambda parts, value, data: (
+        PathFix("add", parts, str(FORMAT)) if parts == ("format",) else None
+    ),
 }
 """Maps a pydantic error type to the function that finds its fix. Other errors have no fix."""
 

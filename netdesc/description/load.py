@@ -165,18 +165,13 @@ def _put(section: Any, parts: Parts, value: Any) -> Any:
     return section.model_copy(update={first: _put(getattr(section, str(first)), rest, value)})
 
 
-def load(
-    document: str | Path | Mapping[str, Any],
-    overrides: Overrides = (),
-    *,
-    check_files: CheckFiles | None = None,
-) -> Description:
-    """Reads and checks a document as ``check`` does.
+def load(document: str | Path | Mapping[str, Any], overrides: Overrides = ()) -> Description:
+    """Reads and checks a document as ``check`` does, but not the files that it names.
 
     Warnings are in ``warnings`` of the result. Raises DescriptionError with all diagnostics if one
     of them is an error.
     """
-    return require_valid(check(document, overrides, check_files=check_files))
+    return require_valid(check(document, overrides))
 
 
 def require_valid(checked: Checked) -> Description:
@@ -287,10 +282,7 @@ def _check_document(
 
 
 def _check_format(source_map: SourceMap) -> Diagnostic | None:
-    """Returns ND110 if the document's format is not ``FORMAT``, else ``None``.
-
-    Callers then skip all other checks, because another format may have other fields.
-    """
+    """Returns ND110, after which nothing else is checked, if the format is not ``FORMAT``."""
     version = source_map.data.get("format")
     if not isinstance(version, int) or isinstance(version, bool) or version == FORMAT:
         return None

@@ -167,12 +167,10 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     values = structure.literals_at(error.parts, data)
     notes = (allowed_note(sorted(values)),) if len(values) > 1 else ()
     hint, about = _hint_for_missing(key, structure.fields_at(parent, data)[key])
+    if key == "neuron" and (neurons := members(lookup(data, ("neurons",)))):
+        hint = f'write "neuron": {json.dumps(next(iter(neurons)))}'
     return source_map.diagnostic(
-        "ND102",
-        error.parts,
-        f'"{key}" is missing in {subject}',
-        hint=(_hint_for_neuron(data) if key == "neuron" else "") or hint,
-        notes=(*notes, *about),
+        "ND102", error.parts, f'"{key}" is missing in {subject}', hint=hint, notes=(*notes, *about)
     )
 
 
@@ -185,11 +183,6 @@ def _hint_for_missing(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]
     sentence = (info.description or "").partition(". ")[0].rstrip(".")
     unit = structure.extra(info).get("x-unit", "1")
     return hint, (f"{name}: {sentence}" + (f"; unit: {unit}" if unit != "1" else ""),)
-
-
-def _hint_for_neuron(data: Any) -> str:
-    neurons = members(lookup(data, ("neurons",)))
-    return f'write "neuron": {json.dumps(next(iter(neurons)))}' if neurons else ""
 
 
 def _no_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:

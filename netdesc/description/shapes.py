@@ -75,7 +75,8 @@ def wire(document: Document) -> Wiring:
     names = {layer.name for layer in document.layers}
     before = INPUT
     for index, layer in enumerate(document.layers):
-        sources = sources_of(layer, before)
+        sources = (before,) if layer.from_ is None else layer.from_
+        sources = (sources,) if isinstance(sources, str) else sources
         wiring.sources.append(sources)
         shape = _input_shape(index, layer, sources, names, known, wiring.problems)
         wiring.inputs.append(shape)
@@ -89,13 +90,6 @@ def wire(document: Document) -> Wiring:
             known[layer.name], steps[layer.name] = wiring.outputs[-1], wiring.steps[-1]
         before = layer.name
     return wiring
-
-
-def sources_of(layer: Layer, before: str) -> tuple[str, ...]:
-    """Returns the names of a layer's sources; ``before`` is the name of the previous layer."""
-    if layer.from_ is None:
-        return (before,)
-    return (layer.from_,) if isinstance(layer.from_, str) else layer.from_
 
 
 def _input_shape(

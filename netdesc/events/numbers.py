@@ -64,10 +64,7 @@ def _without_tensors(values: object) -> object:
 
 
 def _tensor_array(tensor: "torch.Tensor") -> NDArray[Any]:
-    """Returns the values of a tensor. Floats of less than 32 bits become float32.
-
-    ValueError if it is sparse or quantised, or on the device "meta".
-    """
+    """Returns a tensor's values, short floats as float32. ValueError if it has no plain ones."""
     import torch
 
     if tensor.layout != torch.strided or tensor.is_quantized:

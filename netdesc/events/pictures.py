@@ -205,10 +205,7 @@ class Image:
 
 
 def _add_legend(axes: "Axes", handles: "Sequence[Artist] | None" = None, **settings: Any) -> None:
-    """Adds a legend of ``handles``, by default of all artists with a label.
-
-    ``settings`` are further arguments of matplotlib's ``Axes.legend``.
-    """
+    """Adds a legend of ``handles``, by default of all artists with a label."""
     handles = handles or axes.get_legend_handles_labels()[0]
     length = sum(len(str(handle.get_label())) for handle in handles)
     axes.legend(

@@ -1,6 +1,5 @@
 """Exports a trained model as a ``.net`` file."""
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -55,15 +54,6 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
             *warnings,
         ]
     return [f"{path}: {text}" for text in warnings]
-
-
-def find_obstacle(model: FoldedModel) -> str:
-    """Returns why no ``.net`` file can hold ``model``; empty if one can."""
-    try:
-        _net_of(model, "network.net")
-    except NetFileError as error:
-        return error.problem
-    return ""
 
 
 def _net_of(model: FoldedModel, path: str | Path) -> tuple[NetFile, Sequence[str]]:
@@ -249,7 +239,7 @@ EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
     layers.Dense: _export_dense,
     layers.Recurrent: _export_recurrent,
     layers.WinnerTakeAll: _export_recurrent,
-    **{each: functools.partial(_export_kernel, kind) for kind, each in KERNEL_SECTIONS.items()},
+    **{each: partial(_export_kernel, kind) for kind, each in KERNEL_SECTIONS.items()},
 }
 """Class of a section -> what makes the record of its layer."""
 
@@ -287,15 +277,10 @@ def _export(kind: str, section: NeuronSection, integers: Parameters, **more: int
     return NetNeuron(kind, numbers, is_graded=section.graded)
 
 
-def _export_sigma_delta(section: Any, integers: Parameters) -> NetNeuron:
-    numbers = _export("SDNN", section, integers).numbers
-    return NetNeuron("SDNN", numbers, section.activation)
-
-
-def _export_delta(section: NeuronSection, integers: Parameters) -> NetNeuron:
+def _export_sdnn(section: Any, integers: Parameters) -> NetNeuron:
     """slayer names an activation of its delta encoders, which do not compute it."""
-    numbers = _export("SDNN", section, integers).numbers
-    return NetNeuron("SDNN", numbers, "relu", is_delta=True)
+    numbers, is_delta = _export("SDNN", section, integers).numbers, section.type_name() == "delta"
+    return NetNeuron("SDNN", numbers, "relu" if is_delta else section.activation, is_delta=is_delta)
 
 
 def _export_integrator(section: Any, integers: Parameters) -> NetNeuron:
@@ -312,8 +297,7 @@ def _export_integrator(section: Any, integers: Parameters) -> NetNeuron:
 NEURON_EXPORTERS: dict[str, Callable[[Any, Parameters], NetNeuron]] = {
     **{form.kind: partial(_export, kind) for kind, form in FORMS.items()},
     "lif": partial(_export, "CUBA", current_decay=DECAY_ONE),
-    "sigma_delta": _export_sigma_delta,
-    "delta": _export_delta,
+    **dict.fromkeys(("sigma_delta", "delta"), _export_sdnn),
     "integrator": _export_integrator,
 }
 """Type of a neuron in a document -> what converts it. The others have a ``net_problem``."""

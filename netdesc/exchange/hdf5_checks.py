@@ -42,21 +42,13 @@ def check_chunks(dataset: h5py.Dataset) -> str:
         return f"has {count} chunks; {MAX_CHUNKS} are read"
     if chunk_bytes * max(1, count) > 4 * dataset.nbytes + MAX_SPARE_BYTES:
         return f"has chunks of {chunk_bytes} bytes, which are too large for its data"
-    if _DEFLATE in filters and any(
-        _exceeds(dataset, place, chunk_bytes, filters.index(_DEFLATE)) for place in _places(dataset)
-    ):
-        return "has a chunk that is larger than declared when it is decompressed"
+    if _DEFLATE in filters:
+        chunks: list[Any] = []
+        dataset.id.chunk_iter(chunks.append)  # a result other than None would end the iteration
+        deflate = filters.index(_DEFLATE)
+        if any(_exceeds(dataset, each.chunk_offset, chunk_bytes, deflate) for each in chunks):
+            return "has a chunk that is larger than declared when it is decompressed"
     return ""
-
-
-def _places(dataset: h5py.Dataset) -> list[tuple[int, ...]]:
-    places: list[tuple[int, ...]] = []
-
-    def add(info: Any) -> None:  # a result other than None would end the iteration
-        places.append(info.chunk_offset)
-
-    dataset.id.chunk_iter(add)
-    return places
 
 
 def _exceeds(dataset: h5py.Dataset, place: tuple[int, ...], limit: int, deflate: int) -> bool:

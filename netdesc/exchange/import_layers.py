@@ -86,11 +86,8 @@ def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
     period = np.clip(2 * math.pi / angle, *PERIODS)
     found = {"period": np.asarray(period, np.float32), "decay": np.asarray(decay, np.float32)}
     others = {name: value for name, value in values.items() if name not in ("sine", "cosine")}
-    back = (
-        NEURONS[kind]
-        .model_construct()
-        .derive(np, {name: np.float64(value) for name, value in found.items()})
-    )
+    exact = {name: np.float64(value) for name, value in found.items()}
+    back = NEURONS[kind].model_construct().derive(np, exact)
     for dataset in ("sinDecay", "cosDecay"):
         is_same = INTEGERS["factor"](back[NUMBERS[dataset].parameter]) == neuron.numbers[dataset]
         if not is_same.all():

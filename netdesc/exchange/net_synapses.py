@@ -126,7 +126,7 @@ class SynapticLayer:
     @property
     def weight_names(self) -> tuple[str, ...]:
         """The names of ``state_weights`` in the state dict of a layer."""
-        return WEIGHT_NAMES[len(self.weights)]
+        return WEIGHT_NAMES[len(self.state_weights)]
 
     @property
     def state_weights(self) -> tuple[Integers, ...]:
@@ -177,10 +177,6 @@ class InputNeurons(FirstLayer, SynapticLayer):
     @property
     def weight_datasets(self) -> tuple[str, ...]:
         return "weight", "bias"
-
-    @property
-    def weight_names(self) -> tuple[str, ...]:
-        return WEIGHT_NAMES[1]
 
     @property
     def state_weights(self) -> tuple[Integers, ...]:

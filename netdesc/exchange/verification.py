@@ -1,5 +1,6 @@
 """Compares what a network computes in floats, in the device's integers and after an export."""
 
+import contextlib
 import functools
 import itertools
 import math
@@ -258,15 +259,11 @@ def _run_float(model: Network, input_TN: NDArray[np.float32]) -> Outputs:
     def keep(name: str, _layer: object, _inputs: object, output_TBN: torch.Tensor) -> None:
         outputs[name] = _compact(output_TBN.flatten(2)[:, 0].cpu().numpy())
 
-    hooks = [
-        model.layers[name].register_forward_hook(functools.partial(keep, name))
-        for name in (layer.name for layer in model.graph.layers)
-    ]
-    try:
+    with contextlib.ExitStack() as hooks:
+        for name in (layer.name for layer in model.graph.layers):
+            hook = model.layers[name].register_forward_hook(functools.partial(keep, name))
+            hooks.callback(hook.remove)
         run_model(model, input_TN)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return outputs
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -90,17 +91,16 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
             f'layer "{layer.name}" has weights that are not quantised, which the device needs: '
             'train with "quantization": {"bits": 8}'
         )
-
-    def read(name: str) -> NDArray[np.float32]:
-        return read_values(layer, weights, name)
-
-    definition = neuron.definition()
+    read, definition = partial(read_values, layer, weights), neuron.definition()
     values: dict[str, Any] = dict(neuron.values())
     for name in values:
         if f"layers.{layer.name}.neuron.{name}" in weights:
             values[name] = read(f"neuron.{name}").astype(np.float64)
     derived = neuron.derive(np, values)
-    bias, norm = _bias(read("neuron.bias")) if layer.section.learns_bias else None, neuron.norm
+    bias, norm = None, neuron.norm
+    if layer.section.learns_bias:
+        bias = np.clip(read("neuron.bias"), -MAX_BIAS, MAX_BIAS) * np.float32(WEIGHT_UNIT)
+        bias = np.rint(bias).astype(np.int32)
     if norm is not None:
         mean = quantize(read("neuron.norm.running_mean"), BIAS_BITS)
         bias = np.clip((0 if bias is None else bias) - mean, -BIAS_LIMIT, BIAS_LIMIT)
@@ -212,11 +212,6 @@ def quantize(values: NDArray[np.float32], bits: int) -> Integers:
     low, high = weight_limits(bits)
     bounded = np.clip(values, low / WEIGHT_UNIT, high / WEIGHT_UNIT)  # so that no product overflows
     return np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high).astype(np.int32)
-
-
-def _bias(values: NDArray[np.float32]) -> Integers:
-    bounded = np.clip(values, -MAX_BIAS, MAX_BIAS)
-    return np.rint(bounded * np.float32(WEIGHT_UNIT)).astype(np.int32)
 
 
 def _share(lowest: int) -> Callable[[Any], NDArray[Any]]:

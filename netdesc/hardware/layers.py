@@ -70,10 +70,6 @@ LayerRun = Callable[[Signal, bool], Signal]
 """Computes a layer's output of a chunk. The flag says whether it is the last one."""
 
 
-def _view(_layer: LayerNode, signal: Signal, _is_last: bool) -> Signal:
-    return signal
-
-
 def _mean(total: NDArray[np.int64], count: int, bits: int) -> Signal:
     """Returns the total divided by ``count``, cut toward zero to a multiple of 2^-PAYLOAD_BITS."""
     units = total << (PAYLOAD_BITS - bits)
@@ -139,10 +135,6 @@ class DelayLine:
             return Signal(known[:steps], bits)
         sources = np.arange(steps)[:, None] + (self._most - self._steps_N)
         return Signal(np.take_along_axis(known, sources, axis=0), bits)
-
-
-def _delay(layer: LayerNode, _weights: Weights, _clock: Clock) -> DelayLine:
-    return DelayLine(np.full(math.prod(layer.output_shape), layer.section.own_delay))
 
 
 SynapticInput = Callable[[NDArray[Any], bool], NDArray[np.int64]]
@@ -227,10 +219,6 @@ class _Dense:
         return (input_TI.astype(dtype) @ self._weight_IO.astype(dtype)).astype(np.int64)
 
 
-def _convolution(layer: SynapticNode, weight: Integers) -> SynapticInput:
-    return lambda input_TI, _is_compiled: convolve(layer, input_TI, weight)
-
-
 class _NeuronsRun(SynapticRun):
     """Neurons that read one value each. The input of the network is rounded to the grid."""
 
@@ -257,18 +245,26 @@ def _stateless(run: Callable[..., Signal]) -> Callable[..., LayerRun]:
 
 
 RUNS: dict[type[layers.LayerSection], Callable[..., LayerRun]] = {
-    **dict.fromkeys((layers.Flatten, layers.Reshape, layers.Concat), _stateless(_view)),
+    **dict.fromkeys(
+        (layers.Flatten, layers.Reshape, layers.Concat),
+        _stateless(lambda _layer, signal, _is_last: signal),
+    ),
     **dict.fromkeys((layers.MaxPool, layers.AveragePool), _stateless(_pool)),
     layers.PopulationAverage: _stateless(_average),
     layers.TimeDecimation: _Decimation,
-    layers.Delay: _delay,
+    layers.Delay: lambda layer, _weights, _clock: DelayLine(
+        np.full(math.prod(layer.output_shape), layer.section.own_delay)
+    ),
     **dict.fromkeys(
         (layers.Dense, layers.Recurrent, layers.WinnerTakeAll),
         functools.partial(SynapticRun, _Dense),
     ),
     **dict.fromkeys(
         (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),
-        functools.partial(SynapticRun, _convolution),
+        functools.partial(
+            SynapticRun,
+            lambda layer, weight: lambda input_TI, _is_compiled: convolve(layer, input_TI, weight),
+        ),
     ),
     layers.Neurons: _NeuronsRun,
 }

@@ -154,10 +154,7 @@ def _facts(run: RunData) -> dict[str, str]:
 
 
 def _sum_of_losses(graph: Graph, main: str | None) -> dict[str, str]:
-    """Returns the loss as a sum, under its name; empty if it has one term only.
-
-    ``main`` is the loss of a Python program, or None.
-    """
+    """Returns the loss as a sum, unless it has one term only. ``main`` is a loss in Python."""
     terms = [
         f"{loss.weight:g} × {loss.type} of {'.'.join(graph.signal_of(loss))}"
         for loss in graph.losses

@@ -100,10 +100,7 @@ def _trains(target: SpikeRaster, output: SpikeRaster, steps: int) -> Trains:
 
 
 def _shown_steps(trains: tuple[list[int], list[int]], steps: int) -> tuple[int, int]:
-    """Returns the first ``SHOWN_STEPS`` steps with a spike at their start that hold most spikes.
-
-    Returns their first step and the step after their last. All steps lie before the step ``steps``.
-    """
+    """Returns the first of the ``SHOWN_STEPS`` steps with most spikes, and the one after them."""
     length = min(steps, SHOWN_STEPS)
     spikes = np.sort(np.concatenate(trains).astype(np.int64))
     if spikes.size == 0:

@@ -133,11 +133,7 @@ def headline(run: RunData) -> str:
 
 
 def _describe_output(run: RunData) -> str:
-    """Compares the spikes of output and target; gives the loss if these spikes are not known.
-
-    The spikes come from the activity file. If the file has the spikes of another epoch than the
-    best, the last sentence says so.
-    """
+    """Compares the stored spikes of output and target; gives the loss if there are none."""
     metrics, activity = run.metrics, run.activity
     best = metrics.value_at(metrics.watched_metric, metrics.best)
     loss = "The loss of the network is not known."

@@ -76,10 +76,7 @@ def _subject(activity: Activity) -> str:
 
 
 def _moment(run: RunData, epochs: int) -> str:
-    """Returns the label of a picture: its complete epochs, and the training loss if known.
-
-    The loss comes from the metrics of the next epoch, which begins with the weights of the picture.
-    """
+    """Returns a picture's label: its epochs, and the loss of the epoch that begins with it."""
     when = f"after {amount(epochs, 'epoch')}" if epochs else "before training"
     loss = run.metrics.value_at("loss", epochs) if epochs < len(run.metrics) else None
     return when if loss is None else f"{when}, loss {number(loss)}"

@@ -132,11 +132,7 @@ def weight_change(run: RunData) -> WeightChange:
 
 
 def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[str, Values]:
-    """Reads the weights and the learnt values of a layer's neurons from ``files``.
-
-    The result maps ``weight``, ``RECURRENT`` if the layer has such weights, and the name of each
-    learnt value, to the numbers. Raises RunError if a tensor is missing or damaged.
-    """
+    """Reads weights, recurrent ones and learnt values of a layer by kind. RunError if damaged."""
     by_kind: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, file in files.items():
         found = {"weight": file.synapses(layer).reshape(-1)} | file.learnt(layer)

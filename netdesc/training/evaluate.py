@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -160,11 +161,7 @@ class ConfusionCounter(Counter):
         if not self._has_matrix:
             undecided = int(counts[_UNDECIDED])
             return Score(counts[_RIGHT] / total, undecided, confidence, None, **top_k)
-        width = self._width
-        rows = [
-            [int(n) for n in counts[label * width : (label + 1) * width]]
-            for label in range(self._classes)
-        ]
+        rows: list[list[int]] = np.array(counts, np.int64).reshape(-1, self._width).tolist()
         right = sum(row[label] for label, row in enumerate(rows))
         undecided = [row.pop() for row in rows]
         more = class_scores(rows, undecided) | top_k

@@ -34,7 +34,7 @@ _RECENT_S = 20.0
 """The time left is estimated from the speed over a period of about this many seconds."""
 
 
-class Log:
+class Log(contextlib.AbstractContextManager["Log"]):
     """Writes ``train.log``: messages and progress lines, one line each, with their local time."""
 
     def __init__(self, path: Path) -> None:
@@ -47,14 +47,11 @@ class Log:
         with storing(self._path):
             self._file.write(f"{stamp}  {escape(text)}\n".encode())
 
-    def __enter__(self) -> Log:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
 
-class Display:
+class Display(contextlib.AbstractContextManager["Display"]):
     """Prints messages and, at intervals, a progress line. Writes both to the log.
 
     Messages before ``attach_log`` are kept until ``attach_log`` writes them. If ``is_quiet``, only
@@ -70,9 +67,6 @@ class Display:
         self._due = self._log_due = 0.0
         self._marks: deque[tuple[float, int]] = deque()
         """Pairs of a ``time.perf_counter()`` and the number of complete epochs at that time."""
-
-    def __enter__(self) -> Display:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -17,7 +17,12 @@ def workflow_command(diagnostic: Diagnostic, root: Path) -> str:
     """Returns a workflow command. Paths in it are relative to the workspace ``root``."""
     properties = {"file": _relative_path(diagnostic.file, root)}
     if diagnostic.line is not None:
-        properties |= _lines_and_columns(diagnostic)
+        end_line = diagnostic.end_line or diagnostic.line
+        properties |= {"line": str(diagnostic.line), "endLine": str(end_line)}
+        # GitHub takes columns only within one line, and their inclusive end.
+        if (column := diagnostic.column) is not None and end_line == diagnostic.line:
+            last = (diagnostic.end_column or column + 1) - 1
+            properties |= {"col": str(column), "endColumn": str(max(column, last))}
     properties["title"] = f"netdesc {diagnostic.code}"
     # Escape first: `visible` replaces control characters, and GitHub must find files of any name.
     escaped = ",".join(
@@ -35,20 +40,6 @@ def workflow_command(diagnostic: Diagnostic, root: Path) -> str:
     texts = [message, diagnostic.hint, *diagnostic.notes, *related, help_line]
     body = "\n".join(visible(text) for text in texts if text).translate(_ESCAPES_IN_MESSAGE)
     return f"::{diagnostic.severity} {escaped}::{body}"
-
-
-def _lines_and_columns(diagnostic: Diagnostic) -> dict[str, str]:
-    """Returns the parameters of a workflow command for lines and columns, with inclusive ends.
-
-    A range of several lines has no columns, because GitHub accepts them only within one line.
-    """
-    assert diagnostic.line is not None
-    end_line = diagnostic.end_line or diagnostic.line
-    properties = {"line": diagnostic.line, "endLine": end_line}
-    if diagnostic.column is not None and end_line == diagnostic.line:
-        last = (diagnostic.end_column or diagnostic.column + 1) - 1
-        properties |= {"col": diagnostic.column, "endColumn": max(diagnostic.column, last)}
-    return {key: str(value) for key, value in properties.items()}
 
 
 def _relative_path(file: str, root: Path) -> str:

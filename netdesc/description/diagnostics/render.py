@@ -197,10 +197,7 @@ class _Page:
         return [first, *more]
 
     def _excerpts(self, marks: Sequence[_Mark], margin: str) -> list[str]:
-        """Returns the source lines of the marks, with carets below them.
-
-        Marks in the line of the first mark come before the marks of other lines.
-        """
+        """Returns the source lines of the marks with carets below; first that of the first mark."""
         marks = sorted(marks, key=lambda mark: mark.line != marks[0].line)
         width = max(_MIN_EXCERPT_WIDTH, (self.width or _DEFAULT_EXCERPT_WIDTH) - len(margin) - 3)
         gutter = self.paint(f"{margin} |", "dim")

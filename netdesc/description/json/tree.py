@@ -97,13 +97,11 @@ def read_valid(text: str) -> Node | None:
         value, end = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
         return None
-    if _after_space(text, end) < len(text) or _is_too_deep(text, value) or _has_lone_half(text):
+    if _after_space(text, end) < len(text) or _is_too_deep(text, value):
+        return None
+    if "\\u" in text and any(match["lone"] for match in _SURROGATES.finditer(text)):
         return None
     return Node(value, text, start, end)
-
-
-def _has_lone_half(text: str) -> bool:
-    return "\\u" in text and any(match["lone"] for match in _SURROGATES.finditer(text))
 
 
 def _after_space(text: str, at: int) -> int:

@@ -204,8 +204,3 @@ class Document(Section):
         has_labels = self.main_loss.learns_from in ("labels", "multi-hot labels")
         names = ["accuracy", "loss", "confidence"] if has_labels else ["loss"]
         return [*(f"validation_{name}" for name in names if has_validation), *names]
-
-    @property
-    def takes_step_targets(self) -> bool:
-        """Whether samples may have a label or target in every step: all losses compare steps."""
-        return all(each.is_by_step for each in self.losses)

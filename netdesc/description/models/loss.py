@@ -1,6 +1,6 @@
 """Losses, and the classifiers that turn output spikes into a class."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -18,6 +18,13 @@ ClassWeights = Annotated[
 
 OUTPUT = "output"
 """The value of ``signal`` that stands for the output of the layer."""
+
+Reduction = Literal["sum", "mean"]
+
+
+def _over(over: str, default: Reduction) -> Any:
+    return field(f"Sum or mean over {over}.", default=default)
+
 
 LearnsFrom = Literal["labels", "multi-hot labels", "target spikes", "target values"]
 
@@ -164,9 +171,7 @@ class SpikeTime(LossSection):
         ge=1,
         le=100_000,
     )
-    reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch, neurons and steps.", default="sum"
-    )
+    reduction: Reduction = _over("batch, neurons and steps", "sum")
 
     @property
     def spike_filter(self) -> "SpikeTime":
@@ -187,9 +192,7 @@ class SpikeRate(WindowLoss, LabelLoss):
     false_rate: float = field(
         "Target rate of the other neurons.", unit="spikes a step", default=0.03, ge=0, le=1
     )
-    reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"
-    )
+    reduction: Reduction = _over("batch, neurons and, with a window or each_step, steps", "sum")
 
     @property
     def label_rates(self) -> tuple[float, float]:
@@ -204,9 +207,7 @@ class SpikeMax(WindowLoss, LabelLoss):
         "How rates become likelihoods: each rate's share of their sum, or their softmax.",
         default="probability",
     )
-    reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch and, with a window or each_step, steps.", default="sum"
-    )
+    reduction: Reduction = _over("batch and, with a window or each_step, steps", "sum")
 
     @property
     def is_softmax(self) -> bool:
@@ -234,9 +235,7 @@ class SpikeMoid(WindowLoss):
     theta: float = field(
         "Rate at which the probability is 1/2.", unit="spikes a step", default=0.0, ge=-1e6, le=1e6
     )
-    reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch, neurons and, with a window or each_step, steps.", default="sum"
-    )
+    reduction: Reduction = _over("batch, neurons and, with a window or each_step, steps", "sum")
 
 
 class CrossEntropy(LabelLoss):
@@ -245,9 +244,7 @@ class CrossEntropy(LabelLoss):
     window_steps: ClassVar[None] = None
 
     type: Literal["cross_entropy"]
-    reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch and, for each_step, steps.", default="mean"
-    )
+    reduction: Reduction = _over("batch and, for each_step, steps", "mean")
 
     @property
     def is_softmax(self) -> bool:
@@ -266,9 +263,7 @@ class MeanSquaredError(SignalLoss):
         "sum or the largest of its steps, or the last of them.",
         default="each_step",
     )
-    reduction: Literal["sum", "mean"] = field(
-        "Sum or mean over batch, neurons and, for each_step, steps.", default="mean"
-    )
+    reduction: Reduction = _over("batch, neurons and, for each_step, steps", "mean")
 
 
 OneLoss = Annotated[

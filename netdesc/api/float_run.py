@@ -17,7 +17,7 @@ from netdesc.api.run_result import (
 from netdesc.exchange.verification import run_model
 from netdesc.graph import Graph
 from netdesc.losses import SILENT, build_classifier
-from netdesc.training.evaluate import decide
+from netdesc.losses.classifier import judged_values, most_active
 
 
 def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> Result:
@@ -53,6 +53,6 @@ def classify(graph: Graph, found_TN: NDArray[Any], label: int | None) -> Classif
     """Predicts the class of the sample: if each step has a class, the class of most steps."""
     assert graph.classes is not None
     output_TBN = torch.from_numpy(found_TN).unsqueeze(1)
-    any_label = torch.zeros(1, dtype=torch.int64)
-    prediction = decide(build_classifier(graph)(output_TBN), any_label, graph.classes).item()
+    values = judged_values(build_classifier(graph).values(output_TBN), torch.zeros(1))
+    prediction = most_active(values).item()
     return Classification(None if prediction == SILENT else int(prediction), label)

@@ -25,7 +25,8 @@ def operator(function: Callable[..., Any]) -> Any:
 def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorates a function that returns empty outputs of the operator ``name``.
 
-    Torch's compiler calls this function to learn the outputs' shapes and types.
+    Torch's compiler calls this function to learn the outputs' shapes and types. Its parameters and
+    results have the types of the operator's, which are not written again.
     """
     return torch.library.register_fake(f"netdesc::{name}", lib=_library)
 

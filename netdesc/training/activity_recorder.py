@@ -15,6 +15,7 @@ from netdesc.data.batches import Batch, Batches
 from netdesc.graph import Graph
 from netdesc.kernels.engines import use_engine
 from netdesc.losses import build_classifier
+from netdesc.losses.classifier import judged_values, most_active
 from netdesc.modules import build
 from netdesc.runs.activity_file import (
     MAX_EVENTS,
@@ -23,7 +24,6 @@ from netdesc.runs.activity_file import (
     raster,
     write_activity,
 )
-from netdesc.training.evaluate import decide
 
 MAX_SAMPLES = 64
 """Largest number of samples over which spike rates are computed."""
@@ -119,9 +119,8 @@ class ActivityProbe:
         output_TBN = self._network(batch.input_TBN)
         predictions = compared = None
         if self._classifier is not None and batch.target.dim() == 1:
-            assert self._graph.classes is not None
-            classes, compared = self._classifier(output_TBN), self._classifier.values(output_TBN)
-            predictions = decide(classes, batch.target, self._graph.classes).cpu().numpy()
+            compared = self._classifier.values(output_TBN)
+            predictions = most_active(judged_values(compared, batch.target)).cpu().numpy()
             if compared.dim() == 3:
                 compared = self._classifier.counted(output_TBN).mean(0)
         hidden_TBN, self._hidden_TBN = self._hidden_TBN, {}  # not kept until the next call

@@ -18,6 +18,9 @@ def fill_class_weights(
 
     ``read_labels`` returns the labels of the training samples, [samples] or [samples, steps], and
     is called only if they are needed. Without labels, the description stays unchanged.
+
+    A class has the weight ``Σ counts / (classes with samples · count)``, 1 without samples, as in
+    scikit-learn's "balanced" (King and Zeng, Logistic Regression in Rare Events Data, 2001).
     """
     document = description.document
     is_list = isinstance(document.loss, tuple)
@@ -33,17 +36,8 @@ def fill_class_weights(
     for path, loss in places.items():
         counted = labels[:, loss.skip_steps :] if labels.ndim == 2 else labels
         counts = np.bincount(counted.ravel(), minlength=classes)
-        values[path] = balance(counts)
+        total, present = int(counts.sum()), int(np.count_nonzero(counts))
+        values[path] = tuple(total / (present * n) if n else 1.0 for n in counts.tolist())
         if absent := ", ".join(map(str, np.flatnonzero(counts == 0)[:5])):
             warn(f"class_weights: no training sample has the label {absent}; its weight is 1")
     return description.with_values(values, "found")
-
-
-def balance(counts: NDArray[np.int64]) -> tuple[float, ...]:
-    """Returns ``Σ counts / (classes with samples · count)`` for each class, 1 for one without any.
-
-    The formula is that of scikit-learn's "balanced" (King and Zeng, Logistic Regression in Rare
-    Events Data, 2001).
-    """
-    total, present = int(counts.sum()), int(np.count_nonzero(counts))
-    return tuple(total / (present * count) if count else 1.0 for count in counts.tolist())

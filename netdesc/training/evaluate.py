@@ -15,7 +15,7 @@ from netdesc.data.batches import Batch, Batches
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
 from netdesc.losses import SILENT, OutputClassifier, SpikeMoidLoss, TotalLoss, build_classifier
-from netdesc.losses.classifier import is_in_top, judged_values, majority, most_active
+from netdesc.losses.classifier import is_in_top, judged_values, most_active
 from netdesc.modules import Network
 from netdesc.runs.metrics_file import MAX_MATRIX_CLASSES
 
@@ -248,14 +248,3 @@ def silent_loss(graph: Graph, loss: TotalLoss, batches: Batches) -> float:
         value = loss(dict.fromkeys(graph.signals, silence), batch.target)
         total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
     return total.item()
-
-
-def decide(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Converts predictions to the shape of the labels, [steps that count, batch] or [batch].
-
-    If predictions are [steps, batch] and labels [batch], takes the class that most steps predict.
-    If predictions are [batch] and labels [steps, batch], repeats each prediction in every step.
-    """
-    if predictions.dim() == 2 and labels.dim() == 1:
-        return majority(predictions, classes)
-    return predictions.expand(labels.shape)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from netdesc.description.json_pointer import dotted, leaves
 from netdesc.runs.errors import RunError, storing
@@ -38,22 +38,15 @@ TAGS = {
 """Metric -> its tag. A metric by layer has a tag for each, such as ``spike_rate/hidden``."""
 
 
-class LoggedRun(NamedTuple):
-    """What a logger learns of a run at its start.
-
-    ``config`` is the document. ``run_id`` is what the logger returned when the run began, None
-    then. ``epoch`` is the number of complete epochs.
-    """
-
-    path: Path
-    record: RunRecord
-    config: dict[str, Any]
-    run_id: str | None
-    epoch: int
+Json = dict[str, Any]
 
 
 class Logger:
-    """Base class of the loggers. Creating one begins or continues a run of its package."""
+    """Base class of the loggers. Creating one begins or continues a run of its package.
+
+    ``path`` is the folder of the run, ``document`` its document, ``epoch`` the number of complete
+    epochs. ``record.log_ids`` has what ``run_id`` was when the run began.
+    """
 
     package: ClassVar[str]
     error: ClassVar[str | None] = None
@@ -63,7 +56,7 @@ class Logger:
     run_id: str | None = None
     """Names the run when it is resumed."""
 
-    def __init__(self, run: LoggedRun) -> None: ...
+    def __init__(self, path: Path, record: RunRecord, document: Json, epoch: int) -> None: ...
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         """Passes the metrics of an epoch, from 1, by their tags."""
@@ -78,18 +71,18 @@ class WandbLogger(Logger):
     package, error = "wandb", "wandb:Error"
     offline = "WANDB_MODE=offline keeps all in the run's folder, for wandb sync later"
 
-    def __init__(self, run: LoggedRun) -> None:
-        self.run_id = run.run_id or secrets.token_hex(4)
+    def __init__(self, path: Path, record: RunRecord, document: Json, epoch: int) -> None:
+        self.run_id = record.log_ids.get(self.package) or secrets.token_hex(4)
         self._run = import_module("wandb").init(
-            project=os.environ.get("WANDB_PROJECT", run.record.name),
-            name=run.path.name,
+            project=os.environ.get("WANDB_PROJECT", record.name),
+            name=path.name,
             id=self.run_id,
             resume="allow",
-            dir=str(run.path),
+            dir=str(path),
             # In seconds. What the network has not taken then is left to ``wandb sync``.
             settings={"console": "off", "finish_timeout": 300},
         )
-        self._run.config.update(run.config | {"folder": str(run.path)}, allow_val_change=True)
+        self._run.config.update(document | {"folder": str(path)}, allow_val_change=True)
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         if epoch >= self._run.step:
@@ -111,34 +104,34 @@ class MlflowLogger(Logger):
     _MAX_ITEMS = 20
     """Of a longer list, such as one of files, the first items are parameters."""
 
-    def __init__(self, run: LoggedRun) -> None:
+    def __init__(self, path: Path, record: RunRecord, document: Json, epoch: int) -> None:
         self._client = client = import_module("mlflow").MlflowClient()
         self._entities: Any = import_module("mlflow.entities")
         self._last_epoch = 0
-        tags = {"folder": str(run.path)}
-        if run.run_id is None:
-            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", run.record.name)
+        tags = {"folder": str(path)}
+        self.run_id = record.log_ids.get(self.package)
+        if self.run_id is None:
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", record.name)
             experiment = client.get_experiment_by_name(name)
             key = client.create_experiment(name) if experiment is None else experiment.experiment_id
-            self.run_id = client.create_run(key, run_name=run.path.name).info.run_id
-            parameters = self._parameters(run.config)
+            self.run_id = client.create_run(key, run_name=path.name).info.run_id
+            parameters = self._parameters(document)
             for start in range(0, len(parameters), self._MAX_PARAMETERS):
                 batch = parameters[start : start + self._MAX_PARAMETERS]
                 client.log_batch(self.run_id, params=batch)
         else:
-            self.run_id = run.run_id
             client.update_run(self.run_id, status="RUNNING")
             history = client.get_metric_history(self.run_id, TAGS["loss"])
             self._last_epoch = max((metric.step for metric in history), default=0)
             # Parameters cannot change: settings that did are tags.
-            for resumption in run.record.resumed:
+            for resumption in record.resumed:
                 tags |= dict(setting.split("=", 1) for setting in resumption.settings)
         self._tag(tags)
 
-    def _parameters(self, config: dict[str, Any]) -> list[Any]:
+    def _parameters(self, document: Json) -> list[Any]:
         return [
             self._entities.Param(_allowed(dotted(parts)), str(value)[: self._MAX_CHARACTERS])
-            for parts, value, _ in leaves(config, None)
+            for parts, value, _ in leaves(document, None)
             if not any(isinstance(part, int) and part >= self._MAX_ITEMS for part in parts)
         ]
 
@@ -178,13 +171,13 @@ class TensorBoardLogger(Logger):
 
     package = "tensorboard"
 
-    def __init__(self, run: LoggedRun) -> None:
-        self._path = run.path / TENSORBOARD
+    def __init__(self, path: Path, record: RunRecord, document: Json, epoch: int) -> None:
+        self._path = path / TENSORBOARD
         with storing(self._path):
             self._writer = import_module("torch.utils.tensorboard.writer").SummaryWriter(
-                str(self._path), purge_step=run.epoch + 1, flush_secs=10
+                str(self._path), purge_step=epoch + 1, flush_secs=10
             )
-        self._add_text("document", run.config, run.epoch + 1)
+        self._add_text("document", document, epoch + 1)
 
     def _add_text(self, tag: str, value: Any, epoch: int) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False)
@@ -237,11 +230,11 @@ class Logs:
 
     def open(self, path: Path, epoch: int) -> None:
         """Begins or continues the runs of the loggers. RunError if one cannot."""
-        record, config = self._record, self._setup.description.document.model_dump(mode="json")
+        record, document = self._record, self._setup.description.document.model_dump(mode="json")
         for name in dict.fromkeys(self._names):
-            kind, run_id = LOGGERS[name], record.log_ids.get(name)
+            kind = LOGGERS[name]
             try:
-                logger = self._loggers[name] = kind(LoggedRun(path, record, config, run_id, epoch))
+                logger = self._loggers[name] = kind(path, record, document, epoch)
             except _failures(kind) as error:
                 raise RunError(f"--log {name}: {_brief(error)}; {kind.offline}") from error
             if logger.run_id is not None:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
-from netdesc.description import Description, Document
+from netdesc.description import Description
 from netdesc.description.diagnostics.wording import amount
-from netdesc.description.json_pointer import ABSENT, dotted, leaves
+from netdesc.description.json_pointer import dotted, leaves
 from netdesc.description.load import CheckFiles, check, require_valid
 from netdesc.description.models import Training
 from netdesc.description.overrides import Overrides
@@ -44,11 +43,10 @@ def load_changed(
     description = require_valid(check(lock, overrides, check_files=check_files))
     if not overrides:
         return description, []
-    old, new = (
-        _values(document)
-        for document in (require_valid(check(lock)).document, description.document)
-    )
-    paths = [path for path in old | new if old.get(path, ABSENT) != new.get(path, ABSENT)]
+    documents = require_valid(check(lock)).document, description.document
+    old, new = (document.model_dump(mode="json") for document in documents)
+    pairs = [*leaves(old, new), *leaves(new, old)]
+    paths = list(dict.fromkeys(dotted(at) for at, value, other in pairs if value != other))
     for path in paths:
         if not any(f"{path}.".startswith(f"{name}.") for name in CHANGEABLE):
             weights = quote(str(lock.parent / CHECKPOINTS / BEST))
@@ -58,12 +56,6 @@ def load_changed(
                 f"{quote(str(lock))} --set weights.path={weights}"
             )
     return description, paths
-
-
-def _values(document: Document) -> dict[str, Any]:
-    return {
-        dotted(parts): value for parts, value, _ in leaves(document.model_dump(mode="json"), None)
-    }
 
 
 def require_epochs(

@@ -188,9 +188,8 @@ class Saver:
         self.best.copy_weights()
         self._load_weights(parts["model"])
         load_optimizer_tensors(self.optimizer, self.network, parts["optimizer"])
-        self.activity.restore_frames(
-            parts["frames"], epoch
-        )  # none in a checkpoint of an older netdesc
+        # A checkpoint of an older netdesc has none.
+        self.activity.restore_frames(parts["frames"], epoch)
         torch.set_rng_state(parts["random"]["cpu"])
         if "cuda" in parts["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(parts["random"]["cuda"])

@@ -13,30 +13,14 @@ from torch import Tensor
 from netdesc.kernels.cuda import synapses
 from netdesc.kernels.cuda.launch import on_tensor_device
 from netdesc.kernels.cuda.neurons import neurons, neurons_backward
-from netdesc.kernels.cuda.van_rossum import spike_time
-from netdesc.kernels.reference.engine import (
-    convolution,
-    convolution_backward,
-    linear,
-    linear_backward,
-    recurrent_backward,
-    recurrent_by_steps,
-)
+from netdesc.kernels.cuda.van_rossum import spike_time as spike_time
+from netdesc.kernels.reference.engine import convolution as convolution
+from netdesc.kernels.reference.engine import convolution_backward as convolution_backward
+from netdesc.kernels.reference.engine import linear as linear
+from netdesc.kernels.reference.engine import linear_backward as linear_backward
+from netdesc.kernels.reference.engine import recurrent_backward as recurrent_backward
+from netdesc.kernels.reference.engine import recurrent_by_steps
 from netdesc.kernels.segments import LayerFunctions, segment_backward_by_layer, segment_by_layer
-
-__all__ = [
-    "convolution",
-    "convolution_backward",
-    "linear",
-    "linear_backward",
-    "neurons",
-    "neurons_backward",
-    "recurrent",
-    "recurrent_backward",
-    "segment",
-    "segment_backward",
-    "spike_time",
-]
 
 
 @on_tensor_device

@@ -119,16 +119,7 @@ def neurons_backward(
 
 
 @fake("neurons")
-def _(
-    inputs_TBN: list[Tensor],
-    weights_NN: list[Tensor],
-    parameters: list[Tensor],
-    states: list[Tensor],
-    definition: str,
-    delay: int,
-    learn: bool,
-    keep: bool,
-) -> _NeuronsForward:
+def _(inputs_TBN, weights_NN, parameters, states, definition, delay, learn, keep):
     first = inputs_TBN[0]
     is_recurrent = len(weights_NN) > 0
     layer = make_neurons(definition, learn, parameters, first.shape[2], delay, is_recurrent)
@@ -143,16 +134,7 @@ def _(
 
 
 @fake("neurons_backward")
-def _(
-    grad_out_TBN: Tensor,
-    weights_NN: list[Tensor],
-    parameters: list[Tensor],
-    saved: list[Tensor],
-    definition: str,
-    delay: int,
-    learn: bool,
-    want_weights: bool,
-) -> _NeuronsBackward:
+def _(grad_out_TBN, weights_NN, parameters, saved, definition, delay, learn, want_weights):
     layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay)
     return (
         [grad_out_TBN.new_empty(grad_out_TBN.shape) for _ in layer.program.inputs],
@@ -240,14 +222,7 @@ def segment_backward(
 
 
 @fake("segment")
-def _(
-    input_TBI: Tensor,
-    weights: list[Tensor],
-    parameters: list[Tensor],
-    definitions: str,
-    numbers: list[int],
-    keep: bool,
-) -> _SegmentForward:
+def _(input_TBI, weights, parameters, definitions, numbers, keep):
     layers = segment_layers(weights, parameters, definitions, numbers)
     steps, batch, _ = input_TBI.shape
     engine = assumed_engine(input_TBI.device)
@@ -264,15 +239,8 @@ def _(
 
 @fake("segment_backward")
 def _(
-    grad_out_TBN: Tensor,
-    input_TBI: Tensor | None,
-    weights: list[Tensor],
-    parameters: list[Tensor],
-    definitions: str,
-    numbers: list[int],
-    saved_tensors: list[Tensor],
-    want_input: bool,
-) -> _SegmentBackward:
+    grad_out_TBN, input_TBI, weights, parameters, definitions, numbers, saved_tensors, want_input
+):
     layers = segment_layers(weights, parameters, definitions, numbers)
     steps, batch, _ = grad_out_TBN.shape
     return (

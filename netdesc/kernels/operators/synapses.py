@@ -44,7 +44,7 @@ def linear_backward(
 
 
 @fake("linear")
-def _(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
+def _(signal_TBI, weight_OI):
     steps, batch, inputs = signal_TBI.shape
     packs = assumed_engine(signal_TBI.device) == "cpu"
     size = packed_size((steps, batch, inputs)) if packs else 0
@@ -53,9 +53,7 @@ def _(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @fake("linear_backward")
-def _(
-    grad_z_TBO: Tensor, signal_TBI: Tensor | None, packed: Tensor, weight_OI: Tensor, want: bool
-) -> tuple[Tensor, Tensor]:
+def _(grad_z_TBO, signal_TBI, packed, weight_OI, want):
     steps, batch, _ = grad_z_TBO.shape
     return (
         grad_z_TBO.new_empty((steps, batch, weight_OI.shape[1]) if want else (0,)),
@@ -88,7 +86,7 @@ def quantize_weight(weight: Tensor, bits: int) -> Tensor:
 
 
 @fake("quantize_weight")
-def _(weight: Tensor, bits: int) -> Tensor:
+def _(weight, bits):
     return weight.new_empty(weight.shape)
 
 
@@ -166,7 +164,7 @@ def convolution_backward(
 
 
 @fake("convolution")
-def _(signal_TBCHW: Tensor, weight: Tensor, shape: list[int]) -> tuple[Tensor, Tensor]:
+def _(signal_TBCHW, weight, shape):
     steps, batch, *sizes = signal_TBCHW.shape
     height, width = _output_size(signal_TBCHW, weight, KernelShape.of(shape))
     packs = assumed_engine(signal_TBCHW.device) == "cpu"
@@ -176,15 +174,7 @@ def _(signal_TBCHW: Tensor, weight: Tensor, shape: list[int]) -> tuple[Tensor, T
 
 
 @fake("convolution_backward")
-def _(
-    grad_z_TBN: Tensor,
-    signal_TBCHW: Tensor | None,
-    packed: Tensor,
-    weight: Tensor,
-    shape: list[int],
-    sizes: list[int],
-    want_input: bool,
-) -> tuple[Tensor, Tensor]:
+def _(grad_z_TBN, signal_TBCHW, packed, weight, shape, sizes, want_input):
     input_shape = *grad_z_TBN.shape[:2], *sizes
     return (
         grad_z_TBN.new_empty(input_shape if want_input else (0,)),
@@ -234,9 +224,7 @@ def spike_time(
 
 
 @fake("spike_time")
-def _(
-    output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int, keep: bool
-) -> tuple[Tensor, Tensor]:
+def _(output_TBN, target_TBN, decay, order, length, keep):
     return output_TBN.new_empty(()), output_TBN.new_empty(output_TBN.shape if keep else (0,))
 
 
@@ -270,5 +258,5 @@ def class_labels(labels: Tensor, classes: int) -> Tensor:
 
 
 @fake("class_labels")
-def _(labels: Tensor, classes: int) -> Tensor:
+def _(labels, classes):
     return labels.new_empty(labels.shape, dtype=torch.int64)

@@ -18,22 +18,8 @@ from netdesc.kernels.layer_neurons import KernelNeurons, NeuronsGradients, Neuro
 from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
-from netdesc.kernels.reference.van_rossum import spike_time
+from netdesc.kernels.reference.van_rossum import spike_time as spike_time
 from netdesc.kernels.segments import LayerFunctions, segment_backward_by_layer, segment_by_layer
-
-__all__ = [
-    "convolution",
-    "convolution_backward",
-    "linear",
-    "linear_backward",
-    "neurons",
-    "neurons_backward",
-    "recurrent",
-    "recurrent_backward",
-    "segment",
-    "segment_backward",
-    "spike_time",
-]
 
 
 def dense(signal_TBI: Tensor, weight_OI: Tensor) -> Tensor:

@@ -175,7 +175,6 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
 
 
 def _training_samples(description: Description) -> Samples | None:
-    """Returns the training samples, if they can be read."""
     spec = SampleSpec.of(build_graph(description.document))
     try:
         return read_splits(description, spec, lambda text: None).train

@@ -8,7 +8,7 @@ from typing import Any
 from netdesc.description import Description
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.file_references import file_references
-from netdesc.description.load import Checked, CheckFiles, check_value, require_valid
+from netdesc.description.load import Checked, check_value, require_valid
 from netdesc.description.load import check as check_document
 from netdesc.description.overrides import Overrides
 
@@ -41,7 +41,9 @@ def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> D
     """
     if not isinstance(text, str):
         raise TypeError(f"netdesc.loads reads a text (str), not {type(text).__name__}")
-    return require_valid(check_value(text, "<text>", overrides, file_checks(with_files)))
+    return require_valid(
+        check_value(text, "<text>", overrides, _check_files if with_files else None)
+    )
 
 
 def check(
@@ -55,12 +57,7 @@ def check(
     >>> description is None, diagnostics[0].code, diagnostics[0].message
     (True, 'ND110', 'written for format 2; this netdesc reads 1')
     """
-    return check_document(document, overrides, check_files=file_checks(with_files))
-
-
-def file_checks(with_files: bool) -> CheckFiles | None:
-    """Returns the checks of files, which load numpy if a document names a file."""
-    return _check_files if with_files else None
+    return check_document(document, overrides, check_files=_check_files if with_files else None)
 
 
 def load_without_data(

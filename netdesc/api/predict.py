@@ -53,11 +53,11 @@ class Predictions:
     """
 
     outputs: NDArray
-    classes: NDArray[np.int64] | None
-    confidence: NDArray[np.float32] | None
-    labels: NDArray | None
     samples: NDArray[np.int64]
     first_step: int | None
+    classes: NDArray[np.int64] | None = None
+    confidence: NDArray[np.float32] | None = None
+    labels: NDArray | None = None
     warnings: list[str] = field(default_factory=list[str])
 
     def __repr__(self) -> str:
@@ -176,11 +176,8 @@ class PredictionCollector:
     def predictions(self, samples: NDArray[Any], warnings: list[str]) -> Predictions:
         """Returns all that was added; ``samples`` are the numbers of the samples."""
         arrays = {name: np.concatenate(parts) for name, parts in self._parts.items()}
-        classes, confidence, labels = map(arrays.get, ("classes", "confidence", "labels"))
-        indices = samples.astype(np.int64)
-        return Predictions(
-            arrays["outputs"], classes, confidence, labels, indices, self._first_step, warnings
-        )
+        indices, first = samples.astype(np.int64), self._first_step
+        return Predictions(samples=indices, first_step=first, warnings=warnings, **arrays)
 
 
 @contextlib.contextmanager

@@ -211,7 +211,6 @@ def _print_comparison(
 
 
 def _summary_lines(summary: "Summary") -> dict[str, Any]:
-    """Returns heading -> text for the lines of the table that describe one recording."""
     lines: dict[str, Any] = {"events": f"{summary.events:,}"}
     if not summary.events:
         return lines

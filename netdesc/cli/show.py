@@ -144,7 +144,6 @@ def _add_learnt_values(overview: Overview, description: Description, best: Path)
 
 
 def _describe_inferred(overview: Overview, training_set: TrainingSet) -> Iterator[str]:
-    """Yields a sentence for each fact that netdesc infers."""
     document, graph, training = overview.document, overview.graph, overview.document.training
     if graph.classifier is not None:
         winner = f"the class with the largest {graph.classifier.measure}"

@@ -66,7 +66,6 @@ def apply_overrides(
 
 
 def _parse_argument(argument: str) -> tuple[list[str], Any]:
-    """Returns the path and the value of a ``--set`` argument."""
     path, equals, text = argument.partition("=")
     path = path.strip()
     if not equals or path in ("", "/"):

@@ -73,7 +73,6 @@ def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
 
 
 def _annotation(annotation: Any, definitions: dict[str, Schema]) -> Schema:
-    """Returns the schema of a type annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner = _annotation(arguments[0], definitions)

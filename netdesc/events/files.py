@@ -98,6 +98,7 @@ def _decode_npy(path: Path, file: BinaryIO, size: int) -> Event:
     payload = columns.pop() if len(columns) == 5 else None
     names = "xp" if len(columns) == 3 else "xyp"
     *places, times = columns
+    whole: dict[str, NDArray[np.int32]] = {}
     for name, column in zip(names, places, strict=True):
         is_whole = (
             (column >= -_MAX_INTEGER) & (column <= _MAX_INTEGER) & (np.rint(column) == column)
@@ -106,6 +107,7 @@ def _decode_npy(path: Path, file: BinaryIO, size: int) -> Event:
             row = int(is_whole.argmin())
             problem = f"has the {name} {column[row]:.10g} in its row {row}, not a whole number"
             raise EventFileError(path, problem, f"the columns are {', '.join(names)}, t")
+        whole[name] = column.astype(np.int32)
     is_time = (times >= -MAX_TIME_MS) & (times <= MAX_TIME_MS)
     if not is_time.all():
         row = int(is_time.argmin())
@@ -116,8 +118,7 @@ def _decode_npy(path: Path, file: BinaryIO, size: int) -> Event:
     if payload is not None and not np.isfinite(payload).all():
         row = int(np.isfinite(payload).argmin())
         raise EventFileError(path, f"has the payload {payload[row]} in its row {row}")
-    x, p, y = _int32(places[0]), _int32(places[-1]), _int32(places[1]) if names == "xyp" else None
-    return Event(x, y, p, times.astype(np.float64), payload)
+    return Event(whole["x"], whole.get("y"), whole["p"], times.astype(np.float64), payload)
 
 
 def _records_hint(fields: Sequence[str]) -> str:
@@ -156,10 +157,6 @@ def _suffix(path: Path) -> str:
             f"does not have the suffix of an event file; known are {', '.join(_ENCODERS)}"
         )
     return suffix
-
-
-def _int32(column: NDArray) -> NDArray[np.int32]:
-    return column.astype(np.int32)
 
 
 def _encode_bs1(event: Event) -> bytes:

@@ -96,7 +96,6 @@ def _retrain(run: RunData, settings: Sequence[str]) -> str:
 
 
 def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
-    """Yields purpose and text of each command that uses the best weights."""
     data, measure = run.document.data, f"netdesc evaluate {folder}"
     if data is None:
         measure = f"netdesc.evaluate({os.path.abspath(run.path)!r}, data=…)"

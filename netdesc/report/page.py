@@ -166,7 +166,6 @@ def _sum_of_losses(graph: Graph, main: str | None) -> dict[str, str]:
 
 
 def _describe_missing_files(run: RunData) -> str:
-    """Describes which files a run lacks, and possible reasons; empty if the run has all files."""
     if not run.missing_files:
         return ""
     return (

@@ -168,30 +168,24 @@ def _trace(
     name: str, x: NDArray[Any], y: NDArray[Any], show: Callable[[float], str], **style: Any
 ) -> dict[str, Any]:
     """Returns a plotly curve. Its hover text is, for example, ``training: 13,570``."""
-    label = html.escape(name, quote=False)
-    return {
-        "type": "scatter",
-        "name": _legend_text(name),
-        "x": numbers(x),
-        "y": numbers(y),
-        "customdata": [show(value) for value in y.tolist()],
-        "hovertemplate": f"{label}: %{{customdata}}<extra></extra>",
-        **style,
-    }
+    custom = [show(value) for value in y.tolist()]
+    return _curve(name, x, y, "customdata", customdata=custom, **style)
 
 
 def time_curve(name: str, values: Values, step_ms: float, line: dict[str, Any]) -> dict[str, Any]:
     """Returns a plotly curve of ``values`` [steps] over the time in ms, downsampled."""
     rows = downsample(values, MAX_POINTS)
-    label = html.escape(name, quote=False)
+    return _curve(name, rows * step_ms, values[rows], "y:.4g", mode="lines", line=line)
+
+
+def _curve(name: str, x: NDArray[Any], y: NDArray[Any], hover: str, **style: Any) -> dict[str, Any]:
     return {
         "type": "scatter",
-        "mode": "lines",
         "name": _legend_text(name),
-        "x": numbers(rows * step_ms),
-        "y": numbers(values[rows]),
-        "line": line,
-        "hovertemplate": f"{label}: %{{y:.4g}}<extra></extra>",
+        "x": numbers(x),
+        "y": numbers(y),
+        "hovertemplate": f"{html.escape(name, quote=False)}: %{{{hover}}}<extra></extra>",
+        **style,
     }
 
 

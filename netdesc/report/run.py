@@ -114,7 +114,9 @@ def read_run(path: Path) -> RunData:
         first = next(diagnostic for diagnostic in error.diagnostics if diagnostic.is_error)
         raise RunError(f"{lock}: this netdesc cannot read the document: {first.message}") from error
     document, graph = description.document, build_graph(description.document)
-    activity, damage, plotted_layers = None, list[str](), _plotted_layers(graph)
+    activity, damage = None, list[str]()
+    plotted_layers = [layer.name for layer in graph.neuron_layers]
+    plotted_layers[MAX_PLOTTED_LAYERS - 1 : -1] = []  # the last one has figures, too
     try:
         activity = read_activity(path, graph)
     except RunError as error:
@@ -136,14 +138,6 @@ def read_run(path: Path) -> RunData:
         damage=damage,
         plotted_layers=plotted_layers,
     )
-
-
-def _plotted_layers(graph: Graph) -> list[str]:
-    """Returns all layers of neurons or, if they are too many, the first ones and the last one."""
-    names = [layer.name for layer in graph.neuron_layers]
-    if len(names) <= MAX_PLOTTED_LAYERS:
-        return names
-    return [*names[: MAX_PLOTTED_LAYERS - 1], names[-1]]
 
 
 class LayerRates(NamedTuple):

@@ -59,7 +59,8 @@ def render_text(
     alike: Counter[tuple[str, str, str]] = Counter()
     origins: dict[str, list[Diagnostic]] = {}
     for diagnostic in diagnostics:
-        origin = _origin(diagnostic)
+        file = printable(diagnostic.file)
+        origin = file if diagnostic.override is None else f"--set for {file}"
         origins.setdefault(origin, []).append(diagnostic)
         kind = (origin, diagnostic.code, diagnostic.severity)
         alike[kind] += (is_sample := _SAMPLE.match(diagnostic.pointer) is not None)
@@ -112,12 +113,6 @@ def _record(spot: Diagnostic | Related) -> dict[str, Any]:
     if isinstance(spot, Diagnostic):
         record["related"] = [_record(each) for each in spot.related]
     return record
-
-
-def _origin(diagnostic: Diagnostic) -> str:
-    """Returns the name of the file, or ``--set for FILE`` if a ``--set`` argument is wrong."""
-    file = printable(diagnostic.file)
-    return file if diagnostic.override is None else f"--set for {file}"
 
 
 @dataclass(frozen=True, slots=True)

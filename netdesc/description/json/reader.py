@@ -267,7 +267,6 @@ class _Scanner:
         raise _FoundError(TextDiagnostic(code, *span, message, hint, edit, places))
 
     def _fail_value(self, token: _Token) -> NoReturn:
-        """Fails at a token that is no value."""
         raw, span = token.raw, token.span
         self._fail_if_closed(token)
         self._fail_foreign(token)
@@ -286,7 +285,6 @@ class _Scanner:
         self._fail("ND007", span, f"a value is missing before {token.shown}")
 
     def _fail_name(self, token: _Token) -> NoReturn:
-        """Fails at a token that is no name of an object's field."""
         raw, span, before = token.raw, token.span, self._before
         self._fail_if_closed(token)
         self._fail_foreign(token)

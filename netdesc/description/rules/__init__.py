@@ -1,21 +1,12 @@
 """Rules about the meaning of a document (ND2xx): functions with the decorator ``rule``."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.fixes import replace_value
 from netdesc.description.models import Document
-from netdesc.description.rules import (
-    delays,
-    layer_shapes,
-    losses,
-    neuron_fields,
-    parameters,
-    references,
-    samples,
-    synaptic_layers,
-    training,
-)
 from netdesc.description.rules.rule import Context, Rule
 from netdesc.description.shapes import wire
 from netdesc.description.source_map import SourceMap
@@ -23,18 +14,9 @@ from netdesc.description.source_map import SourceMap
 MAX_DIAGNOSTICS_PER_RULE = 100
 """Largest number of diagnostics of one rule. A hostile document could have very many."""
 
-
-_FILES = (
-    delays,
-    layer_shapes,
-    losses,
-    neuron_fields,
-    parameters,
-    references,
-    samples,
-    synaptic_layers,
-    training,
-)
+_FILES = [
+    importlib.import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__)
+]
 RULES = sorted(
     (value for file in _FILES for value in vars(file).values() if isinstance(value, Rule)),
     key=lambda rule: rule.entry.code,

@@ -21,8 +21,12 @@ class UserError(ValueError):
         """Returns the lines that IPython prints."""
         frames = traceback.walk_tb(self.__traceback__)
         callers = [(frame, line) for frame, line in frames if not _is_inner(frame)]
-        quotes = [_quote(frame, line) for frame, line in callers[-1:]]
-        return [*quotes, f"{type(self).__name__}: {self}"]
+        lines: list[str] = []
+        for frame, line in callers[-1:]:
+            file = frame.f_code.co_filename
+            where = f"{file}, line" if Path(file).exists() else "line"  # a notebook's cell is none
+            lines.append(f"{where} {line}: {linecache.getline(file, line).strip()}")
+        return [*lines, f"{type(self).__name__}: {self}"]
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -38,9 +42,3 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 def _is_inner(frame: FrameType) -> bool:
     return frame.f_globals.get("__name__", "").partition(".")[0] in _INNER_PACKAGES
-
-
-def _quote(frame: FrameType, line: int) -> str:
-    file = frame.f_code.co_filename
-    where = f"{file}, line" if Path(file).exists() else "line"  # a cell of a notebook is no file
-    return f"{where} {line}: {linecache.getline(file, line).strip()}"

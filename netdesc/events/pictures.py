@@ -285,9 +285,8 @@ def default_style() -> Generator[None, None, None]:
         "text.parse_math": False,
     }
     with matplotlib.style.context(["default", settings]), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph", UserWarning
-        )  # a name in a script that the font lacks
+        # A name may be in a script that the font lacks.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
         try:
             yield
         finally:

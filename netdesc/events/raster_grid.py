@@ -72,9 +72,8 @@ class Grid:
     def bins(self, event: EventColumns) -> tuple[Bins, int]:
         """Returns the bins that have an event, and the number of events outside the grid."""
         index, is_inside = event.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
-        bins = np.sort(
-            index[is_inside]
-        )  # np.unique is a hundred times slower in some releases of numpy
+        # np.unique is a hundred times slower in some releases of numpy.
+        bins = np.sort(index[is_inside])
         return bins[np.append(True, np.diff(bins) != 0)[: len(bins)]], len(event) - len(bins)
 
     def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.int64]:
@@ -91,12 +90,8 @@ class Grid:
             step, neuron = np.divmod(bins, self.neurons)
             return step.astype(np.float64), neuron.astype(np.float64)
         pooled = self.pooled(bins, *_POOLED_SIZE)
-        neuron, step = (
-            (index + 0.5) * size / pooled_size - 0.5
-            for index, size, pooled_size in zip(
-                np.nonzero(pooled), (self.neurons, self.steps), pooled.shape, strict=True
-            )
-        )
+        axes = zip(np.nonzero(pooled), (self.neurons, self.steps), pooled.shape, strict=True)
+        neuron, step = ((index + 0.5) * size / count - 0.5 for index, size, count in axes)
         return step, neuron
 
 

@@ -61,9 +61,8 @@ def open_net(path: str | Path) -> "Iterator[Hdf5Group]":
     with file:
         try:
             values = max(MAX_VALUES, path.stat().st_size // 2)
-            yield Hdf5Group(
-                _OpenFile(path, values, file.userblock_size), file, layer=None, below=""
-            )
+            opened = _OpenFile(path, values, file.userblock_size)
+            yield Hdf5Group(opened, file, layer=None, below="")
         except LayerError as error:
             raise NetFileError(path, error.problem, error.layer, error.dataset) from error
 

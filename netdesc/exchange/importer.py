@@ -212,19 +212,20 @@ def _make_table(
         if isinstance(layer, SynapticLayer):
             weights = sum(weight.size for weight in layer.state_weights)
             neuron = part.sections[-1]["neuron"] or {"type": "none"}
-        row = ImportedLayer(
-            layer=index,
-            name=name,
-            type=layer.kind,
-            neuron=neuron["type"],
-            input_shape=layer.input_shape,
-            output_shape=layer.output_shape,
-            threshold=neuron.get("threshold"),
-            weights=weights,
-            inferred=note.inferred,
-            unknown=note.unknown,
+        table.append(
+            ImportedLayer(
+                layer=index,
+                name=name,
+                type=layer.kind,
+                neuron=neuron["type"],
+                input_shape=layer.input_shape,
+                output_shape=layer.output_shape,
+                threshold=neuron.get("threshold"),
+                weights=weights,
+                inferred=note.inferred,
+                unknown=note.unknown,
+            )
         )
-        table.append(row)
     return table
 
 

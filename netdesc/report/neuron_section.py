@@ -49,10 +49,9 @@ def neuron_views(run: RunData) -> list[NeuronView]:
             views[name] = NeuronView(name, neuron_text(layer.neuron, is_example=False, width=100))
         if name in views:
             shown = traces.get(layer.name) if layer.name in run.plotted_layers else None
-            plots = (
-                [_plot(layer, place, shown) for place in range(len(shown.neurons))] if shown else []
-            )
-            views[name].plots[layer.name] = plots
+            plots = views[name].plots[layer.name] = list[Plot]()
+            if shown is not None:
+                plots += [_plot(layer, place, shown) for place in range(len(shown.neurons))]
     return list(views.values())
 
 

@@ -49,10 +49,8 @@ class Traces:
 
 def traces(run: RunData) -> Traces | None:
     """Builds the figure; None without a spike-time loss, or without a sample with a target."""
-    loss, samples = (
-        run.graph.loss.spike_filter,
-        [] if run.activity is None else run.activity.samples,
-    )
+    loss = run.graph.loss.spike_filter
+    samples = [] if run.activity is None else run.activity.samples
     pairs = [
         (each.target, each.output)
         for each in samples

@@ -189,12 +189,12 @@ def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.
 def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
     cells: list[str] = []
     for name in (BEFORE, AFTER):
+        mean = span = NOTHING
         if name in values:
             each = _quantized(layer, values[name])
-            cells.append(f"{number(float(np.mean(each)))} ± {number(float(np.std(each)))}")
-            cells.append(f"{number(float(np.min(each)))} to {number(float(np.max(each)))}")
-        else:
-            cells += [NOTHING] * 2
+            mean = f"{number(float(np.mean(each)))} ± {number(float(np.std(each)))}"
+            span = f"{number(float(np.min(each)))} to {number(float(np.max(each)))}"
+        cells += [mean, span]
     change = None
     if BEFORE in values and AFTER in values and (length := np.linalg.norm(values[BEFORE])):
         change = float(np.linalg.norm(values[AFTER] - values[BEFORE]) / length)
@@ -207,13 +207,8 @@ def _parameter_row(
     """Returns the cells of a learnt value. ``step_ms`` is None unless it is a decay."""
     cells = [layer.name, what]
     for name in (BEFORE, AFTER):
-        if name in values:
-            cells.append(spread(values[name]))
-            cells.append(
-                NOTHING
-                if step_ms is None
-                else spread(values[name], lambda share: time_constant(share, step_ms))
-            )
-        else:
-            cells += [NOTHING] * 2
+        constant = NOTHING
+        if name in values and step_ms is not None:
+            constant = spread(values[name], lambda share: time_constant(share, step_ms))
+        cells += [spread(values[name]) if name in values else NOTHING, constant]
     return cells

@@ -35,11 +35,8 @@ def beyond_run(context: Context) -> Found:
 @rule("ND284")
 def unknown_best(context: Context) -> Found:
     """A best epoch by a metric that the epochs do not have."""
-    document, best, loss = (
-        context.document,
-        context.document.training.best,
-        context.document.main_loss,
-    )
+    document = context.document
+    best, loss = document.training.best, document.main_loss
     metrics = document.epoch_metrics(has_validation=True)
     if best not in (None, *metrics):
         message = f"{loss.type} learns from {loss.learns_from}, so the epochs have no {best}"

@@ -112,9 +112,8 @@ class _Stopwatch:
         """Times epochs and the functions of ``parts`` within the block."""
         with contextlib.ExitStack() as stack:
             for part, target in parts:
-                stack.enter_context(
-                    _replace_function(target, functools.partial(self._time_function, part))
-                )
+                wrap = functools.partial(self._time_function, part)
+                stack.enter_context(_replace_function(target, wrap))
             stack.enter_context(_replace_function(EPOCH_START, self._start_epoch))
             yield
 

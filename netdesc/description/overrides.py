@@ -149,12 +149,8 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
     if not hint and (paths := find_keys(part, data)):
         hint = f"did you mean {' or '.join(paths)}?"
     hint = hint or hint_for_unsupported(part)
-    raise OverrideError(
-        "ND112",
-        f'there is no field "{part}" in {where}',
-        hint,
-        *([allowed_note(structure.required_first(fields))] if fields else []),
-    )
+    notes = [allowed_note(structure.required_first(fields))] if fields else []
+    raise OverrideError("ND112", f'there is no field "{part}" in {where}', hint, *notes)
 
 
 def find_keys(name: str, data: Any) -> list[str]:

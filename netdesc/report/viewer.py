@@ -60,9 +60,8 @@ def epoch_slider(run: RunData) -> EpochSlider | None:
     snapshots = activity.snapshots
     alt = f"Output of the first sample after {amount(snapshots[-1].epochs, 'epoch')}"
     pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
-    return EpochSlider(
-        _subject(activity), [_moment(run, each.epochs) for each in snapshots], pictures
-    )
+    labels = [_moment(run, each.epochs) for each in snapshots]
+    return EpochSlider(_subject(activity), labels, pictures)
 
 
 def _subject(activity: Activity) -> str:

@@ -1,4 +1,4 @@
-"""Running the command line: in this process, or in one of its own for what it loads."""
+"""Running programs and the command line: in this process, or in one of their own."""
 
 import json
 import os
@@ -21,6 +21,15 @@ try:
 finally:
     print("LOADED", *sys.modules)
 """
+
+
+def run_python(script: str, *arguments: str | Path, **options: Any) -> Any:
+    """Runs a program without errors in a process of its own, ``subprocess.CompletedProcess``."""
+    command = [sys.executable, "-c", script, *arguments]
+    options = {"capture_output": True, "text": True, "timeout": 300} | options
+    result = subprocess.run(command, check=False, **options)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    return result
 
 
 def exit_code(*arguments: str | Path) -> int:

@@ -1,8 +1,6 @@
 """A run computes what a user's own loop computes, for every kind of data, wiring and mask."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from support.classify_task import write_arrays, write_classify_task
+from support.cli_process import run_python
 from support.exchange_samples import dense, document
 from support.kernel_compiler import EXAMPLES
 from support.training_task import read_metrics, train, write_task
@@ -228,7 +227,6 @@ def test_console_counts_kernels_up_to_a_limit_that_holds() -> None:
         "layer_reports(network, netdesc.compile(network))\n"
         "print(KernelCache.begun)\n"
     )
-    command = [sys.executable, "-c", text, network.path]
-    process = subprocess.run(command, capture_output=True, check=True)
-    compiled, limit = int(process.stdout), kernel_limit(build_graph(network.document))
+    compiled = int(run_python(text, network.path).stdout)
+    limit = kernel_limit(build_graph(network.document))
     assert 10 < compiled <= limit <= 16

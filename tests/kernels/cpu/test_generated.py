@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.cli_process import run_python
 from support.grids import slow
 from support.neuron_definitions import DEFINITIONS
 
@@ -42,16 +41,8 @@ print(operators.neurons(*arguments)[0])
 
 
 def run(script: str, cache: dict[str, str], *names: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "-c", script, *names],
-        env={name: each for name, each in os.environ.items() if name != "NETDESC_CACHE"} | cache,
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    env = {name: each for name, each in os.environ.items() if name != "NETDESC_CACHE"} | cache
+    result = run_python(script, *names, env=env, cwd=Path(__file__).parents[2])
     assert "Warning" not in result.stderr
     return result.stdout
 

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numba.core import caching, config
+from support.cli_process import run_python
 
 import netdesc
 from netdesc.kernels.cpu.runtime.kernel_cache import invalidate_cache, kernel
@@ -37,17 +36,8 @@ print(result[0], len(halve.stats.cache_hits))
 
 
 def run(script: str, folder: Path) -> str:
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": ""},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
+    env = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": ""}
+    return run_python(script, env=env, cwd=folder).stdout.strip()
 
 
 def change(file: Path, old: str, new: str) -> None:

@@ -1,11 +1,9 @@
 """Functions run on all threads, and give the same bits by ``numba.njit`` alone."""
 
-import subprocess
-import sys
-
 import numba
 import numpy as np
 import pytest
+from support.cli_process import run_python
 
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_threads_of
 from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
@@ -86,13 +84,8 @@ def test_each_number_is_called_once(threads: int) -> None:
 
 
 def test_without_numbas_inner_names_outputs_and_gradients_are_the_same() -> None:
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", COMPUTED, kind], capture_output=True, text=True, check=True
-        ).stdout
-        for kind in ("plain", "with inner names")
-    ]
-    assert digests[0] == digests[1]
+    plain, other = (run_python(COMPUTED, kind).stdout for kind in ("plain", "with inner names"))
+    assert plain == other
 
 
 def test_a_loop_that_creates_an_array_does_not_compile() -> None:

@@ -1,8 +1,6 @@
 """Results depend on the input alone, not on threads, tiles or other computations."""
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import numba
 import pytest
 import torch
+from support.cli_process import run_python
 from support.cuba_cases import Layer
 from support.grids import grid
 from support.thread_layer import all_results, layer_of
@@ -103,16 +102,8 @@ def test_python_threads_and_forks(threading_layer):
     """
     if threading_layer == "omp":
         pytest.importorskip("numba.np.ufunc.omppool", reason="this machine has no OpenMP")
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM, threading_layer],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"NUMBA_THREADING_LAYER": threading_layer, "NUMBA_NUM_THREADS": "3"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    env = os.environ | {"NUMBA_THREADING_LAYER": threading_layer, "NUMBA_NUM_THREADS": "3"}
+    result = run_python(PROGRAM, threading_layer, env=env, cwd=Path(__file__).parents[2])
     agreed, *refused = result.stdout.splitlines()
     assert agreed == "threads agree"
     assert not hasattr(os, "fork") or "was forked" in refused[0]
@@ -135,12 +126,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the process is forked")
 def test_kernels_run_in_a_process_that_was_forked_before_they_ran():
-    subprocess.run(
-        [sys.executable, "-c", FORK_BEFORE_KERNELS],
-        cwd=Path(__file__).parents[2],
-        timeout=300,
-        check=True,
-    )
+    run_python(FORK_BEFORE_KERNELS, cwd=Path(__file__).parents[2])
 
 
 def test_threads_in_this_process():

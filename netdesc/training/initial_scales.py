@@ -30,12 +30,8 @@ there are no data."""
 
 def first_samples(samples: Samples, seed: int) -> TakeSamples:
     """Returns what takes the first samples of epoch 0, without augmentation."""
-
-    def take(count: int) -> torch.Tensor:
-        batches = Batches(samples, count, torch.device("cpu"), seed)
-        return next(batches.shuffled(0)).input_TBN
-
-    return take
+    cpu = torch.device("cpu")
+    return lambda count: next(Batches(samples, count, cpu, seed).shuffled(0)).input_TBN
 
 
 def fill_scales(

@@ -1,5 +1,7 @@
 """Computes dense synapses with the kernels of ``products``; all tensors must be contiguous."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from triton import cdiv
@@ -26,44 +28,23 @@ It gives each multiprocessor a few programs.
 
 def input_currents(spikes_TBI: Tensor, weight_OI: Tensor) -> Tensor:
     """Returns ``z = W s`` [steps, batch, outputs], where W is ``weight_OI`` quantised."""
-    steps, batch, inputs = spikes_TBI.shape
-    outputs, rows = weight_OI.shape[0], steps * batch
-    z_TBO = spikes_TBI.new_empty(steps, batch, outputs)
-    start_programs(
-        products.input_currents,
-        (cdiv(rows, _TILE), cdiv(outputs, _TILE)),
-        spikes_TBI,
-        weight_OI,
-        z_TBO,
-        rows,
-        inputs,
-        outputs,
-        ROWS=_TILE,
-        INNER=_INNER,
-        OUTPUTS=_TILE,
-    )
-    return z_TBO
+    return _product(products.input_currents, spikes_TBI, weight_OI, "OUTPUTS", len(weight_OI))
 
 
 def input_gradient(grad_z_TBO: Tensor, weight_OI: Tensor) -> Tensor:
     """Returns the gradient of the input spikes, [steps, batch, inputs]."""
-    steps, batch, outputs = grad_z_TBO.shape
-    inputs, rows = weight_OI.shape[1], steps * batch
-    grad_TBI = grad_z_TBO.new_empty(steps, batch, inputs)
+    inputs = weight_OI.shape[1]
+    return _product(products.input_gradient, grad_z_TBO, weight_OI, "INPUTS", inputs)
+
+
+def _product(kernel: Any, left: Tensor, weight_OI: Tensor, axis: str, columns: int) -> Tensor:
+    (steps, batch, _), (outputs, inputs) = left.shape, weight_OI.shape
+    rows, result = steps * batch, left.new_empty(steps, batch, columns)
+    grid, tiles = (cdiv(rows, _TILE), cdiv(columns, _TILE)), {"ROWS": _TILE, axis: _TILE}
     start_programs(
-        products.input_gradient,
-        (cdiv(rows, _TILE), cdiv(inputs, _TILE)),
-        grad_z_TBO,
-        weight_OI,
-        grad_TBI,
-        rows,
-        inputs,
-        outputs,
-        ROWS=_TILE,
-        INNER=_INNER,
-        INPUTS=_TILE,
+        kernel, grid, left, weight_OI, result, rows, inputs, outputs, INNER=_INNER, **tiles
     )
-    return grad_TBI
+    return result
 
 
 def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor) -> Tensor:

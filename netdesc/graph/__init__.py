@@ -1,21 +1,14 @@
 """The graph of a document: nodes with inferred shapes and resolved parameters."""
 
-from netdesc.description.models import MeanSquaredError, SpikeTime, layers, loss
-from netdesc.description.shapes import INPUT
-from netdesc.graph.build import build_graph, summary
-from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode, value_range
-
-__all__ = [
-    "INPUT",
-    "Classifier",
-    "Graph",
-    "LayerNode",
-    "MeanSquaredError",
-    "SpikeTime",
-    "SynapticNode",
-    "build_graph",
-    "layers",
-    "loss",
-    "summary",
-    "value_range",
-]
+from netdesc.description.models import MeanSquaredError as MeanSquaredError
+from netdesc.description.models import SpikeTime as SpikeTime
+from netdesc.description.models import layers as layers
+from netdesc.description.models import loss as loss
+from netdesc.description.shapes import INPUT as INPUT
+from netdesc.graph.build import build_graph as build_graph
+from netdesc.graph.build import summary as summary
+from netdesc.graph.nodes import Classifier as Classifier
+from netdesc.graph.nodes import Graph as Graph
+from netdesc.graph.nodes import LayerNode as LayerNode
+from netdesc.graph.nodes import SynapticNode as SynapticNode
+from netdesc.graph.nodes import value_range as value_range

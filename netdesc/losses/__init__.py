@@ -6,36 +6,21 @@
 - ``majority``: returns the class that most steps of a sample predict
 """
 
-from netdesc.losses.classifier import SILENT, OutputClassifier, majority
-from netdesc.losses.label_loss import CrossEntropyLoss, SpikeMaxLoss, SpikeRateLoss
-from netdesc.losses.loss import Loss
-from netdesc.losses.python_loss import LossFunction, PythonLoss, check_same_loss
-from netdesc.losses.target_losses import (
-    MeanSquaredErrorLoss,
-    SpikeMoidLoss,
-    SpikeTimeLoss,
-    ValueErrors,
-    ValueErrorSums,
-)
-from netdesc.losses.total import TotalLoss, build_classifier, build_loss
-
-__all__ = [
-    "SILENT",
-    "CrossEntropyLoss",
-    "Loss",
-    "LossFunction",
-    "MeanSquaredErrorLoss",
-    "OutputClassifier",
-    "PythonLoss",
-    "SpikeMaxLoss",
-    "SpikeMoidLoss",
-    "SpikeRateLoss",
-    "SpikeTimeLoss",
-    "TotalLoss",
-    "ValueErrorSums",
-    "ValueErrors",
-    "build_classifier",
-    "build_loss",
-    "check_same_loss",
-    "majority",
-]
+from netdesc.losses.classifier import SILENT as SILENT
+from netdesc.losses.classifier import OutputClassifier as OutputClassifier
+from netdesc.losses.classifier import majority as majority
+from netdesc.losses.label_loss import CrossEntropyLoss as CrossEntropyLoss
+from netdesc.losses.label_loss import SpikeMaxLoss as SpikeMaxLoss
+from netdesc.losses.label_loss import SpikeRateLoss as SpikeRateLoss
+from netdesc.losses.loss import Loss as Loss
+from netdesc.losses.python_loss import LossFunction as LossFunction
+from netdesc.losses.python_loss import PythonLoss as PythonLoss
+from netdesc.losses.python_loss import check_same_loss as check_same_loss
+from netdesc.losses.target_losses import MeanSquaredErrorLoss as MeanSquaredErrorLoss
+from netdesc.losses.target_losses import SpikeMoidLoss as SpikeMoidLoss
+from netdesc.losses.target_losses import SpikeTimeLoss as SpikeTimeLoss
+from netdesc.losses.target_losses import ValueErrors as ValueErrors
+from netdesc.losses.target_losses import ValueErrorSums as ValueErrorSums
+from netdesc.losses.total import TotalLoss as TotalLoss
+from netdesc.losses.total import build_classifier as build_classifier
+from netdesc.losses.total import build_loss as build_loss

@@ -6,21 +6,10 @@ time-first. Floats are in threshold units, integer states are in units of 1/4096
 ``kernels.layer_neurons`` explains the statistics ``notes``.
 """
 
-from netdesc.kernels.operators.layers import neurons, segment
-from netdesc.kernels.operators.synapses import (
-    class_labels,
-    convolution,
-    linear,
-    quantize_weight,
-    spike_time,
-)
-
-__all__ = [
-    "class_labels",
-    "convolution",
-    "linear",
-    "neurons",
-    "quantize_weight",
-    "segment",
-    "spike_time",
-]
+from netdesc.kernels.operators.layers import neurons as neurons
+from netdesc.kernels.operators.layers import segment as segment
+from netdesc.kernels.operators.synapses import class_labels as class_labels
+from netdesc.kernels.operators.synapses import convolution as convolution
+from netdesc.kernels.operators.synapses import linear as linear
+from netdesc.kernels.operators.synapses import quantize_weight as quantize_weight
+from netdesc.kernels.operators.synapses import spike_time as spike_time

@@ -1,7 +1,5 @@
 """``netdesc compile``, ``netdesc train`` and ``netdesc compile-and-train``."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -175,7 +173,7 @@ def _train(
     return run.exit_code
 
 
-def _print_result(output: Output, run: Run, folder: Path) -> None:
+def _print_result(output: Output, run: "Run", folder: Path) -> None:
     network, report = folder / NETWORK, folder / REPORT
     exported = network if network.exists() else None
     if output.as_json:

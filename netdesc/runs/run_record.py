@@ -1,7 +1,5 @@
 """Writes and reads ``run.json``: the environment of a run, its status and its results."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -167,7 +165,7 @@ class Scale:
     test: int = 1
 
     @classmethod
-    def of(cls, reduction: str, samples: Mapping[str, int]) -> Scale:
+    def of(cls, reduction: str, samples: Mapping[str, int]) -> "Scale":
         """Returns the divisors for losses of a ``reduction`` over these numbers by part."""
         train, validation, test = (samples.get(part, 0) for part in Scale.__annotations__)
         if reduction == "mean":
@@ -175,7 +173,7 @@ class Scale:
         return cls(train or 1, validation or train or 1, test or 1)
 
     @property
-    def of_test(self) -> Scale:
+    def of_test(self) -> "Scale":
         """The divisors of what is measured on the test samples, whose loss is named ``loss``."""
         return Scale(self.test)
 
@@ -264,7 +262,7 @@ class RunRecord(RecordPart):
     _path: Path = PrivateAttr(default=Path(RECORD))
 
     @classmethod
-    def create(cls, run: Path, **fields: Any) -> RunRecord:
+    def create(cls, run: Path, **fields: Any) -> "RunRecord":
         """Returns the record of a run that starts now, without writing the file."""
         record = cls(started=now(), **fields)
         record._path = run.absolute() / RECORD  # a callback may change the working directory

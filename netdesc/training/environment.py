@@ -1,7 +1,5 @@
 """The environment of a run, which ``run.json`` records: command, versions and machine."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

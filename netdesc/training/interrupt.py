@@ -7,8 +7,6 @@ look at the flag where they can end. The second signal raises an exception, so t
 hangs can be ended.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
@@ -36,7 +34,7 @@ class StopRequest:
         if self.requested:
             raise KeyboardInterrupt
 
-    def __enter__(self) -> StopRequest:
+    def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._handle)

@@ -1,7 +1,5 @@
 """Prints progress and messages of a run, or shows them in a notebook, and writes them to a log."""
 
-from __future__ import annotations
-
 import contextlib
 import html
 import importlib

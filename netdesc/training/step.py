@@ -4,8 +4,6 @@ The gradients and the update are two calls. At the end of an epoch, the loop rea
 between these calls, and copies the weights to which the metrics belong.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 
@@ -35,7 +33,7 @@ event lists (3), of weights (3), of their gradient (2), of products and of filte
 
 def build_step(
     setup: Setup, epoch_sum: EpochMetricsSum, report: Callable[[str], None]
-) -> EagerStep | CapturedStep:
+) -> "EagerStep | CapturedStep":
     """Builds the step of a run. On a GPU, it is captured as CUDA graphs if possible.
 
     ``report`` is then called with a message that it is, or why it is not.

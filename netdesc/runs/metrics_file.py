@@ -1,5 +1,7 @@
 """Writes ``metrics.jsonl``, one JSON object per line and epoch, and reads it into columns."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import math
@@ -65,7 +67,7 @@ class MetricsFile:
             os.fsync(self._file.fileno())
         return self._file.tell()
 
-    def __enter__(self) -> "MetricsFile":
+    def __enter__(self) -> MetricsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,7 +110,7 @@ class MetricsRow(EpochMetrics):
     undecided_by_label: tuple[Count, ...] = ()
 
     @model_validator(mode="after")
-    def _check_confusion(self) -> "MetricsRow":
+    def _check_confusion(self) -> MetricsRow:
         if self.confusion is not None:
             lengths = {len(row) for row in [self.undecided_by_label, *self.confusion]}
             classes = len(self.confusion)
@@ -149,7 +151,7 @@ class Metrics:
         """Whether the metric ``name`` has a finite value in any epoch."""
         return bool(np.isfinite(self.columns[name]).any())
 
-    def per_sample(self, divisors: Mapping[str, int]) -> "Metrics":
+    def per_sample(self, divisors: Mapping[str, int]) -> Metrics:
         """Returns these metrics with each loss divided by its divisor (metric -> divisor)."""
         losses = {name: self.columns[name] / divisor for name, divisor in divisors.items()}
         return replace(self, columns=self.columns | losses)

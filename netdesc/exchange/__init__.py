@@ -6,27 +6,17 @@
 - ``hdf5_reader``: reads hdf5 files safely
 """
 
-from netdesc.exchange.errors import NetFileError
-from netdesc.exchange.export import export_net, require_suffix
-from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
-from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import FlattenLayer, InputLayer, NetFile
-from netdesc.exchange.net_synapses import DenseLayer, KernelLayer, RecurrentLayer
-from netdesc.exchange.net_writer import write_net
-
-__all__ = [
-    "DenseLayer",
-    "FlattenLayer",
-    "ImportedNetwork",
-    "InputLayer",
-    "KernelLayer",
-    "NetFile",
-    "NetFileError",
-    "RecurrentLayer",
-    "export_net",
-    "import_net",
-    "read_net",
-    "read_weights",
-    "require_suffix",
-    "write_net",
-]
+from netdesc.exchange.errors import NetFileError as NetFileError
+from netdesc.exchange.export import export_net as export_net
+from netdesc.exchange.export import require_suffix as require_suffix
+from netdesc.exchange.importer import ImportedNetwork as ImportedNetwork
+from netdesc.exchange.importer import import_net as import_net
+from netdesc.exchange.importer import read_weights as read_weights
+from netdesc.exchange.net_reader import read_net as read_net
+from netdesc.exchange.net_record import FlattenLayer as FlattenLayer
+from netdesc.exchange.net_record import InputLayer as InputLayer
+from netdesc.exchange.net_record import NetFile as NetFile
+from netdesc.exchange.net_synapses import DenseLayer as DenseLayer
+from netdesc.exchange.net_synapses import KernelLayer as KernelLayer
+from netdesc.exchange.net_synapses import RecurrentLayer as RecurrentLayer
+from netdesc.exchange.net_writer import write_net as write_net

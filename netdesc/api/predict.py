@@ -82,7 +82,7 @@ def predict(network: Source, inputs: Any) -> Predictions:
     data or of the arrays on which the run trained; or a torch dataset, whose labels are not used.
     The numbers are those of ``evaluate``. DataError if inputs do not fit.
 
-    >>> netdesc.predict("examples/oxford.json", numpy.zeros((2, 1900, 200)))
+    >>> netdesc.predict("examples/oxford.json", torch.zeros(2, 1900, 200))
     Predictions(sample [2], outputs [2, 1900, 200])
     """
     opened = open_network(network, with_files=False)

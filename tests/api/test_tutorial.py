@@ -125,13 +125,19 @@ OBJECTS: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def compiled() -> netdesc.Compiled:
+    return netdesc.compile(ROOT / "examples/oxford.json")
+
+
 @pytest.fixture
-def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: netdesc.Compiled
+) -> dict[str, Any]:
     """What the examples use, in a folder with the project's examples and data."""
     for folder in ("examples", "data"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
-    compiled = netdesc.compile("examples/oxford.json")
     netdesc.export_net(compiled.model, "oxford.net")
     return {
         "netdesc": netdesc,

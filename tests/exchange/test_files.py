@@ -53,7 +53,7 @@ def test_a_layer_without_neurons(tmp_path: Path) -> None:
     imported = import_net(write_file(tmp_path / "a.net", **WITHOUT_NEURON))
     assert imported.description["layers"][0]["neuron"] is None
     assert imported.table[0].neuron == "none"
-    assert any("netx the sum over steps" in each for each in imported.warnings)
+    assert any("netx" in each for each in imported.warnings)
 
 
 def test_the_time_of_the_file_is_imported(tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ class Predictions:
     warnings: list[str] = field(default_factory=list[str])
 
     def __repr__(self) -> str:
-        shapes = (f"{name} {list(array.shape)}" for name, array in self.arrays.items())
+        arrays = {name: value for name, value in vars(self).items() if hasattr(value, "shape")}
+        shapes = (f"{name} {list(array.shape)}" for name, array in arrays.items())
         return f"Predictions({', '.join(shapes)})"
 
     @property

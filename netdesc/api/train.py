@@ -96,9 +96,9 @@ def train(
     done. If it raises, a checkpoint is written first, so that the run can be resumed after this
     epoch.
 
-    ``rare`` are the arguments of ``RareArguments``. Python warnings are given for the warnings of a
-    document that is read here, for neurons and layers that did not learn, and for the reasons why
-    there is no ``.net`` file or report. A run that diverged or was interrupted has a report but no
+    ``rare`` are engine, ignore_memory, loss, log, overrides: see ``RareArguments``. Warnings of a
+    document that is read here, neurons and layers that did not learn, and reasons why there is no
+    report are Python warnings. A run that diverged or was interrupted has a report but no
     ``network.net``. DescriptionError or RunError if the run cannot begin, TypeError if ``network``
     has another type.
 

@@ -1,6 +1,5 @@
 """Samples that are recordings of events with a class each, read when a batch needs them."""
 
-import functools
 import importlib
 import importlib.util
 import inspect
@@ -119,7 +118,9 @@ def read_folders(context: DataContext) -> dict[str, RecordedSamples]:
             continue
         labels = _numbered([name for name, files in classes.items() for _ in files], names, at)
         paths = [path for files in classes.values() for path in files]
-        parts[part] = _samples(spec, functools.partial(_read_path, paths), labels, data, at)
+        parts[part] = _samples(
+            spec, lambda number, paths=paths: read_events(paths[number]), labels, data, at
+        )
     reader.report_dropped()
     return parts
 
@@ -144,10 +145,6 @@ def _check_recordings(
 def _short(name: str, path: Path) -> str:
     """Returns a recording's path, with the folder as the document names it."""
     return Path(name, *path.parts[-2:]).as_posix()
-
-
-def _read_path(paths: Sequence[Path], number: int) -> Event:
-    return read_events(paths[number])
 
 
 def read_tonic(context: DataContext) -> dict[str, RecordedSamples]:

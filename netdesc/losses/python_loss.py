@@ -1,6 +1,7 @@
 """A loss that a Python program passes in the place of the document's main loss."""
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ LossFunction = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 
 class LossError(UserError):
     """A loss of a Python program does not fit, or is not that of the run."""
+
+    exit_code = 1
 
 
 class PythonLoss:
@@ -59,14 +62,29 @@ class PythonLoss:
         return value.float()
 
     def try_out(self, graph: Graph, target: Tensor) -> None:
-        """Calls the function with the signals of a silent network, before any work is done."""
-        shapes = {layer.name: layer.output_shape for layer in graph.layers}
-        shapes[INPUT], batch = graph.input_shape, target.shape[min(1, target.dim() - 1)]
-        signals: dict[Signal, Tensor] = {}
-        for name, signal in graph.signals:
-            shape = graph.lengths[name], batch, *shapes[name]
-            signals[name, signal] = torch.zeros(shape, device=target.device, requires_grad=True)
-        self(signals, target)
+        """Calls the function with the signals of a silent network, before any work is done.
+
+        A second call, with each sample twice, tells a sum over the samples from their mean.
+        """
+        axis = min(1, target.dim() - 1)
+        value, of_twice = (
+            self(_silence(graph, samples.shape[axis], samples.device), samples).item()
+            for samples in (target, torch.cat([target, target], axis))
+        )
+        if math.isnan(value):
+            raise LossError(f"the loss {self.name} is NaN for the output of a silent network")
+        other, factor = ("sum", 2) if graph.loss.reduction == "mean" else ("mean", 1)
+        if value and math.isclose(of_twice, factor * value, rel_tol=1e-4):
+            raise LossError(
+                f"the loss {self.name} is a {other} over the samples, that of the document a "
+                f'{graph.loss.reduction}: set its "reduction" to "{other}", or return the other'
+            )
+
+
+def _silence(graph: Graph, batch: int, device: torch.device) -> dict[Signal, Tensor]:
+    shapes = {INPUT: graph.input_shape} | {layer.name: layer.output_shape for layer in graph.layers}
+    sizes = {key: (graph.lengths[key[0]], batch, *shapes[key[0]]) for key in graph.signals}
+    return {key: torch.zeros(sizes[key], device=device, requires_grad=True) for key in sizes}
 
 
 def loss_name(function: Any) -> str:

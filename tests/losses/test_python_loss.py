@@ -120,5 +120,19 @@ def test_states_that_other_losses_read_are_signals(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_loss_of_nan_is_divergence(tmp_path: Path) -> None:
-    run = train(tmp_path / "run", loss=lambda signals, _: (signals["output"] * math.nan).sum())
+    with pytest.raises(LossError):
+        train(tmp_path / "refused", loss=lambda signals, _: (signals["output"] * math.nan).sum())
+    run = train(
+        tmp_path / "run",
+        loss=lambda signals, _: (0 / (signals["output"] == 0)).sum() * signals["output"].sum(),
+    )
     assert run.status == "diverged"
+
+
+@pytest.mark.parametrize(("reduction", "other"), [("mean", torch.sum), ("sum", torch.mean)])
+def test_a_sum_in_the_place_of_a_mean_is_refused(
+    tmp_path: Path, reduction: str, other: Any
+) -> None:
+    network = document(loss={"type": "spike_rate", "reduction": reduction})
+    with pytest.raises(LossError, match=other.__name__):
+        train(tmp_path, network, loss=lambda signals, _: other((signals["output"] - 1) ** 2))

@@ -21,14 +21,10 @@ AUTO = "auto"
 """The scale of weights that is found with the first training batch."""
 
 
-def _scale_tag(value: object) -> str:
-    return "<text>" if isinstance(value, str) else "<plain>"
-
-
 WeightScale = Annotated[
     Annotated[float, Field(gt=0, le=1e6), Tag("<plain>")]
     | Annotated[Literal["auto"], Tag("<text>")],
-    Discriminator(_scale_tag),
+    Discriminator(lambda value: "<text>" if isinstance(value, str) else "<plain>"),
 ]
 
 

@@ -84,7 +84,7 @@ def predict(network: Source, inputs: Any) -> Predictions:
     The numbers are those of ``evaluate``. DataError if inputs do not fit.
 
     >>> netdesc.predict("examples/oxford.json", torch.zeros(2, 1900, 200))
-    Predictions(sample [2], outputs [2, 1900, 200])
+    Predictions(outputs [2, 1900, 200], samples [2])
     """
     opened = open_network(network, with_files=False)
     compiled, description, folder, *_ = opened

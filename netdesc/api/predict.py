@@ -61,8 +61,8 @@ class Predictions:
     warnings: list[str] = field(default_factory=list[str])
 
     def __repr__(self) -> str:
-        arrays = {name: value for name, value in vars(self).items() if hasattr(value, "shape")}
-        shapes = (f"{name} {list(array.shape)}" for name, array in arrays.items())
+        arrays = [item for item in vars(self).items() if isinstance(item[1], np.ndarray)]
+        shapes = (f"{name} {list(array.shape)}" for name, array in arrays)
         return f"Predictions({', '.join(shapes)})"
 
     @property

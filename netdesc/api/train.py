@@ -93,14 +93,12 @@ def train(
 
     Each of ``callbacks``, or the only one, is called after each epoch with the epoch's metrics, a
     dict (see ``Run.metrics``). If it returns True, training ends after this epoch, and the run is
-    done. If it raises, a checkpoint is written first, so that the run can be resumed after this
-    epoch.
+    done. If it raises, a checkpoint is written first, from which the run can be resumed.
 
-    ``rare`` are engine, ignore_memory, loss, log, overrides: see ``RareArguments``. Warnings of a
-    document that is read here, neurons and layers that did not learn, and reasons why there is no
-    report are Python warnings. A run that diverged or was interrupted has a report but no
-    ``network.net``. DescriptionError or RunError if the run cannot begin, TypeError if ``network``
-    has another type.
+    ``rare`` are engine, ignore_memory, loss, log, overrides: see ``RareArguments``. Python warnings
+    tell of the document, of neurons and layers that did not learn, and why there is no report. A
+    run that diverged or was interrupted has a report but no ``network.net``. DescriptionError or
+    RunError if the run cannot begin, TypeError if ``network`` has another type.
 
     >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})
     >>> losses = []

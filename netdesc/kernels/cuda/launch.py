@@ -96,8 +96,7 @@ def start_time_loop(
         start_programs(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)
 
     key = (kernel, columns, _first_tensor(args).device, tuple(constants.items()))
-    can_measure = not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
-    if key not in _fastest and can_measure:
+    if key not in _fastest and _can_measure():
         _fastest[key] = min(_BLOCK_SIZES, key=lambda each: _milliseconds(lambda: run(each)))
         for tensor in added_to:
             tensor.zero_()
@@ -107,6 +106,11 @@ def start_time_loop(
 def _first_tensor(args: Iterable[Any]) -> torch.Tensor:
     flat = (each for arg in args for each in (arg if isinstance(arg, list | tuple) else (arg,)))
     return next(each for each in flat if isinstance(each, torch.Tensor))
+
+
+def _can_measure() -> bool:
+    """Not if Triton interprets the kernels, or while a CUDA graph is captured."""
+    return not IS_INTERPRETED and not torch.cuda.is_current_stream_capturing()
 
 
 def _milliseconds(run: Callable[[], object]) -> float:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.kernels.fixed_point import DECAY_BITS, DEVICE_STATE_LIMIT
-from netdesc.kernels.printing import TEXTS, Leaf, Lines, value_of
+from netdesc.kernels.printing import TEXTS, LeafFields, Lines, Printer, leaf_fields, value_of
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import Expression
-from netdesc.neurons.operations import REAL
+from netdesc.neurons.operations import GRID, REAL, SHARE
 
 PAYLOAD_BITS = 12
 """Graded outputs are in units of 2⁻¹² of a threshold unit."""
@@ -33,18 +33,23 @@ neuron, which is done once on a machine, takes 2 s.
 States = NDArray[np.int64]
 """A number for each neuron of a layer, [neurons]; states are in state units."""
 
-_TEXTS = {
-    **TEXTS,
-    "negate": "-{}",
-    "absolute": "abs({})",
-    "minimum": "np.minimum({}, {})",
-    "maximum": "np.maximum({}, {})",
-    "where": "where({}, {}, {})",
-    "times": f"shift({{}} * {{}}, -{DECAY_BITS})",
-    "scale": "{} * {value}",
-    "saturate": "{}",  # a device rule follows where it is assigned
-}
-"""Operation -> its text, whose arguments are names."""
+_PRINTER = Printer(
+    {
+        **TEXTS,
+        "constant": "np.{type}({value!r})",
+        "parameter": "parameters[{array}][{index}, n]",
+        "input": "shift(inputs[{index}][t, n], bits)",
+        "state": "states_SN[{index}, n]",
+        "fired_before": "states_SN[{index}, n] != 0",
+        "absolute": "abs({})",
+        "minimum": "np.minimum({}, {})",
+        "maximum": "np.maximum({}, {})",
+        "where": "where({}, {}, {})",
+        "times": f"shift({{}} * {{}}, -{DECAY_BITS})",
+        "saturate": "{}",  # a device rule follows where it is assigned
+    },
+    {GRID: "int64", SHARE: "int64", REAL: "float32"},
+)
 
 _LOOP = '''
 @step_function
@@ -135,20 +140,10 @@ class _StepLines(Lines):
     """Lines of one step of neurons ``n``. States wrap or are clipped where they are assigned."""
 
     def __init__(self, definition: Definition) -> None:
-        neuron, rows = read(definition), _rows(definition)
+        neuron = read(definition)
         self.states = tuple(neuron.before_reset)
-        rows |= {state: at for at, state in enumerate(self.states)}
         count = len(self.states)
-        leaves: dict[str, Leaf] = {
-            "constant": lambda a: f"np.{'float32' if a.type is REAL else 'int64'}({a.value!r})",
-            "fired_before": lambda _: self.add(f"states_SN[{count}, n] != 0"),
-            "input": lambda a: self.add(f"shift(inputs[{rows[str(a.value)]}][t, n], bits)"),
-            "state": lambda a: self.add(f"states_SN[{rows[str(a.value)]}, n]"),
-            "parameter": lambda a: self.add(
-                f"parameters[{int(a.type is REAL)}][{rows[str(a.value)]}, n]"
-            ),
-        }
-        super().__init__({}, _TEXTS, leaves)
+        super().__init__(_PRINTER, _leaves(definition, self.states))
         self._wrapped = definition.wrapped
         self._assigned: dict[Expression, str] = {}
         for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
@@ -170,21 +165,24 @@ class _StepLines(Lines):
     def _write(self, each: Expression) -> str:
         name = super()._write(each)
         state = self._assigned.get(each)
-        if state is None:
+        if state is None or not each.arguments:
             return name
-        held = self.add(f"{'wrap' if state in self._wrapped else 'clip'}({name})")
+        held = self.add(f"{'wrap' if state in self._wrapped else 'clip'}({name})", each.type)
         self.lines.append(f"c{self.states.index(state)} += count({held} != {name})")
         return held
 
 
-def _rows(definition: Definition) -> dict[str, int]:
-    """Returns the row of each input and of each parameter, in the arrays of its type."""
+def _leaves(definition: Definition, states: Sequence[str]) -> LeafFields:
+    """Returns the fields of leaves; the index of a parameter is that in the array of its type."""
     reals = [name for name, kind in definition.parameters if kind == "real"]
     integers = [name for name, kind in definition.parameters if kind != "real"]
     return {
-        name: row
-        for names in (definition.inputs, reals, [*integers, "bias"])
-        for row, name in enumerate(names)
+        **leaf_fields({}, definition.inputs, states),
+        **{
+            ("parameter", name): {"array": array, "index": index}
+            for array, names in enumerate(([*integers, "bias"], reals))
+            for index, name in enumerate(names)
+        },
     }
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
-from netdesc.kernels.cuda.printer import generate_steps
-from netdesc.kernels.cuda.time_loops import run_steps, run_steps_back
+from netdesc.kernels.cuda.printer import generate
+from netdesc.kernels.cuda.time_loops import run_adjoints, run_steps
 from netdesc.kernels.fixed_point import STATE_UNIT
 from netdesc.kernels.layer_neurons import (
     KernelNeurons,
@@ -26,10 +26,10 @@ def neurons(
     inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
     """Runs neurons."""
-    program, steps = neurons.program, generate_steps(neurons.definition, neurons.learn)
+    program, step = neurons.program, generate(neurons.definition, neurons.learn, "step")
     first = inputs_TBN[0]
     shape, columns = first.shape, first[0].numel()
-    count, is_graded = len(program.states), neurons.is_graded
+    count = len(program.states)
     out_TBN = torch.empty_like(first, memory_format=torch.contiguous_format)
     shapes = saved_shapes(neurons, shape, "cuda") if keep else [(0,)]
     saved = [first.new_empty(each, dtype=torch.int32) for each in shapes]
@@ -50,13 +50,12 @@ def neurons(
         columns,
         neurons.count,
         added_to=(notes,),
-        PREPARE=steps.prepare,
-        STEP=steps.step,
+        CONSTANTS_OF=step.constants_of,
+        STEP=step.function,
         STATES=count,
         SLOTS=len(program.forward.stored) if keep else 0,
         UNIT=neurons.state_unit,
-        OUT_UNIT=1.0 / STATE_UNIT if is_graded else 1.0,
-        FINER_BITS=(neurons.state_unit // STATE_UNIT).bit_length() - 1 if is_graded else 0,
+        OUT_UNIT=1.0 / STATE_UNIT if neurons.is_graded else 1.0,
         DELAY=neurons.delay,
         STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
@@ -68,14 +67,14 @@ def neurons_backward(
     grad_out_TBN: Tensor, neurons: KernelNeurons, saved: Sequence[Tensor]
 ) -> NeuronsGradients:
     """Returns the gradients of the inputs and of the learnable parameters."""
-    program, steps = neurons.program, generate_steps(neurons.definition, neurons.learn)
+    program, adjoint = neurons.program, generate(neurons.definition, neurons.learn, "adjoint")
     grad_out_TBN = grad_out_TBN.contiguous()
     shape, columns = grad_out_TBN.shape, grad_out_TBN[0].numel()
     grad_inputs = [torch.empty_like(grad_out_TBN) for _ in program.inputs]
     learnable = neurons.learnable
     grad_LBN = grad_out_TBN.new_empty(len(learnable), *shape[1:])
     start_time_loop(
-        run_steps_back,
+        run_adjoints,
         columns,
         grad_out_TBN,
         saved[0].contiguous(),
@@ -85,8 +84,8 @@ def neurons_backward(
         shape[0],
         columns,
         neurons.count,
-        PREPARE=steps.prepare_back,
-        STEP=steps.step_back,
+        CONSTANTS_OF=adjoint.constants_of,
+        ADJOINT=adjoint.function,
         SLOTS=len(program.forward.stored),
         READS_BEFORE=int(_reads_before(program.backward)),
         CARRIES=len(program.backward.carries),

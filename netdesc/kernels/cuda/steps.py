@@ -53,12 +53,6 @@ def fall(a):
 
 
 @triton.jit
-def fill(value, TYPE: tl.constexpr, like):
-    """Returns a number as a block with the shape of ``like``."""
-    return tl.full(like.shape, value, TYPE)
-
-
-@triton.jit
 def truncate(value, UNIT: tl.constexpr, LIMIT: tl.constexpr):
     """Returns ``trunc(UNIT · value)`` as int32, clamped to ± ``LIMIT``; NaN becomes 0."""
     scaled = tl.where(value == value, value * UNIT, 0.0)
@@ -74,12 +68,17 @@ def to_state(value, UNIT: tl.constexpr):
     return truncate(value, UNIT, _LIMIT)
 
 
-# Parameters are real numbers. ``grid.parameter_vector`` rounds them as these functions
-# do, with a dozen kernels of torch; here it takes negligible time.
+# Parameters are real numbers. ``grid.parameter_vector`` rounds them as these functions do, with a
+# dozen kernels of torch; here it takes negligible time. ``UNIT`` states are a threshold unit.
 
 
 @triton.jit
-def load_factor(at):
+def load_real(at, UNIT: tl.constexpr):
+    return tl.load(at)
+
+
+@triton.jit
+def load_factor(at, UNIT: tl.constexpr):
     """Loads factors in −1..1: shares ``round(4096 · factor)``, int32."""
     value = tl.load(at)
     value = tl.where(value > -1.0, value, tl.where(value == value, -1.0, 0.0))
@@ -88,21 +87,21 @@ def load_factor(at):
 
 
 @triton.jit
-def load_decay(at):
+def load_decay(at, UNIT: tl.constexpr):
     """Loads decays in 0..1: shares ``4096 − round(4096 · decay)`` that are kept, int32."""
-    return -tl.maximum(load_factor(at), 0) + _ONE
+    return -tl.maximum(load_factor(at, UNIT), 0) + _ONE
 
 
 @triton.jit
 def load_grid(at, UNIT: tl.constexpr):
-    """Loads states: multiples of 1/4096, of which ``UNIT`` states are a threshold unit."""
+    """Loads states: multiples of 1/4096."""
     units: tl.constexpr = UNIT // _STATE_UNIT
     return truncate(tl.load(at), _STATE_UNIT, _PARAMETER_LIMIT // units) * units
 
 
 @triton.jit
 def load_threshold(at, UNIT: tl.constexpr):
-    """Loads thresholds: multiples of 1/64, in states of which ``UNIT`` are a threshold unit."""
+    """Loads thresholds: multiples of 1/64, as states."""
     units: tl.constexpr = UNIT // _WEIGHT_UNIT
     return truncate(tl.load(at), _WEIGHT_UNIT, _PARAMETER_LIMIT // units) * units
 

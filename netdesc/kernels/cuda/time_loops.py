@@ -1,7 +1,7 @@
-"""The forward time loop of any neuron in Triton: each program computes all steps of its columns.
+"""The time loops of any neuron in Triton: each program computes all steps of its columns.
 
 A column is one neuron of one sample, so each step has ``columns`` = batch · neurons columns. The
-step of a neuron is a function that ``printer`` writes.
+step of a neuron and its adjoint are functions that ``printer`` writes.
 """
 
 import triton
@@ -68,13 +68,12 @@ def run_steps(
     steps,
     columns,
     neurons,
-    PREPARE: tl.constexpr,
+    CONSTANTS_OF: tl.constexpr,
     STEP: tl.constexpr,
     STATES: tl.constexpr,
     SLOTS: tl.constexpr,
     UNIT: tl.constexpr,
     OUT_UNIT: tl.constexpr,
-    FINER_BITS: tl.constexpr,
     DELAY: tl.constexpr,
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -83,21 +82,18 @@ def run_steps(
 
     ``inputs`` are pointers to float32 [steps, columns], ``parameters`` to float32 [neurons]
     (``strides`` 1) or [] (0). ``initial`` and ``final`` are pointers to int32 [columns], or empty.
-    ``UNIT`` states are a threshold unit. An output has ``FINER_BITS`` bits less than a state, and
-    is multiplied by ``OUT_UNIT``.
+    ``UNIT`` states are a threshold unit. Outputs are multiplied by ``OUT_UNIT``.
 
     Writes ``out`` (float32 [steps, columns]), ``stored`` (int32 [SLOTS, steps, columns]) and
     ``final``, and updates ``notes`` (int64 [STATES + 2], zeros before). Notes are integers, so that
     the order of programs does not change them.
     """
     column = columns_of(tl.program_id(0), BLOCK)
-    fixed = PREPARE(parameters, strides, column % neurons)
-    states = zeros_of_each(STATES, BLOCK, tl.int32)
-    fired = tl.zeros((BLOCK,), tl.int32)
-    delayed = fired
+    constants = CONSTANTS_OF(parameters, strides, column % neurons, BLOCK)
+    states = zeros_of_each(STATES + 1, BLOCK, tl.int32)
+    delayed = tl.zeros((BLOCK,), tl.int32)
     if len(initial):
-        states = _load_each(initial, column, columns, STATES)
-        fired = tl.load(initial[STATES] + column, mask=column < columns, other=0)
+        states = _load_each(initial, column, columns, STATES + 1)
         if DELAY:
             delayed = tl.load(initial[STATES + 1] + column, mask=column < columns, other=0)
     peaks = zeros_of_each(STATES, BLOCK, tl.int32)
@@ -110,12 +106,10 @@ def run_steps(
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)
             values = _states_of_row(rows, i, UNIT)
-            after, new_fired, value, before_reset, kept = STEP(fixed, states, fired, values)
+            after, value, kept, extents = STEP(constants, values, states, BLOCK)
             if len(final):  # steps beyond the last one must not change the states
                 after = _choose_each(exists, after, states)
-                new_fired = tl.where(exists, new_fired, fired)
-            states, fired = after, new_fired
-            value = value >> FINER_BITS
+            states = after
             emitted = value
             if DELAY:
                 emitted = delayed
@@ -123,7 +117,7 @@ def run_steps(
             store_each(stored_at, i * row, kept, exists)
             tl.store(out_at + i * row, emitted.to(tl.float32) * OUT_UNIT, mask=exists)
             # States are not always 0 beyond the last step and the last column.
-            peaks = _largest(peaks, before_reset, exists)
+            peaks = _largest(peaks, extents, exists)
             count += tl.where(exists & (emitted != 0), 1, 0)
         inputs_at = move_each(inputs_at, STEPS_PER_LOAD * row)
         stored_at = move_each(stored_at, STEPS_PER_LOAD * row)
@@ -132,7 +126,7 @@ def run_steps(
         tl.atomic_max(notes + k, tl.max(peaks[k], 0).to(tl.int64))
     tl.atomic_add(notes + STATES + 1, tl.sum(count.to(tl.int64), 0))
     if len(final):
-        store_each(final, column, states + (fired, delayed), column < columns)
+        store_each(final, column, states + (delayed,), column < columns)
 
 
 @triton.jit
@@ -144,7 +138,7 @@ def _add_each(sums, values, exists):
 
 
 @triton.jit(do_not_specialize=["steps", "columns"])
-def run_steps_back(
+def run_adjoints(
     grad_out,
     stored,
     parameters,
@@ -154,8 +148,8 @@ def run_steps_back(
     steps,
     columns,
     neurons,
-    PREPARE: tl.constexpr,
-    STEP: tl.constexpr,
+    CONSTANTS_OF: tl.constexpr,
+    ADJOINT: tl.constexpr,
     SLOTS: tl.constexpr,
     READS_BEFORE: tl.constexpr,
     CARRIES: tl.constexpr,
@@ -166,12 +160,12 @@ def run_steps_back(
 ):
     """Computes gradients of inputs and parameters from the gradient of the output.
 
-    ``stored`` is what ``forward.run_steps`` stored. With ``READS_BEFORE``, a step also reads what
+    ``stored`` is what ``run_steps`` stored. With ``READS_BEFORE``, a step also reads what
     the step before it stored. Writes ``grad_inputs``, pointers to float32 [steps, columns], and
     ``grad_parameters``, float32 [LEARNT, columns].
     """
     column = columns_of(tl.program_id(0), BLOCK)
-    fixed = PREPARE(parameters, strides, column % neurons)
+    constants = CONSTANTS_OF(parameters, strides, column % neurons, BLOCK)
     carries = zeros_of_each(CARRIES, BLOCK, tl.float32)
     sums = zeros_of_each(LEARNT, BLOCK, tl.float32)
     row = columns.to(tl.int64)
@@ -189,14 +183,14 @@ def run_steps_back(
         )
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)
-            not_first = existing_columns(column, columns, start + i, 0, steps - 1)
-            grads, carries, adds = STEP(
-                fixed,
+            grads, carries, adds = ADJOINT(
+                constants,
                 row_of_each(rows, i),
                 row_of_each(rows, i + READS_BEFORE),
-                not_first,
-                carries,
+                start + i >= steps - 1,
                 grad_rows[i],
+                carries,
+                BLOCK,
             )
             sums = _add_each(sums, adds, exists)
             store_each(grad_inputs_at, -i * row, grads, exists)

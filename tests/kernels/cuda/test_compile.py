@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 KERNELS = {
-    "run_steps", "run_steps_back", "input_currents", "input_gradient", "weight_gradient_parts",
+    "run_steps", "run_adjoints", "input_currents", "input_gradient", "weight_gradient_parts",
     "weight_gradient", "filter_difference", "filter_adjoint",
 }  # fmt: skip
 
@@ -48,7 +48,7 @@ def compile_parts(capability: str, parts: list[str], cache: Path) -> list[dict[s
 def test_the_kernels_of_a_neuron_compile(tmp_path: Path) -> None:
     """The compiler checks types that the interpreter does not."""
     compilations = compile_parts("75", [DEFINITIONS["sigma_delta"].to_text()], tmp_path)
-    assert {each["kernel"] for each in compilations} == {"run_steps", "run_steps_back"}
+    assert {each["kernel"] for each in compilations} == {"run_steps", "run_adjoints"}
 
 
 @pytest.mark.slow

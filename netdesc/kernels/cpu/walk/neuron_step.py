@@ -2,6 +2,7 @@
 
 This module only describes them: ``printer`` writes them for each neuron, and ``generated`` puts
 them into a copy of ``forward_kernels`` or ``backward_kernels`` in place of their imports from here.
+``kernels.printing`` says what their arguments and results are.
 
 Values are SIMD vectors of neurons: ``Ints`` in state units, or ``Floats`` in threshold units. The
 step exists twice. ``step_near`` takes fewer instructions: it multiplies in 32 bits and does not
@@ -32,33 +33,25 @@ def to_values(output: Any) -> Any:
     """Converts outputs of a step to ``Floats``: 0 or 1 for spikes, else in threshold units."""
 
 
-def step_near(constants: Any, arrived: Any, states: Any, extents: Any) -> Any:
+def step_near(constants: Any, inputs: Any, states: Any, extents: Any) -> Any:
     """Computes one step; returns ``states, output, stored, extents``.
 
-    ``arrived`` is the tuple of inputs. ``states`` are the neuron's states after their reset, then
-    ``fired``: 1 where the neuron fired, else 0. ``output`` is 0 or 1, or a graded output in units
-    of 1/4096. ``stored`` is what the backward pass needs of the step. ``extents`` are the largest
-    magnitudes so far: of each state before its reset, then of what else must be near.
+    A graded ``output`` is in units of 1/4096. ``extents`` are the largest magnitudes so far: of
+    each state before its reset, then of what else must be near.
     """
 
 
-def step_far(constants: Any, arrived: Any, states: Any, extents: Any) -> Any:
-    """Computes ``step_near`` for states of any size; only the extents of states are updated."""
+def step_far(constants: Any, inputs: Any, states: Any, extents: Any) -> Any:
+    """Computes ``step_near`` for states of any size."""
 
 
 def adjoint(
     constants: Any,
-    stored_now: Any,
+    stored: Any,
     stored_before: Any,
     is_first: Any,
-    gradient: Any,
+    output_gradient: Any,
     carries: Any,
     sums: Any,
 ) -> Any:
-    """Computes the adjoint of one step; returns ``grad_inputs, carries, sums``.
-
-    ``stored_now`` and ``stored_before`` are what the forward pass stored in this step and in the
-    step before; ``is_first`` says whether there is none before. ``gradient`` is that of the output.
-    ``carries`` are gradients that the step after handed back, and ``sums`` the gradients of the
-    parameters so far.
-    """
+    """Computes the adjoint of one step, and adds to ``sums``: ``grad_inputs, carries, sums``."""

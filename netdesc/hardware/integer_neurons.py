@@ -162,14 +162,14 @@ class _StepLines(Lines):
             f"states_SN[{count + 1}, n] = output_TN[t, n] = {output}",
         ]
 
-    def _write(self, each: Expression) -> str:
-        name = super()._write(each)
-        state = self._assigned.get(each)
-        if state is None or not each.arguments:
+    def _write(self, a: Expression) -> str:
+        name = super()._write(a)
+        state = self._assigned.get(a)
+        if state is None or not a.arguments:
             return name
-        held = self.add(f"{'wrap' if state in self._wrapped else 'clip'}({name})", each.type)
-        self.lines.append(f"c{self.states.index(state)} += count({held} != {name})")
-        return held
+        ruled = self.add(f"{'wrap' if state in self._wrapped else 'clip'}({name})", a.type)
+        self.lines.append(f"c{self.states.index(state)} += count({ruled} != {name})")
+        return ruled
 
 
 def _leaves(definition: Definition, states: Sequence[str]) -> LeafFields:

@@ -178,7 +178,7 @@ def step_results(program: Program, watched: Iterable[Expression] = ()) -> Result
 
 def adjoint_results(program: Program) -> Results:
     """Returns the results of ``adjoint``."""
-    return dict(zip(("grad_inputs", "carries", "sums"), program.backward.roots, strict=True))
+    return dict(zip(("grad_inputs", "carries", "sums"), program.adjoint.roots, strict=True))
 
 
 def _constants_read(results: Results) -> list[Expression]:

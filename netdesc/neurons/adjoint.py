@@ -1,18 +1,19 @@
-"""Reverse mode: the step back of a neuron, as expressions in the operations of the step.
+"""Reverse mode: the adjoint of a neuron's step, as expressions in the operations of the step.
 
 All gradients are those of a loss with respect to a value in threshold units (a state), or to a
 share divided by 4096. Rounding and saturation count as the identity.
 
-A step hands adjoints, called carries, to the step before it: one for each ``times(state, share)``,
-and one for all other uses of a state together. The step before multiplies a carry by the share.
-There, this product and the sum with the state's own gradient are one fused instruction, and the
-state that the gradient of the share needs is known.
+The adjoint of a step passes carries to that of the step before: the gradient of each
+``times(state, share)``, and that of all other uses of a state together. The step before multiplies
+a carry by the share. There, this product and the sum with the state's own gradient are one fused
+instruction, and the state that the gradient of the share needs is at hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import cast
 
 from netdesc.neurons.expressions import (
@@ -27,20 +28,20 @@ from netdesc.neurons.expressions import (
     where,
 )
 from netdesc.neurons.operations import GRID, REAL, STATE_UNIT
-from netdesc.neurons.program import Backward, Neuron
+from netdesc.neurons.program import Adjoint, Neuron
 
 
-def differentiate(neuron: Neuron, learn: bool) -> Backward:
-    """Returns the step back, with gradients of all learnable parameters if ``learn``.
+def differentiate(neuron: Neuron, learn: bool) -> Adjoint:
+    """Returns the adjoint, with gradients of all learnable parameters if ``learn``.
 
     It reads values of the forward step, which ``choose_stored`` derives from what is stored.
     """
-    return _Adjoint(neuron, learn).backward()
+    return _ReverseMode(neuron, learn).adjoint()
 
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """A way in which a step reads a value of the step before. Its adjoint is carried."""
+    """A way in which a step reads a value of the step before. Its gradient is a carry."""
 
     reads: Expression
     """``state`` or ``fired_before``, or ``times`` of a state."""
@@ -52,34 +53,36 @@ class _Use:
 _Gradients = tuple[Expression, ...]
 
 
-def _times(adjoint: _Adjoint, gradient: Expression, a: Expression, share: Expression) -> _Gradients:
-    return gradient * to_real(share), gradient * adjoint.convert_to_real(a)
+def _times(
+    mode: _ReverseMode, gradient: Expression, a: Expression, share: Expression
+) -> _Gradients:
+    return gradient * to_real(share), gradient * mode.convert_to_real(a)
 
 
 def _choose(condition: Expression, gradient: Expression) -> _Gradients:
     return where(condition, gradient, ZERO), where(condition, ZERO, gradient)
 
 
-def _where(adjoint: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
+def _where(mode: _ReverseMode, node: Expression, gradient: Expression) -> _Gradients:
     condition, a, b = node.arguments
     jump = ZERO
     if condition.operation in ("with_gradient", "fired_before"):
-        jump = gradient * (adjoint.convert_to_real(a) - adjoint.convert_to_real(b))
+        jump = gradient * (mode.convert_to_real(a) - mode.convert_to_real(b))
     return jump, *_choose(condition, gradient)
 
 
-def _absolute(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
+def _absolute(_: _ReverseMode, node: Expression, gradient: Expression) -> _Gradients:
     a = node.arguments[0]
     is_positive = make("greater_equal", a, constant(0, a.type))
     return (where(is_positive, gradient, -gradient),)
 
 
-def _with_gradient(_: _Adjoint, node: Expression, gradient: Expression) -> _Gradients:
-    pairs = (each for factor in node.arguments[2::2] for each in (gradient * factor, ZERO))
-    return ZERO, *pairs
+def _with_gradient(_: _ReverseMode, node: Expression, gradient: Expression) -> _Gradients:
+    pairs = ((gradient * factor, ZERO) for factor in node.arguments[2::2])
+    return ZERO, *chain(*pairs)
 
 
-_RULES: dict[str, Callable[[_Adjoint, Expression, Expression], _Gradients]] = {
+_RULES: dict[str, Callable[[_ReverseMode, Expression, Expression], _Gradients]] = {
     "add": lambda _, node, gradient: (gradient, gradient),
     "subtract": lambda _, node, gradient: (gradient, -gradient),
     "negate": lambda _, node, gradient: (-gradient,),
@@ -90,14 +93,12 @@ _RULES: dict[str, Callable[[_Adjoint, Expression, Expression], _Gradients]] = {
     "minimum": lambda _, node, gradient: _choose(make("less", *node.arguments), gradient),
     "maximum": lambda _, node, gradient: _choose(make("greater", *node.arguments), gradient),
     "where": _where,
-    "times": lambda adjoint, node, gradient: _times(adjoint, gradient, *node.arguments),
+    "times": lambda mode, node, gradient: _times(mode, gradient, *node.arguments),
     "multiply": lambda _, node, gradient: (
         gradient * node.arguments[1],
         gradient * node.arguments[0],
     ),
-    "to_real": lambda adjoint, node, gradient: (
-        adjoint.convert_gradient(node.arguments[0], gradient),
-    ),
+    "to_real": lambda mode, node, gradient: (mode.convert_gradient(node.arguments[0], gradient),),
     "with_gradient": _with_gradient,
 }
 """Operation -> the gradients of its arguments, from that of its value.
@@ -106,7 +107,7 @@ Other operations have no gradient: comparisons, conditions, and what only surrog
 """
 
 
-class _Adjoint:
+class _ReverseMode:
     def __init__(self, neuron: Neuron, learn: bool) -> None:
         self._neuron = neuron
         # ``to_real`` divides by 4096, whatever the unit of states is.
@@ -134,25 +135,24 @@ class _Adjoint:
         """Returns the gradient of ``a`` from that of ``to_real(a)``."""
         return gradient * self._per_unit if a.type is GRID else gradient
 
-    def backward(self) -> Backward:
+    def adjoint(self) -> Adjoint:
         own = [_carry(index) for index in range(len(self._uses))]
-        carries = self._simplified(own)
-        kept = _find_needed_carries(self._step_back(carries))
-        slots = {own[index]: _carry(slot) for slot, index in enumerate(kept)}
-        # ``_simplified`` may have replaced a carry by the negative of another one.
+        carries = self._merge_carries(own)
+        needed = _needed_carries(self._adjoint_of(carries))
+        slots = {own[index]: _carry(slot) for slot, index in enumerate(needed)}
         slots |= {-carry: -slot for carry, slot in slots.items()}
-        back = self._step_back([slots.get(carry, ZERO) for carry in carries])
-        return replace(back, carries=tuple(back.carries[index] for index in kept))
+        adjoint = self._adjoint_of([slots.get(carry, ZERO) for carry in carries])
+        return replace(adjoint, carries=tuple(adjoint.carries[index] for index in needed))
 
-    def _step_back(self, carried: list[Expression]) -> Backward:
-        """``carried`` has each use's carry from the step after; the result, those for before."""
+    def _adjoint_of(self, carries: Sequence[Expression]) -> Adjoint:
+        """Returns the adjoint of a step that gets ``carries`` from the step after, one a use."""
         adjoints: dict[Expression, Expression] = {}
 
         def add(a: Expression, gradient: Expression) -> None:
             if number(gradient) != 0:
                 adjoints[a] = adjoints.get(a, ZERO) + gradient
 
-        for use, carry in zip(self._uses, carried, strict=True):
+        for use, carry in zip(self._uses, carries, strict=True):
             if use.share is None:
                 add(use.value, carry)
             elif number(carry) != 0:
@@ -166,17 +166,17 @@ class _Adjoint:
             gradient = adjoints.get(node)
             if gradient is not None and node.arguments and node not in states_times:
                 gradients = _RULES[node.operation](self, node, gradient)
-                for argument, each in zip(node.arguments, gradients, strict=True):
-                    add(argument, each)
-        leaves = {(a.operation, a.value): each for a, each in adjoints.items() if not a.arguments}
+                for argument, of_argument in zip(node.arguments, gradients, strict=True):
+                    add(argument, of_argument)
+        leaves = {(a.operation, a.value): gradient for a, gradient in adjoints.items()}
         learnt = {name: leaves.get(("parameter", name), ZERO) for name in self._learnt}
         names = self._neuron.definition.inputs
-        return Backward(
+        return Adjoint(
             inputs={name: leaves.get(("input", name), ZERO) for name in names},
             carries=tuple(adjoints.get(use.reads, ZERO) for use in self._uses),
             parameters={  # a decay has minus the gradient of its share
-                name: -each if self._learnt[name] == "decay" else each
-                for name, each in learnt.items()
+                name: -gradient if self._learnt[name] == "decay" else gradient
+                for name, gradient in learnt.items()
             },
         )
 
@@ -188,37 +188,45 @@ class _Adjoint:
             return [(output, where(spike, gradient, ZERO)), (spike, gradient * payload)]
         return [(a, gradient) for a in (spike, output) if a is not None]
 
-    def _simplified(self, own: list[Expression]) -> list[Expression]:
-        """Returns what each carry is: 0, an earlier carry, its negative, or ``own``.
+    def _merge_carries(self, own: list[Expression]) -> list[Expression]:
+        """Returns what equals each carry in every step: 0, an earlier one, its negative, or itself.
 
-        All are 0 behind the last step. What is true of the carries that a step gets, and then of
-        those that it hands back, is true in every step. All are assumed to be 0 at first; what
-        does not stay true is given up. One more carry at least is distinguished each time.
+        This is a greatest fixed point, by partition refinement. The lattice is that of the sets of
+        relations between carries: is 0, equals another, is minus another. F(R) are the relations
+        between the carries that the adjoint returns if R holds between those that it gets. Less
+        follows from less, so F is monotone. All carries are 0 after the last step, so that all
+        relations hold there, and those of a fixed point of F hold in every step. The greatest
+        leaves the fewest carries. It is where iteration from the top, all relations, ends: each
+        round but the last splits a class of equal carries. Simplification of expressions might
+        hide a relation and show it again; then the bottom is returned, no relation.
         """
-        assumed = [ZERO] * len(own)
+        merged = [ZERO] * len(own)
         for _ in range(len(own) + 1):
-            known = {ZERO: ZERO}
-            found: list[Expression] = []
-            for value, carry in zip(self._step_back(assumed).carries, own, strict=True):
-                if value not in known:
-                    known |= {-value: -carry, value: carry}  # x - x is both
-                found.append(known[value])
-            if found == assumed:
-                return found
-            assumed = found
+            class_of = {ZERO: ZERO}
+            values = self._adjoint_of(merged).carries
+            for value, carry in zip(values, own, strict=True):
+                if value not in class_of:
+                    class_of |= {-value: -carry, value: carry}  # x - x is both
+            refined = [class_of[value] for value in values]
+            if refined == merged:
+                return refined
+            merged = refined
         return own
 
 
-def _find_needed_carries(back: Backward) -> list[int]:
-    """Returns the indices of carries on which a gradient of an input or of a parameter depends."""
-    waiting = [*back.inputs.values(), *back.parameters.values()]
+def _needed_carries(adjoint: Adjoint) -> list[int]:
+    """Returns the indices of carries on which a gradient of an input or of a parameter depends.
+
+    This is the least fixed point: those that such a gradient reads, and those that they read.
+    """
+    waiting = [*adjoint.inputs.values(), *adjoint.parameters.values()]
     needed: set[int] = set()
     while waiting:
         for leaf in in_order([waiting.pop()]):
             if leaf.operation == "carry" and leaf.value not in needed:
                 assert isinstance(leaf.value, int)
                 needed.add(leaf.value)
-                waiting.append(back.carries[leaf.value])
+                waiting.append(adjoint.carries[leaf.value])
     return sorted(needed)
 
 

@@ -22,7 +22,7 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
     Raises EquationError with the mistakes of the equations.
     """
     neuron = hold_in_32_bits(read(definition))
-    stored, backward = choose_stored(neuron, differentiate(neuron, learn))
+    stored, adjoint = choose_stored(neuron, differentiate(neuron, learn))
     limit, products = near_limit(neuron, stored)
     text = f"{definition.to_text()} {learn}"
     return Program(
@@ -33,7 +33,7 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
         forward=Forward(
             neuron.after, neuron.before_reset, neuron.spike, neuron.output, stored, products
         ),
-        backward=backward,
+        adjoint=adjoint,
         near_limit=limit,
     )
 
@@ -45,8 +45,8 @@ def names_without_gradient(definition: Definition) -> tuple[set[str], set[str]]:
     """
 
     def idle(definition: Definition) -> set[str]:
-        back = differentiate(read(definition), True)
-        gradients = (back.inputs | back.parameters).items()
+        adjoint = differentiate(read(definition), True)
+        gradients = (adjoint.inputs | adjoint.parameters).items()
         return {name for name, gradient in gradients if number(gradient) == 0}
 
     try:

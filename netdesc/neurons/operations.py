@@ -37,9 +37,9 @@ LEAVES = {
     "state": "the state named ``value`` at the end of the step before; 0 before the first step",
     "fired_before": "whether the neuron fired in the step before",
     "input": "the input named ``value``",
-    # The others occur in the backward pass only.
+    # The others occur in the adjoint only.
     "output_gradient": "gradient of the output of this step",
-    "carry": "number ``value`` of the gradients that the step after handed back; 0 at first",
+    "carry": "number ``value`` of the gradients from the adjoint of the step after; 0 at first",
     "stored": "slot ``value`` of what the forward pass stored in this step",
     "stored_before": "slot ``value`` of what the forward pass stored in the step before",
 }

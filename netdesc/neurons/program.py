@@ -27,7 +27,7 @@ class NeuronStep:
     spike: Expression | None
     """Whether the neuron fires, BOOL, ``with_gradient`` of its surrogate."""
     output: Expression | None
-    """The graded value that is handed on, GRID; with ``spike``, where the neuron fires."""
+    """The graded output, GRID; with ``spike``, where the neuron fires."""
 
     @property
     def roots(self) -> list[Expression]:
@@ -72,18 +72,18 @@ class Forward(NeuronStep):
 
 
 @dataclass(frozen=True, slots=True)
-class Backward:
-    """The step back of a neuron, for the printers.
+class Adjoint:
+    """The adjoint of a neuron's step, for the printers.
 
     All expressions are REAL. They read the leaves ``parameter``, ``constant``, ``stored``,
-    ``stored_before``, ``carry`` and ``output_gradient``: the gradient of what is handed on, which
-    is the spike, the graded output, or with both the graded output where the neuron fires, else 0.
+    ``stored_before``, ``carry`` and ``output_gradient``: the gradient of the output, which is the
+    spike, the graded output, or with both the graded output where the neuron fires, else 0.
     """
 
     inputs: dict[str, Expression]
     """Input -> its gradient, in threshold units."""
     carries: tuple[Expression, ...]
-    """What the step hands to the step before."""
+    """What it passes to the adjoint of the step before."""
     parameters: dict[str, Expression]
     """Learnable parameter -> what the step adds to its gradient. Empty if nothing is learnt."""
 
@@ -103,7 +103,7 @@ class Program:
     inputs: tuple[str, ...]
     states: tuple[str, ...]
     forward: Forward
-    backward: Backward
+    adjoint: Adjoint
     near_limit: int
     """A power of two. Near arithmetic leaves out every ``saturate``, and multiplies in 32 bits. It
     is exact while the states of the step before and all values of ``after``, ``before_reset`` and

@@ -1,4 +1,4 @@
-"""Storage: what the forward pass stores in each step, so that the step back can be computed.
+"""Storage: what the forward pass stores in each step, so that the adjoint can be computed.
 
 Memory is what limits a training step: each stored value is written and read once a neuron, step and
 sample. Therefore few values are stored, and the others are derived from stored values of the same
@@ -28,7 +28,7 @@ from netdesc.neurons.expressions import (
     where,
 )
 from netdesc.neurons.operations import GRID, REAL
-from netdesc.neurons.program import Backward, Neuron
+from netdesc.neurons.program import Adjoint, Neuron
 
 _UNLESS_FIRST = partial(make, "unless_first")
 
@@ -45,7 +45,7 @@ def spike_flag(spike: Expression) -> Expression:
 
 
 class Derivation:
-    """All ways in which what ``roots``, the step back, read may follow from stored values."""
+    """All ways in which what ``roots``, the adjoint, read may follow from stored values."""
 
     def __init__(self, neuron: Neuron, roots: list[Expression]) -> None:
         # Here a value is a value, wherever its gradient goes.
@@ -130,7 +130,7 @@ class Derivation:
 
 
 _OF_FORWARD_STEP = ("state", "fired_before", "input")
-"""Leaves that the step back does not have."""
+"""Leaves that the adjoint does not have."""
 
 
 def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
@@ -163,13 +163,13 @@ _SOLUTIONS: dict[str, tuple[_Solution, ...]] = {
 """Operation -> what each argument is, given the value of the operation and the other argument."""
 
 
-def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]:
-    """Returns what to store, and the step back in terms of it.
+def choose_stored(neuron: Neuron, adjoint: Adjoint) -> tuple[Stored, Adjoint]:
+    """Returns what to store, and the adjoint in terms of it.
 
     From all states, inputs and what leaves the grid, which suffice, values are left out one by one.
     That is done in two orders, and the smaller set is taken. In a tie, states are stored.
     """
-    roots = [*chain(*backward.roots)]
+    roots = [*chain(*adjoint.roots)]
     derivation = Derivation(neuron, roots)
     read = in_order(roots, with_gradients=False)
     inputs = [a for a in in_order([*neuron.roots, *roots]) if a.operation == "input"]
@@ -180,11 +180,11 @@ def choose_stored(neuron: Neuron, backward: Backward) -> tuple[Stored, Backward]
     others = [*inputs, *flags]
     orders = ([*others, *differences, *states], [*others, *states, *differences])
     chosen = min((_shrunk(_storable(each), derivation) for each in orders), key=len)
-    made = iter(derivation.express(chosen))
-    return chosen, Backward(
-        inputs={name: next(made) for name in backward.inputs},
-        carries=tuple(next(made) for _ in backward.carries),
-        parameters={name: next(made) for name in backward.parameters},
+    expressed = iter(derivation.express(chosen))
+    return chosen, Adjoint(
+        inputs={name: next(expressed) for name in adjoint.inputs},
+        carries=tuple(next(expressed) for _ in adjoint.carries),
+        parameters={name: next(expressed) for name in adjoint.parameters},
     )
 
 

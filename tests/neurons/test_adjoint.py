@@ -1,4 +1,4 @@
-"""Gradients of the step back, against forward-mode derivatives and finite differences."""
+"""Gradients of the adjoint, against forward-mode derivatives and finite differences."""
 
 import random
 from dataclasses import replace

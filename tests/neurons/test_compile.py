@@ -19,7 +19,7 @@ from netdesc.neurons.mistakes import EquationError
 from netdesc.neurons.operations import REAL
 
 FORWARD = {"parameter", "constant", "state", "fired_before", "input"}
-BACKWARD = {"parameter", "constant", "stored", "stored_before", "carry", "output_gradient"}
+ADJOINT = {"parameter", "constant", "stored", "stored_before", "carry", "output_gradient"}
 
 
 @settings(max_examples=60, deadline=None)
@@ -27,21 +27,21 @@ BACKWARD = {"parameter", "constant", "stored", "stored_before", "carry", "output
 def test_programs_read_the_leaves_that_they_may(definition: Definition) -> None:
     for learn in (False, True):
         program = compile_neuron(definition, learn)
-        step, back = program.forward, program.backward
+        step, adjoint = program.forward, program.adjoint
         roots = [*step.after.values(), *step.before_reset.values(), *step.stored, *step.products]
         read = in_order([*roots, *(each for each in (step.spike, step.output) if each)])
         leaves = {a.operation for a in read if not a.arguments}
         assert leaves <= FORWARD
-        gradients = [*chain(*back.roots)]
+        gradients = [*chain(*adjoint.roots)]
         read = in_order(gradients)
-        assert {a.operation for a in read if not a.arguments} <= BACKWARD
+        assert {a.operation for a in read if not a.arguments} <= ADJOINT
         assert {a.type for a in gradients} <= {REAL}
         assert "with_gradient" not in {a.operation for a in read}
         carries = {a.value for a in read if a.operation == "carry"}
-        assert carries == set(range(len(back.carries)))
-        assert list(back.inputs) == list(definition.inputs)
+        assert carries == set(range(len(adjoint.carries)))
+        assert list(adjoint.inputs) == list(definition.inputs)
         learnable = [name for name, kind in program.parameters.items() if kind != "real"]
-        assert list(back.parameters) == (learnable if learn else [])
+        assert list(adjoint.parameters) == (learnable if learn else [])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_carries_that_are_equal_zero_or_unread_are_left_out(
     name: str, without: int, learnt: int
 ) -> None:
     programs = [compile_neuron(DEFINITIONS[name], learn) for learn in (False, True)]
-    assert [len(each.backward.carries) for each in programs] == [without, learnt]
+    assert [len(each.adjoint.carries) for each in programs] == [without, learnt]
 
 
 def test_keys_are_those_of_other_processes_and_differ_between_programs() -> None:

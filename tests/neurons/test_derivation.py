@@ -18,18 +18,18 @@ from netdesc.neurons.ranges import hold_in_32_bits
 
 
 def assert_derived_values_are_exact(case: Case, learn: bool) -> None:
-    """Compares the step back on true values with the step back on stored ones, at every step."""
+    """Compares the adjoint on true values with the adjoint on stored ones, at every step."""
     definition = case.definition
     program = compile_neuron(definition, learn)
     true_roots = [*chain(*differentiate(hold_in_32_bits(read(definition)), learn).roots)]
-    stored_roots = [*chain(*program.backward.roots)]
+    stored_roots = [*chain(*program.adjoint.roots)]
     true_order, stored_order = in_order(true_roots), in_order(stored_roots)
     draw = random.Random(0)
     fixed, steps = run_case(program, case)
     for t, step in enumerate(steps):
         shared = {("output_gradient", None): draw.uniform(-1, 1), ("first", None): t == 0}
         shared |= {
-            ("carry", index): draw.uniform(-1, 1) for index in range(len(program.backward.carries))
+            ("carry", index): draw.uniform(-1, 1) for index in range(len(program.adjoint.carries))
         }
         before = steps[t - 1] if t else Step({}, {}, [987_654_321] * len(step.stored))
         leaves = {**fixed, **shared}

@@ -1,7 +1,7 @@
 """Runs programs in numpy, all neurons at once, without any engine.
 
 Forward, integers have 64 bits. Forward-mode derivatives of the same expressions, by a table of
-their own, are the oracle of every step back, which goes in reverse. Values have any one shape.
+their own, are the oracle of every adjoint, which goes in reverse. Values have any one shape.
 """
 
 import operator
@@ -132,7 +132,7 @@ def backward(
     operations: Mapping[str, Any] = VALUES,
 ) -> dict[str, Any]:
     """Returns the gradients of inputs, by step, and those of the parameters."""
-    step, stored = program.backward, [each.stored for each in steps]
+    step, stored = program.adjoint, [each.stored for each in steps]
     order = in_order([*step.inputs.values(), *step.carries, *step.parameters.values()])
     carries = [0.0] * len(step.carries)
     found: dict[str, Any] = {name: [] for name in step.inputs} | dict.fromkeys(step.parameters, 0)

@@ -18,7 +18,7 @@ from netdesc.kernels.layer_neurons import (
     state_names,
 )
 from netdesc.neurons.expressions import in_order
-from netdesc.neurons.program import Backward
+from netdesc.neurons.program import Adjoint
 
 
 @on_tensor_device
@@ -26,7 +26,7 @@ def neurons(
     inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
 ) -> NeuronsOutput:
     """Runs neurons."""
-    program, step = neurons.program, generate(neurons.definition, neurons.learn, "step")
+    program, generated = neurons.program, generate(neurons.definition, neurons.learn, "step")
     first = inputs_TBN[0]
     shape, columns = first.shape, first[0].numel()
     count = len(program.states)
@@ -50,8 +50,8 @@ def neurons(
         columns,
         neurons.count,
         added_to=(notes,),
-        CONSTANTS_OF=step.constants_of,
-        STEP=step.function,
+        CONSTANTS_OF=generated.constants_of,
+        STEP=generated.function,
         STATES=count,
         SLOTS=len(program.forward.stored) if keep else 0,
         UNIT=neurons.state_unit,
@@ -67,7 +67,7 @@ def neurons_backward(
     grad_out_TBN: Tensor, neurons: KernelNeurons, saved: Sequence[Tensor]
 ) -> NeuronsGradients:
     """Returns the gradients of the inputs and of the learnable parameters."""
-    program, adjoint = neurons.program, generate(neurons.definition, neurons.learn, "adjoint")
+    program, generated = neurons.program, generate(neurons.definition, neurons.learn, "adjoint")
     grad_out_TBN = grad_out_TBN.contiguous()
     shape, columns = grad_out_TBN.shape, grad_out_TBN[0].numel()
     grad_inputs = [torch.empty_like(grad_out_TBN) for _ in program.inputs]
@@ -84,11 +84,11 @@ def neurons_backward(
         shape[0],
         columns,
         neurons.count,
-        CONSTANTS_OF=adjoint.constants_of,
-        ADJOINT=adjoint.function,
+        CONSTANTS_OF=generated.constants_of,
+        ADJOINT=generated.function,
         SLOTS=len(program.forward.stored),
-        READS_BEFORE=int(_reads_before(program.backward)),
-        CARRIES=len(program.backward.carries),
+        READS_BEFORE=int(_reads_before(program.adjoint)),
+        CARRIES=len(program.adjoint.carries),
         LEARNT=len(learnable),
         DELAY=neurons.delay,
         STEPS_PER_LOAD=STEPS_PER_LOAD,
@@ -101,5 +101,5 @@ def _pointers(neurons: KernelNeurons) -> tuple[tuple[Tensor, ...], tuple[int, ..
     return parameters, tuple(each.stride(0) if each.dim() else 0 for each in parameters)
 
 
-def _reads_before(back: Backward) -> bool:
-    return any(a.operation == "stored_before" for a in in_order(chain(*back.roots)))
+def _reads_before(adjoint: Adjoint) -> bool:
+    return any(a.operation == "stored_before" for a in in_order(chain(*adjoint.roots)))

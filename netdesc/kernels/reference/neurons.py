@@ -3,7 +3,7 @@
 A table says how torch computes each operation. Forward, states are 64-bit
 integers, so that nothing can overflow. Backward, a second table computes the same values in double
 precision and threshold units, and torch's autograd differentiates them: rounding and saturation
-pass gradients straight through. The backward step of a program is never read, so that other engines
+pass gradients straight through. The adjoint of a program is never read, so that other engines
 can be checked against this one.
 """
 

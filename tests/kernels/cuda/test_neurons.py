@@ -56,7 +56,7 @@ def check_forward(case: NeuronCase, rng: np.random.Generator) -> torch.Tensor:
 
 def check(case: NeuronCase, seed: int) -> None:
     notes = check_forward(case, np.random.default_rng(seed))
-    if notes[:-2].max() < STATE_LIMIT:  # saturation hides what a step back derives
+    if notes[:-2].max() < STATE_LIMIT:  # saturation hides what an adjoint derives
         case.check_gradients("cuda", seed)
 
 

@@ -97,7 +97,7 @@ class SynapsesMemory(NamedTuple):
 def _activity(
     neurons: LayerNeurons, shape: Shape, stored: np.ndarray, scratch: np.ndarray = _NO_VALUES
 ) -> BackwardActivity:
-    count = len(neurons.program.backward.parameters)
+    count = len(neurons.program.adjoint.parameters)
     grad_parameters = allocate((count, *shape[1:]), np.float32).reshape(-1)
     return BackwardActivity(stored, grad_parameters, scratch)
 

@@ -116,7 +116,7 @@ def _enlarged_by_reset(program: Program) -> Iterator[Expression]:
 
 def backward_source(program: Program) -> str:
     """Returns the constants and functions of ``neuron_step`` that a backward pass needs."""
-    _, carries, sums = map(len, program.backward.roots)
+    _, carries, sums = map(len, program.adjoint.roots)
     return "".join(
         [
             _IMPORTS,

@@ -15,7 +15,13 @@ from torch import Tensor
 
 from netdesc.kernels import van_rossum_coefficients
 from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
-from netdesc.kernels.cuda.steps import columns_of, existing_columns, load_rows, zeros_of_each
+from netdesc.kernels.cuda.steps import (
+    columns_of,
+    existing_columns,
+    load_rows_of_each,
+    move_each,
+    zeros_of_each,
+)
 from netdesc.kernels.reference import van_rossum as reference
 
 
@@ -39,99 +45,72 @@ def _tail(states, constants, ORDER: tl.constexpr):
     return tail
 
 
+@triton.jit
+def _input_of_each(rows, ROWS: tl.constexpr):
+    """Returns the rows of one signal, or of the difference of two."""
+    inputs = ()
+    for i in tl.static_range(ROWS):
+        inputs = inputs + (rows[0][i] - rows[1][i] if len(rows) == 2 else rows[0][i],)
+    return inputs
+
+
 @triton.jit(do_not_specialize=["steps", "columns", "length"])
-def filter_difference(
-    output,
-    target,
-    f_signal,
+def filter_signal(
+    signals,
+    filtered,
     squares,
     constants,
     steps,
     columns,
     length,
+    BACKWARD: tl.constexpr,
     ORDER: tl.constexpr,
     TAIL: tl.constexpr,
     STEPS_PER_LOAD: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Filters ``output − target`` [steps, columns], and writes the result f to ``f_signal``.
+    """Filters a signal [steps, columns], or the difference of two, and writes f to ``filtered``.
 
-    Writes the sum of f² over the steps to ``squares``, float64 [columns].
+    Forward in time, writes the sum of f² over the steps to ``squares``, float64 [columns]. With
+    ``BACKWARD``, filters backward in time, and writes 2f in place of f.
     """
     column = columns_of(tl.program_id(0), BLOCK)
     a = tl.load(constants)
     states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
     delayed_states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
     total = tl.zeros((BLOCK,), tl.float64)
-    row = columns.to(tl.int64)
-    output_at, target_at, f_at = output + column, target + column, f_signal + column
-    offset = length.to(tl.int64) * row
+    row, first = columns.to(tl.int64), column.to(tl.int64)
+    if BACKWARD:
+        first += (steps.to(tl.int64) - 1) * row
+        row = -row
+    signals_at, filtered_at = move_each(signals, first), filtered + first
+    delay = -length.to(tl.int64) * row
     for start in range(0, steps, STEPS_PER_LOAD):
-        outs = load_rows(output_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
-        targets = load_rows(target_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
+        rows = load_rows_of_each(signals_at, row, column, columns, start, 0, steps, STEPS_PER_LOAD)
+        inputs = _input_of_each(rows, STEPS_PER_LOAD)
         if TAIL:
-            delayed_outs = load_rows(
-                output_at - offset, row, column, columns, start, length, steps, STEPS_PER_LOAD
+            delayed_at = move_each(signals_at, delay)
+            delayed_rows = load_rows_of_each(
+                delayed_at, row, column, columns, start, length, steps, STEPS_PER_LOAD
             )
-            delayed_targets = load_rows(
-                target_at - offset, row, column, columns, start, length, steps, STEPS_PER_LOAD
-            )
+            delayed_inputs = _input_of_each(delayed_rows, STEPS_PER_LOAD)
         for i in tl.static_range(STEPS_PER_LOAD):
-            states = _chain(states, a, outs[i] - targets[i], ORDER)
+            states = _chain(states, a, inputs[i], ORDER)
             f = states[ORDER - 1]
             if TAIL:
-                delayed_states = _chain(
-                    delayed_states, a, delayed_outs[i] - delayed_targets[i], ORDER
-                )
+                delayed_states = _chain(delayed_states, a, delayed_inputs[i], ORDER)
                 f -= _tail(delayed_states, constants, ORDER)
             exists = existing_columns(column, columns, start + i, 0, steps)
-            tl.store(f_at + i * row, f.to(tl.float32), mask=exists)
-            wide = f.to(tl.float64)
-            total += tl.where(exists, wide * wide, 0.0)
-        output_at += STEPS_PER_LOAD * row
-        target_at += STEPS_PER_LOAD * row
-        f_at += STEPS_PER_LOAD * row
-    tl.store(squares + column, total, mask=column < columns)
-
-
-@triton.jit(do_not_specialize=["steps", "columns", "length"])
-def filter_adjoint(
-    f_signal,
-    grad,
-    constants,
-    steps,
-    columns,
-    length,
-    ORDER: tl.constexpr,
-    TAIL: tl.constexpr,
-    STEPS_PER_LOAD: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    """Filters f backward in time, and writes 2 times the result to ``grad``."""
-    column = columns_of(tl.program_id(0), BLOCK)
-    a = tl.load(constants)
-    states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
-    delayed_states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
-    row = columns.to(tl.int64)
-    last = (steps.to(tl.int64) - 1) * row + column
-    f_at, grad_at = f_signal + last, grad + last
-    offset = length.to(tl.int64) * row
-    for start in range(0, steps, STEPS_PER_LOAD):
-        rows = load_rows(f_at, -row, column, columns, start, 0, steps, STEPS_PER_LOAD)
-        if TAIL:
-            delayed_rows = load_rows(
-                f_at + offset, -row, column, columns, start, length, steps, STEPS_PER_LOAD
-            )
-        for i in tl.static_range(STEPS_PER_LOAD):
-            states = _chain(states, a, rows[i], ORDER)
-            f = states[ORDER - 1]
-            if TAIL:
-                delayed_states = _chain(delayed_states, a, delayed_rows[i], ORDER)
-                f -= _tail(delayed_states, constants, ORDER)
-            exists = existing_columns(column, columns, start + i, 0, steps)
-            tl.store(grad_at - i * row, (2.0 * f).to(tl.float32), mask=exists)
-        f_at -= STEPS_PER_LOAD * row
-        grad_at -= STEPS_PER_LOAD * row
+            if BACKWARD:
+                f *= 2.0
+            else:
+                wide = f.to(tl.float64)
+                total += tl.where(exists, wide * wide, 0.0)
+            tl.store(filtered_at + i * row, f.to(tl.float32), mask=exists)
+        signals_at = move_each(signals_at, STEPS_PER_LOAD * row)
+        filtered_at += STEPS_PER_LOAD * row
+    if not BACKWARD:
+        tl.store(squares + column, total, mask=column < columns)
 
 
 @functools.cache
@@ -165,8 +144,10 @@ def spike_time(
     sizes = constants, steps, columns, length
     is_cut = has_tail and length < steps
     constexprs = {"ORDER": order, "TAIL": is_cut, "STEPS_PER_LOAD": STEPS_PER_LOAD}
-    trains = output_TBN, target_TBN
-    start_time_loop(filter_difference, columns, *trains, f_TBN, squares, *sizes, **constexprs)
-    if keep:
-        start_time_loop(filter_adjoint, columns, f_TBN, grad_TBN, *sizes, **constexprs)
+    runs = [((output_TBN, target_TBN), f_TBN, False), ((f_TBN,), grad_TBN, True)]
+    for signals, filtered, is_backward in runs[: 1 + keep]:
+        start_time_loop(
+            filter_signal, columns, signals, filtered, squares, *sizes,
+            BACKWARD=is_backward, **constexprs,
+        )  # fmt: skip
     return squares.sum().to(torch.float32), grad_TBN

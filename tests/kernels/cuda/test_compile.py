@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 
 KERNELS = {
     "run_steps", "run_adjoints", "input_currents", "input_gradient", "weight_gradient_parts",
-    "weight_gradient", "filter_difference", "filter_adjoint",
+    "weight_gradient", "filter_signal",
 }  # fmt: skip
 
 MAX_SHARED_BYTES = 64 << 10

@@ -9,7 +9,7 @@ from netdesc.neurons.definition import Definition, split_equation
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import number
 from netdesc.neurons.mistakes import EquationError, Mistake
-from netdesc.neurons.names import names_behind, names_in, names_read_by
+from netdesc.neurons.names import names_in, names_needed_by, names_read_by
 from netdesc.neurons.program import Forward, Program
 from netdesc.neurons.ranges import hold_in_32_bits, near_limit
 from netdesc.neurons.storage import choose_stored
@@ -57,10 +57,10 @@ def names_without_gradient(definition: Definition) -> tuple[set[str], set[str]]:
 
 @lru_cache(maxsize=256)
 def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
-    """Returns the two neurons before and behind the ``norm`` of a valid definition, which has one.
+    """Returns the two neurons before and after the ``norm`` of a valid definition, which has one.
 
-    The first hands on what is normalised, as its output. The one input of the second is the
-    normalised value, so that it has no ``bias``. Raises EquationError if something behind the norm
+    The output of the first is what is normalised. The one input of the second is the
+    normalised value, so that it has no ``bias``. Raises EquationError if something after the norm
     reads an input or a state that stands before it.
     """
     norm = read(definition).norm
@@ -69,7 +69,7 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
     step = list(definition.step)
     text = step[place.index]
     argument = text[argument_place.column : argument_place.end_column]
-    first = {*definition.states} & names_behind(names_in(argument), step[: place.index])
+    first = {*definition.states} & names_needed_by(names_in(argument), step[: place.index])
     value = "normalised"
     while value in {*definition.inputs, *dict(definition.parameters), *definition.states}:
         value += "_"
@@ -83,17 +83,15 @@ def split_at_norm(definition: Definition) -> tuple[Definition, Definition]:
         output=argument if first else value,
         reset=(),
     )
-    behind = replace(
+    after = replace(
         definition,
         step=tuple(each for each in step if split_equation(each)[0] not in first),
         inputs=(value,),
     )
-    if cut := sorted(names_read_by(behind) & {*first, *definition.inputs}):
-        message = (
-            f"With a norm, nothing behind norm(…) can read '{cut[0]}', which stands before it."
-        )
+    if cut := sorted(names_read_by(after) & {*first, *definition.inputs}):
+        message = f"With a norm, nothing after norm(…) can read '{cut[0]}', which stands before it."
         raise EquationError([Mistake(place, message)])
-    return _without_unused_names(before), _without_unused_names(behind)
+    return _without_unused_names(before), _without_unused_names(after)
 
 
 def _without_unused_names(part: Definition) -> Definition:

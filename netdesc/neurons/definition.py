@@ -40,7 +40,7 @@ class Definition:
     unit_bits: int = 12
     """A state's unit is 2^-unit_bits of a threshold unit."""
     signal: str | None = None
-    """The state that is handed on in each step, before its reset; None for spikes and output."""
+    """The state that is the output of each step, before its reset; None for spikes and output."""
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class _DefinitionReader(Reader):
             output = self.read_text(EquationSource.of("output", 0, output_text), GRID)
         after = self._after_reset(before_reset, spike)
         if self.definition.signal is not None and spike is not None:
-            # Without a spike to hand on, a state remembers whether the neuron fired.
+            # The spike is no output then, so that a state remembers whether the neuron fired.
             fired = where(spike, constant(1 << self.definition.unit_bits, GRID), GRID_ZERO)
             before_reset["spike"] = after["spike"] = fired
         if self.definition.signal is not None:

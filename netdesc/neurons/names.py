@@ -91,7 +91,7 @@ def names_read_by(definition: Definition) -> set[str]:
     return names_in(*equations, definition.spike or "", definition.output or "")
 
 
-def names_behind(names: Iterable[str], equations: Iterable[str]) -> set[str]:
+def names_needed_by(names: Iterable[str], equations: Iterable[str]) -> set[str]:
     """Returns ``names`` and what they are computed from, by the texts of ``equations``."""
     read_by: dict[str, set[str]] = {}
     for state, expression in map(split_equation, equations):
@@ -112,7 +112,7 @@ def unread_mistakes(definition: Definition, equations: Sequence[Equation]) -> It
     A state must be read by spike or output, or by a state that is.
     """
     results = names_in(definition.spike or "", definition.output or "")
-    live = names_behind(results, (each.source.text for each in equations))
+    live = names_needed_by(results, (each.source.text for each in equations))
     first_places = {each.state: each.state_place for each in reversed(equations)}
     for state in first_places.keys() - live:
         message = f"Nothing reads the state '{state}': spike and output do not need it."
@@ -126,7 +126,7 @@ def unread_mistakes(definition: Definition, equations: Sequence[Equation]) -> It
 def norm_mistakes(
     argument: str, place: Place, step: Sequence[Equation], reset: Sequence[Equation]
 ) -> Iterator[Mistake]:
-    """Yields a mistake if the argument of a norm, at ``place``, needs what is known only behind it.
+    """Yields a mistake if the argument of a norm, at ``place``, needs what is known only after it.
 
     A norm sees all steps before the neuron goes on, so that its argument may depend on inputs and
     on states alone whose equations stand before it.
@@ -134,7 +134,7 @@ def norm_mistakes(
     first = [each.source.text for each in step if each.source.index < place.index]
     late = {each.state for each in step if each.source.index >= place.index}
     late |= {each.state for each in reset} | {"spike"}
-    if found := names_behind(names_in(argument), first) & late:
+    if found := names_needed_by(names_in(argument), first) & late:
         message = (
             f"The norm sees all steps before '{min(found)}' is known, and cannot depend on it."
         )

@@ -56,7 +56,7 @@ class EquationSource:
 
     @classmethod
     def of(cls, part: Part, index: int, text: str, column: int = 0) -> Self:
-        """Returns the source of the expression that begins at ``column``, or behind blanks."""
+        """Returns the source of the expression that begins at ``column``, or after blanks."""
         return cls(part, index, text, len(text) - len(text[column:].lstrip(" ")))
 
     def span(self, column: int, end_column: int) -> Place:

@@ -143,7 +143,7 @@ def _products(neuron: Neuron, order: list[Expression], limit: int) -> tuple[Expr
     """Returns the values that engines must check beside states, None if ``limit`` is too large.
 
     A check fails at the first value, in order, that is beyond the limit. All before it were right,
-    so that intervals may be cut at the limit behind a check.
+    so that intervals may be cut at the limit after a check.
     """
     ranges = Ranges(neuron.parameters, limit)
     checked = {*neuron.before_reset.values(), *neuron.after.values()}

@@ -86,9 +86,9 @@ def test_keys_are_those_of_other_processes_and_differ_between_programs() -> None
 def test_the_halves_of_a_neuron_compute_what_it_does(
     definition: Definition, states: list[str]
 ) -> None:
-    before, behind = split_at_norm(definition)
+    before, after = split_at_norm(definition)
     whole = compile_neuron(definition, False)
-    first, second = compile_neuron(before, True), compile_neuron(behind, True)
+    first, second = compile_neuron(before, True), compile_neuron(after, True)
     assert list(first.states) == states
     assert "bias" not in {**first.parameters, **second.parameters}
     unit = 1 << definition.unit_bits
@@ -97,15 +97,15 @@ def test_the_halves_of_a_neuron_compute_what_it_does(
     parameters = dict.fromkeys(whole.parameters, 0.25) | {"bias": 0.0}
     steps = forward(whole, on_grid(whole, parameters, unit), inputs)
     first_steps = forward(first, on_grid(first, parameters, unit), inputs)
-    handed_on = [[each.values[first.forward.output]] for each in first_steps]
-    second_steps = forward(second, on_grid(second, parameters, unit), handed_on)
+    outputs = [[each.values[first.forward.output]] for each in first_steps]
+    second_steps = forward(second, on_grid(second, parameters, unit), outputs)
     wanted = whole.forward.spike or whole.forward.output
     found = second.forward.spike or second.forward.output
     assert [each.values[wanted] for each in steps] == [each.values[found] for each in second_steps]
 
 
 @pytest.mark.parametrize("late", ["x", "u"])
-def test_what_is_behind_the_norm_cannot_read_what_is_before_it(late: str) -> None:
+def test_what_is_after_the_norm_cannot_read_what_is_before_it(late: str) -> None:
     definition = replace(CUBA, step=(CUBA.step[0], f"{CUBA.step[1]} + {late}"))
     with pytest.raises(EquationError) as caught:
         split_at_norm(definition)

@@ -37,7 +37,7 @@ class Run:
     spikes_TN: np.ndarray
     """bool; False without ``spike``."""
     output_TN: np.ndarray
-    """int64: what is handed on. With ``spike`` and ``output``, 0 where the neuron is silent."""
+    """int64: the output. With ``spike`` and ``output``, 0 where the neuron is silent."""
     before_reset_TN: dict[str, np.ndarray]
     after_TN: dict[str, np.ndarray]
 
@@ -86,7 +86,7 @@ class Interpreter:
         self.inputs: dict[str, int] = {}
 
     def step(self, inputs: Mapping[str, int]) -> tuple[bool, int, dict[str, int], dict[str, int]]:
-        """Returns spike, what is handed on, states before and after the reset."""
+        """Returns spike, output, states before and after the reset."""
         self.inputs = dict(inputs)
         self.before = dict(self.states)
         for text in self.definition.step:

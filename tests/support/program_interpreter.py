@@ -196,7 +196,7 @@ class ForwardMode:
         return 0.0
 
     def run(self, steps: Sequence[Step], along: Mapping[str, Any]) -> np.ndarray:
-        """Returns the slope of what is handed on in each step.
+        """Returns the slope of the output of each step.
 
         ``along`` has directions: of inputs by step, of parameters as a user writes them.
         """
@@ -207,7 +207,7 @@ class ForwardMode:
             for name, kind in program.parameters.items()
         }
         states, fired = dict.fromkeys(program.states, 0.0), 0.0
-        none, handed_on = [0.0] * len(steps), []
+        none, outputs = [0.0] * len(steps), []
         for t, step in enumerate(steps):
             leaves = {**fixed, ("fired_before", None): fired}
             leaves |= {("state", name): value for name, value in states.items()}
@@ -225,7 +225,7 @@ class ForwardMode:
             if spike is not None and output is not None:
                 payload = np.where(step.values[spike], slope, 0.0)
                 slope = payload + fired * self.real(output, step.values[output])
-            handed_on.append(
+            outputs.append(
                 np.broadcast_to(slope, np.shape(step.leaves["input", program.inputs[0]]))
             )
-        return np.array(handed_on)
+        return np.array(outputs)

@@ -10,7 +10,7 @@ from netdesc.neurons.compile import compile_neuron, names_without_gradient, spli
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.mistakes import EquationError, Place
 from netdesc.neurons.models import NeuronSection
-from netdesc.neurons.names import names_behind, names_in
+from netdesc.neurons.names import names_in, names_needed_by
 
 
 @rule("ND238")
@@ -65,7 +65,7 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
     definition = neuron.definition()
     idle, idle_if_exact = names_without_gradient(definition)
     results = names_in(definition.spike or "", definition.output or "")
-    live = names_behind(results, (*definition.step, *definition.reset))
+    live = names_needed_by(results, (*definition.step, *definition.reset))
     for index, name in enumerate(neuron.learn):
         if name in idle and name in neuron.learnable():
             reason, hint = "no output depends on it", "leave it out"

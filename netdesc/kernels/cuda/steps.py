@@ -177,7 +177,7 @@ def row_of_each(rows, ROW: tl.constexpr):
 
 @triton.jit
 def store_each(at, distance, values, mask):
-    """Stores each of the values ``distance`` numbers behind its pointers."""
+    """Stores each of the values ``distance`` numbers after its pointers."""
     for k in tl.static_range(len(at)):
         tl.store(at[k] + distance, values[k], mask=mask)
 

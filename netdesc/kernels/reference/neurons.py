@@ -183,12 +183,14 @@ def _run(
     roots, shape = _step_roots(program), inputs_TBN[0].shape[1:]
     count = len(program.states)
     named = zip(program.parameters, parameters, strict=True)
-    fixed: dict[tuple[str, Value], Tensor] = {("parameter", name): each for name, each in named}
+    constants: dict[tuple[str, Value], Tensor] = {
+        ("parameter", name): value for name, value in named
+    }
     *states, fired = states
     out = fired
     for each in zip(*inputs_TBN, strict=True):
         inputs = arrive(each, out)
-        leaves = {**fixed, ("fired_before", None): fired}
+        leaves = {**constants, ("fired_before", None): fired}
         leaves |= {("state", name): each for name, each in zip(program.states, states, strict=True)}
         leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
         values = [each.expand(shape) for each in _compute(roots, arithmetic, leaves)]
@@ -301,8 +303,8 @@ def neurons_backward(
             """The inputs already hold what the weights add, so only its gradient is added."""
             if not weights:
                 return inputs
-            handed_on = _straight_through(torch.floor(out * STATE_UNIT) / STATE_UNIT, out)
-            fed_back = [handed_on @ weight.T for weight in weights]
+            emitted = _straight_through(torch.floor(out * STATE_UNIT) / STATE_UNIT, out)
+            fed_back = [emitted @ weight.T for weight in weights]
             return [a + (b - b.detach()) for a, b in zip(inputs, fed_back, strict=True)]
 
         run = _run(

@@ -32,7 +32,7 @@ class EquationNeuron(NeuronSection):
     """Neuron that is defined by equations over integer states.
 
     A name that an equation assigns is a state, 0 at first. Equations of a step are read in order:
-    behind its equation, a name means the new value. before(u) is what the step before has left,
+    after its equation, a name means the new value. before(u) is what the step before has left,
     after its reset. Inputs are rounded toward 0, and numbers in equations to the nearest, to
     multiples of 1/4096.
     """

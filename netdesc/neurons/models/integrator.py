@@ -36,4 +36,4 @@ class Integrator(NeuronSection):
 
 
 IDENTITY = Integrator(type="integrator", current_decay=1.0, voltage_decay=1.0)
-"""Hands on what arrives, in the step in which it arrives."""
+"""Its output is its input of the same step."""

@@ -152,20 +152,21 @@ def _threshold(program: Program) -> Expression | None:
 
 
 def _compute(
-    roots: Sequence[Expression], arithmetic: _Arithmetic, leaves: Mapping[tuple[str, Value], Tensor]
-) -> list[Tensor]:
-    """Computes ``roots``. The key of a leaf is its operation and its value."""
-    values: dict[Expression, Tensor] = {}
-    for each in in_order(roots, with_gradients=arithmetic.has_gradients):
-        if each.operation == "constant":
-            values[each] = arithmetic.constant(each)
-        elif not each.arguments:
+    changing: Sequence[Expression],
+    arithmetic: _Arithmetic,
+    constants: Mapping[Expression, Tensor],
+    leaves: Mapping[tuple[str, Value], Tensor],
+) -> dict[Expression, Tensor]:
+    """Returns ``constants`` and what is ``changing``. A leaf's key is its operation and value."""
+    values = {**constants}
+    for each in changing:
+        if not each.arguments:
             values[each] = leaves[each.operation, each.value]
         else:
             arguments = [values[argument] for argument in each.arguments if argument in values]
             factor = () if each.value is None else (each.value,)
             values[each] = arithmetic.operations[each.operation](*arguments, *factor)
-    return [values[root] for root in roots]
+    return values
 
 
 def _run(
@@ -182,18 +183,20 @@ def _run(
     """
     roots, shape = _step_roots(program), inputs_TBN[0].shape[1:]
     count = len(program.states)
-    named = zip(program.parameters, parameters, strict=True)
-    constants: dict[tuple[str, Value], Tensor] = {
-        ("parameter", name): value for name, value in named
-    }
+    order = in_order(roots, with_gradients=arithmetic.has_gradients)
+    named = dict(zip(program.parameters, parameters, strict=True))
+    constants = {each: named[str(each.value)] for each in order if each.operation == "parameter"}
+    constants |= {each: arithmetic.constant(each) for each in order if each.operation == "constant"}
+    changing = [each for each in order if each not in constants]
     *states, fired = states
     out = fired
     for each in zip(*inputs_TBN, strict=True):
         inputs = arrive(each, out)
-        leaves = {**constants, ("fired_before", None): fired}
+        leaves: dict[tuple[str, Value], Tensor] = {("fired_before", None): fired}
         leaves |= {("state", name): each for name, each in zip(program.states, states, strict=True)}
         leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
-        values = [each.expand(shape) for each in _compute(roots, arithmetic, leaves)]
+        computed = _compute(changing, arithmetic, constants, leaves)
+        values = [computed[root].expand(shape) for root in roots]
         states, (fired, out, threshold) = values[count : 2 * count], values[2 * count :]
         yield _Step(values[:count], states, fired, out, threshold)
 

@@ -6,7 +6,7 @@ values are numpy arrays. Python needs no compiler, so it runs the first steps.
 """
 
 import functools
-from collections import Counter
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,10 +24,11 @@ PAYLOAD_BITS = 12
 """Graded outputs are in units of 2⁻¹² of a threshold unit."""
 
 MAX_PYTHON_STEPS = 4000
-"""Number of steps of layers of one neuron that Python runs before Numba compiles the neuron.
+"""Number of steps of layers that a process runs in Python before it loads Numba.
 
-Python takes 0.07 ms a step. To load Numba takes as long as 4,000 steps of two layers; to compile a
-neuron, which is done once on a machine, takes 2 s.
+Python takes 0.07 ms a step of a layer, and loading Numba 0.25 s. A process that has loaded torch or
+Numba took longer to start, so it compiles at once. To compile a neuron, which is done once on a
+machine, takes 0.5 s, or 2 s for the first one.
 """
 
 States = NDArray[np.int64]
@@ -71,17 +72,17 @@ def clip(state):
 
 
 @neuron_kernel
-def run(inputs, bits, parameters, states_SN, counts_S, resets_T, feedback, output_TN):
-    recurrent_IMN, drive_IN = feedback
+def run(inputs, bits, parameters, states_SN, counts_S, resets_T, recurrent_IMN, output_TN):
     for t in range(len(output_TN)):
         if resets_T[t]:
-            states_SN[:-1] = 0
-        if recurrent_IMN.size:
-            for i in range(len(inputs)):
-                inputs[i][t] += drive_IN[i]
-                for m in range(output_TN.shape[1]):
-                    if states_SN[-1, m] != 0:
-                        inputs[i][t] += recurrent_IMN[i, m] * states_SN[-1, m]
+            for n in {neurons}:
+                {reset}
+        for i in range(len(recurrent_IMN)):
+            for m in range(recurrent_IMN.shape[1]):
+                value = states_SN[{output_row}, m]
+                if value != 0:
+                    for n in {neurons}:
+                        inputs[i][t, n] += recurrent_IMN[i, m, n] * value
         {zeros}
         for n in {neurons}:
             {body}
@@ -127,9 +128,12 @@ def loop_text(definition: Definition, neurons: str) -> str:
     """Returns the source text of a neuron's time loop, the function ``run``."""
     step = _StepLines(definition)
     indent = "\n" + 12 * " "
+    output_row = len(step.states) + 1
     return _LOOP.format(
         limit=DEVICE_STATE_LIMIT,
         neurons=neurons,
+        reset=" = ".join([*(f"states_SN[{at}, n]" for at in range(output_row)), "0"]),
+        output_row=output_row,
         zeros="".join(f"c{at} = 0; " for at in range(len(step.states))) or "pass",
         body=indent.join(step.lines),
         sums="".join(f"counts_S[{at}] += c{at}; " for at in range(len(step.states))) or "pass",
@@ -193,31 +197,30 @@ def _python_loop(definition: Definition) -> Callable[..., None]:
     return names["run"]
 
 
-_compiled_loops: dict[Definition, Callable[..., None]] = {}
-
-_steps_in_python: Counter[Definition] = Counter()
+_steps_in_python = 0
 
 
-def runs_compiled(definition: Definition, steps: int) -> bool:
-    """Whether the next ``steps`` of a neuron are run compiled."""
-    _steps_in_python[definition] += steps
-    return definition in _compiled_loops or _steps_in_python[definition] > MAX_PYTHON_STEPS
+def runs_compiled(steps: int) -> bool:
+    """Whether the next ``steps`` of a layer's neurons are run compiled."""
+    global _steps_in_python
+    if not {"numba", "torch"}.isdisjoint(sys.modules):
+        return True
+    _steps_in_python += steps
+    return _steps_in_python > MAX_PYTHON_STEPS
 
 
+@functools.cache
 def _compiled_loop(definition: Definition) -> Callable[..., None]:
-    if definition not in _compiled_loops:
-        from netdesc.kernels.cpu.walk.generated import load_module
+    from netdesc.kernels.cpu.walk.generated import load_module
 
-        source = _NUMBA_HEADER + loop_text(definition, _EACH_NEURON)
-        _compiled_loops[definition] = load_module(source, "integer").run
-    return _compiled_loops[definition]
+    return load_module(_NUMBA_HEADER + loop_text(definition, _EACH_NEURON), "integer").run
 
 
 class Feedback(NamedTuple):
     """What arrives at neurons besides their synaptic input, in the unit of their inputs."""
 
     recurrent_IMN: NDArray[np.int64]
-    """From output M of the step before, for each input; [inputs, 0, neurons] if there are none."""
+    """From output M of the step before, for each input."""
     drive_IN: NDArray[np.int64]
     """In every step."""
 
@@ -250,10 +253,9 @@ class IntegerNeurons:
         self._states_SN = np.zeros((len(self._names) + 2, count), np.int64)
         """The states, whether the neuron fired in the step before, and its output then."""
         self._counts_S = np.zeros(len(self._names), np.int64)
-        inputs = len(definition.inputs)
-        self._feedback = feedback or Feedback(
-            np.zeros((inputs, 0, count), np.int64), np.zeros((inputs, count), np.int64)
-        )
+        none = np.zeros((len(definition.inputs), 0, count), np.int64)
+        self._feedback = feedback
+        self._recurrent_IMN = none if feedback is None else feedback.recurrent_IMN
 
     @property
     def states(self) -> dict[str, States]:
@@ -283,6 +285,8 @@ class IntegerNeurons:
         loop = (_compiled_loop if is_compiled else _python_loop)(self.definition)
         output_TN = np.empty(inputs[0].shape, np.int64 if self.is_graded else np.bool_)
         states = self._states_SN, self._counts_S
+        if self._feedback is not None:
+            inputs = [inputs[i] + drive_N for i, drive_N in enumerate(self._feedback.drive_IN)]
         rows = tuple(map(np.ascontiguousarray, inputs))  # Numba compiles for each layout anew
-        loop(rows, bits, self._parameters, *states, resets_T, self._feedback, output_TN)
+        loop(rows, bits, self._parameters, *states, resets_T, self._recurrent_IMN, output_TN)
         return output_TN

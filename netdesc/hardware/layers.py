@@ -180,7 +180,7 @@ class SynapticRun:
 
     def __call__(self, signal: Signal, _is_last: bool) -> Signal:
         steps, neurons = len(signal.values_TN), self.neurons
-        is_compiled = runs_compiled(neurons.definition, steps)
+        is_compiled = runs_compiled(steps)
         sums = [Signal(each(signal.values_TN, is_compiled), signal.bits) for each in self._inputs]
         delayed = [delay(each) for delay, each in zip(self._input_delays, sums, strict=True)]
         arriving, bits = align(delayed)

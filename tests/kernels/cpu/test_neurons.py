@@ -38,7 +38,7 @@ def check_forward(case: NeuronCase) -> None:
         assert torch.equal(own, each)
 
 
-@pytest.mark.parametrize("name", grid(DEFINITIONS, ["cuba", "payload"]))
+@pytest.mark.parametrize("name", grid(DEFINITIONS, ["cuba", "payload", "sigma_delta"]))
 @settings(max_examples=25)
 @given(data=st.data(), seed=SEEDS)
 def test_known_neurons_equal_the_reference(name: str, data: st.DataObject, seed: int) -> None:

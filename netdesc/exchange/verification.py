@@ -17,7 +17,7 @@ from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.importer import import_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
 from netdesc.hardware import IntegerNetwork, Weights, layer_integers
-from netdesc.hardware.layers import MAX_EXACT_FLOAT32
+from netdesc.hardware.synaptic_sums import MAX_EXACT_FLOAT32
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
 from netdesc.modules import Network
 

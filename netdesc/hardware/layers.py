@@ -13,7 +13,6 @@ from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.hardware.clocks import Clock
 from netdesc.hardware.integer_neurons import PAYLOAD_BITS, IntegerNeurons, runs_compiled
 from netdesc.hardware.integers import (
-    MAX_EXACT_FLOAT64,
     WEIGHT_BITS,
     Integers,
     Weights,
@@ -21,12 +20,7 @@ from netdesc.hardware.integers import (
     make_feedback,
     quantize,
 )
-
-MAX_EXACT_FLOAT32 = 1 << 24
-"""float32 holds every integer up to this magnitude."""
-
-MAX_EVENT_SHARE = 0.2
-"""Share of inputs that are not 0, up to which to add weights is faster than a matrix product."""
+from netdesc.hardware.synaptic_sums import SynapticSums
 
 
 class Signal(NamedTuple):
@@ -194,31 +188,6 @@ class SynapticRun:
         return self._delay(self.fired)
 
 
-class _Dense:
-    """The exact matrix product ``input_TI @ weight_OI.T``, [steps, outputs].
-
-    If few inputs are not 0, adds the weights of these. Otherwise, computes in floats, which is
-    faster, if they are exact for these numbers.
-    """
-
-    def __init__(self, _layer: SynapticNode, weight_OI: Integers) -> None:
-        self._weight_IO = np.ascontiguousarray(weight_OI.T)
-        self._most = float(np.abs(weight_OI).max()) * weight_OI.shape[1]
-
-    def __call__(self, input_TI: NDArray[Any], is_compiled: bool) -> NDArray[np.int64]:
-        if is_compiled and np.count_nonzero(input_TI) < MAX_EVENT_SHARE * input_TI.size:
-            from netdesc.hardware.event_kernel import add_weights
-
-            if input_TI.dtype != np.bool_:
-                input_TI = input_TI.astype(np.int64)
-            return add_weights(input_TI, self._weight_IO)
-        largest = float(np.abs(input_TI).max(initial=0)) * self._most
-        dtype = np.float32 if largest <= MAX_EXACT_FLOAT32 else np.float64
-        if largest > MAX_EXACT_FLOAT64:
-            dtype = np.int64
-        return (input_TI.astype(dtype) @ self._weight_IO.astype(dtype)).astype(np.int64)
-
-
 class _NeuronsRun(SynapticRun):
     """Neurons that read one value each. The input of the network is rounded to the grid."""
 
@@ -256,62 +225,17 @@ RUNS: dict[type[layers.LayerSection], Callable[..., LayerRun]] = {
         np.full(math.prod(layer.output_shape), layer.section.own_delay)
     ),
     **dict.fromkeys(
-        (layers.Dense, layers.Recurrent, layers.WinnerTakeAll),
-        functools.partial(SynapticRun, _Dense),
-    ),
-    **dict.fromkeys(
-        (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample),
-        functools.partial(
-            SynapticRun,
-            lambda layer, weight: lambda input_TI, _is_compiled: convolve(layer, input_TI, weight),
+        (
+            layers.Dense,
+            layers.Recurrent,
+            layers.WinnerTakeAll,
+            layers.Conv,
+            layers.ConvTranspose,
+            layers.SumPool,
+            layers.Upsample,
         ),
+        functools.partial(SynapticRun, SynapticSums),
     ),
     layers.Neurons: _NeuronsRun,
 }
 """Maps the class of a section to what makes its run, from the layer, the weights and its clock."""
-
-
-def convolve(layer: SynapticNode, input_TI: NDArray[Any], weight: Integers) -> NDArray[np.int64]:
-    """Returns the exact sums of a layer with a kernel, [steps, neurons].
-
-    Adds one product for each weight of the kernel. Weights are [output channels, input channels /
-    groups, height, width], or one weight for all synapses.
-    """
-    section: Any = layer.section
-    channels, *sizes = layer.input_shape
-    groups = section.groups_of(channels)
-    if weight.ndim == 1:
-        weight = np.broadcast_to(weight, (channels, 1, *section.kernel_size))
-    largest = float(np.abs(input_TI).max(initial=0)) * float(np.abs(weight).max())
-    is_exact = largest * weight[0].size <= MAX_EXACT_FLOAT64
-    kind = np.float64 if is_exact else np.int64
-    images = input_TI.astype(kind).reshape(len(input_TI), groups, channels // groups, *sizes)
-    factors = weight.astype(kind).reshape(groups, -1, *weight.shape[1:])
-    out = np.zeros((len(images), groups, factors.shape[1], *layer.output_shape[1:]), kind)
-    # In a transposed convolution input and output exchange their roles.
-    near, far = (images, out) if section.is_transposed else (out, images)
-    for row, column in np.ndindex(*section.kernel_size):
-        rows, columns = (
-            _paired(near.shape[3 + axis], far.shape[3 + axis], section, axis, tap)
-            for axis, tap in enumerate((row, column))
-        )
-        sources, targets = (rows[0], columns[0]), (rows[1], columns[1])
-        if not section.is_transposed:
-            sources, targets = targets, sources
-        read = images[:, :, :, *sources]
-        out[:, :, :, *targets] += np.einsum("tgiyx,goi->tgoyx", read, factors[..., row, column])
-    return out.reshape(len(images), layer.neurons).astype(np.int64)
-
-
-def _paired(near: int, far: int, section: Any, axis: int, tap: int) -> tuple[slice, slice]:
-    """Returns the rows (columns) that a weight of a kernel connects.
-
-    Row i of ``near`` rows belongs to row ``i · stride − padding + tap · dilation`` of ``far`` rows.
-    """
-    stride = section.strides[axis]
-    offset = tap * section.dilations[axis] - section.paddings[axis]
-    first = max(0, -(offset // stride))
-    count = max(0, min(near - 1, (far - 1 - offset) // stride) - first + 1)
-    start = first * stride + offset
-    end = start + count * stride if count else start
-    return slice(first, first + count), slice(start, end, stride)

@@ -21,7 +21,7 @@ from support.neuron_definitions import CUBA, example_fields
 import netdesc
 from netdesc.description import Document
 from netdesc.graph import INPUT, Graph, SynapticNode, build_graph
-from netdesc.hardware import HardwareError, IntegerNetwork, layer_integers
+from netdesc.hardware import HardwareError, IntegerNetwork, layer_integers, synaptic_sums
 from netdesc.hardware import layers as runs
 from netdesc.hardware.integer_neurons import IntegerNeurons
 from netdesc.neurons.models import NEURONS
@@ -144,9 +144,9 @@ def test_every_layer_follows_its_definition(
             counts.append((layer.name, spikes, neurons.exceeded))
         else:
             expected[layer.name] = total
-    exact = runs.MAX_EXACT_FLOAT64 * is_exact_in_float
+    exact = synaptic_sums.MAX_EXACT_FLOAT64 * is_exact_in_float
     with (
-        mock.patch.object(runs, "MAX_EXACT_FLOAT64", exact),
+        mock.patch.object(synaptic_sums, "MAX_EXACT_FLOAT64", exact),
         mock.patch.object(runs, "runs_compiled", return_value=is_compiled),
     ):
         network = IntegerNetwork(graph, weights)

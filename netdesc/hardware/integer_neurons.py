@@ -203,7 +203,7 @@ _steps_in_python = 0
 def runs_compiled(steps: int) -> bool:
     """Whether the next ``steps`` of a layer's neurons are run compiled."""
     global _steps_in_python
-    if not {"numba", "torch"}.isdisjoint(sys.modules):
+    if "torch" in sys.modules or "numba" in sys.modules:
         return True
     _steps_in_python += steps
     return _steps_in_python > MAX_PYTHON_STEPS

@@ -169,11 +169,15 @@ class SynapticRun:
         self._input_delays = [DelayLine(delays * on_lava) for _ in integers.weights]
         self._axonal_step = DelayLine(np.full(count, layer.delay))
         self._delay = DelayLine(delays * (not on_lava))
-        self.fired = Signal(np.zeros((0, count), np.bool_), 0)
+        kind, bits = (np.int64, PAYLOAD_BITS) if self.neurons.is_graded else (np.bool_, 0)
+        self.fired = Signal(np.zeros((0, count), kind), bits)
         """The output of the last call after the axonal step and before the layer's delays."""
 
     def __call__(self, signal: Signal, _is_last: bool) -> Signal:
         steps, neurons = len(signal.values_TN), self.neurons
+        if steps == 0:
+            self.fired = Signal(self.fired.values_TN[:0], self.fired.bits)
+            return self.fired
         is_compiled = runs_compiled(steps)
         sums = [Signal(each(signal.values_TN, is_compiled), signal.bits) for each in self._inputs]
         delayed = [delay(each) for delay, each in zip(self._input_delays, sums, strict=True)]
@@ -183,8 +187,7 @@ class SynapticRun:
         output_TN = neurons.run(
             arriving, self._bits - bits, self._clock.next_resets(steps), is_compiled=is_compiled
         )
-        output = Signal(output_TN, PAYLOAD_BITS if neurons.is_graded else 0)
-        self.fired = self._axonal_step(output)
+        self.fired = self._axonal_step(Signal(output_TN, self.fired.bits))
         return self._delay(self.fired)
 
 

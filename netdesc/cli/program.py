@@ -28,6 +28,11 @@ def program() -> NoReturn:
         gc.freeze()
 
 
+# Python 3.11 maps memory anew whenever calls cross the end of a 16 kB piece of its stack: 110,000
+# times while Numba compiles. A function with a large frame gets a piece that fits all its calls.
+program.__code__ = program.__code__.replace(co_stacksize=1 << 16)
+
+
 def _interrupt(_number: int, frame: FrameType | None) -> None:
     """Handles Ctrl-C: ends the process while packages load, else raises KeyboardInterrupt.
 

@@ -70,8 +70,12 @@ _DAMAGE = (
 class _LinkedLibrary(_CodeLibrary):
     """The code of a function that becomes part of the function that calls it, as Numba reads it."""
 
-    def _optimize_final_module(self) -> None:
+    def _optimize_functions(self, ll_module: Any) -> None:
         """The caller is optimised with this function in it."""
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        """See above."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()

@@ -29,10 +29,6 @@ class AxisTaps(NamedTuple):
     inputs: NDArray[np.int64]
     outputs: NDArray[np.int64]
 
-    def of_tap(self, tap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Returns the inputs of a tap, and the outputs that read them."""
-        return self.inputs[self.taps == tap], self.outputs[self.taps == tap]
-
 
 _ONE = AxisTaps(np.array([0, 1]), *(np.zeros(1, np.int64),) * 3)
 
@@ -50,14 +46,13 @@ class SynapticSums:
         groups, height, width] or [1], for all synapses."""
         section: Any = layer.section
         self._neurons, self._is_dense = layer.neurons, weight.ndim == 2
-        channels, *sizes = (*layer.input_shape, 1, 1)[:3]
-        self._sizes, self._positions = sizes, (*layer.output_shape[1:], 1, 1)[:2]
+        channels, *self._sizes = (*layer.input_shape, 1, 1)[:3]
+        self._positions = (*layer.output_shape[1:], 1, 1)[:2]
         groups, self._axes = 1, (_ONE, _ONE)
         if not self._is_dense:
             groups = section.groups_of(channels)
-            self._axes = tuple(
-                _axis_taps(section, axis, sizes[axis], self._positions[axis]) for axis in (0, 1)
-            )
+            sizes = zip(self._sizes, self._positions, strict=True)
+            self._axes = tuple(_axis_taps(section, axis, *size) for axis, size in enumerate(sizes))
         if weight.ndim == 1:
             weight = np.broadcast_to(weight, (channels, 1, *section.kernel_size))
         kernel = (*weight.shape[2:], 1, 1)[:2]
@@ -66,15 +61,10 @@ class SynapticSums:
         self._most = float(np.abs(weight).max()) * weight[0].size
 
     def __call__(self, input_TI: NDArray[Any], is_compiled: bool) -> NDArray[np.int64]:
-        add = self._add_events if is_compiled and self._prefers_events(input_TI) else self._multiply
-        sums_TGYXO = add(input_TI)
-        return sums_TGYXO.transpose(0, 1, 4, 2, 3).reshape(len(input_TI), self._neurons)
-
-    def _prefers_events(self, input_TI: NDArray[Any]) -> bool:
-        products = len(input_TI) * self._weight_GIYXO.size
-        if not self._is_dense or products < MIN_PRODUCT:
-            return True
-        return int(np.count_nonzero(input_TI)) < MAX_EVENT_SHARE * input_TI.size
+        is_large = self._is_dense and len(input_TI) * self._weight_GIYXO.size >= MIN_PRODUCT
+        is_full = is_large and np.count_nonzero(input_TI) > MAX_EVENT_SHARE * input_TI.size
+        add = self._add_events if is_compiled and not is_full else self._multiply
+        return add(input_TI).transpose(0, 1, 4, 2, 3).reshape(len(input_TI), self._neurons)
 
     def _add_events(self, input_TI: NDArray[Any]) -> NDArray[np.int64]:
         from netdesc.hardware.event_kernel import add_weights
@@ -97,27 +87,27 @@ class SynapticSums:
         images_GTYXI, weight = images.transpose(1, 0, 3, 4, 2), self._weight_GIYXO.astype(kind)
         sums_GTYXO = np.zeros((groups, steps, *self._positions, outputs), kind)
         for row, column in np.ndindex(*kernel):
-            rows, columns = self._axes[0].of_tap(row), self._axes[1].of_tap(column)
-            read = images_GTYXI[:, :, rows[0][:, None], columns[0]]
-            count = len(rows[0]) * len(columns[0])
-            products = read.reshape(groups, steps * count, channels) @ weight[:, :, row, column]
-            shape = groups, steps, len(rows[0]), len(columns[0]), outputs
-            sums_GTYXO[:, :, rows[1][:, None], columns[1]] += products.reshape(shape)
+            (sources_Y, targets_Y), (sources_X, targets_X) = (
+                (axis.inputs[axis.taps == tap], axis.outputs[axis.taps == tap])
+                for axis, tap in zip(self._axes, (row, column), strict=True)
+            )
+            read = images_GTYXI[:, :, sources_Y[:, None], sources_X]
+            products = read.reshape(groups, -1, channels) @ weight[:, :, row, column]
+            targets = targets_Y[:, None], targets_X
+            sums_GTYXO[:, :, *targets] += products.reshape(*read.shape[:4], outputs)
         return sums_GTYXO.swapaxes(0, 1).astype(np.int64)
 
 
 def _axis_taps(section: Any, axis: int, inputs: int, outputs: int) -> AxisTaps:
-    """Returns the taps along an axis.
+    """Returns the taps along an axis: output i reads input i · stride − padding + tap · dilation.
 
-    Row i of the smaller side belongs to row ``i · stride − padding + tap · dilation`` of the other;
-    in a transposed convolution, the smaller side is the input.
+    In a transposed convolution, input and output exchange their roles.
     """
     near, far = (inputs, outputs) if section.is_transposed else (outputs, inputs)
     index, tap = np.indices((near, section.kernel_size[axis])).reshape(2, -1)
     other = index * section.strides[axis] - section.paddings[axis] + tap * section.dilations[axis]
     fits = (other >= 0) & (other < far)
-    index, tap, other = index[fits], tap[fits], other[fits]
     source, target = (index, other) if section.is_transposed else (other, index)
-    order = np.argsort(source, kind="stable")
+    order = np.flatnonzero(fits)[np.argsort(source[fits], kind="stable")]
     starts = np.searchsorted(source[order], np.arange(inputs + 1))
     return AxisTaps(starts, tap[order], source[order], target[order])

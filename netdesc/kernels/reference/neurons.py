@@ -151,24 +151,6 @@ def _threshold(program: Program) -> Expression | None:
     return spike.arguments[-2]
 
 
-def _compute(
-    changing: Sequence[Expression],
-    arithmetic: _Arithmetic,
-    constants: Mapping[Expression, Tensor],
-    leaves: Mapping[tuple[str, Value], Tensor],
-) -> dict[Expression, Tensor]:
-    """Returns ``constants`` and what is ``changing``. A leaf's key is its operation and value."""
-    values = {**constants}
-    for each in changing:
-        if not each.arguments:
-            values[each] = leaves[each.operation, each.value]
-        else:
-            arguments = [values[argument] for argument in each.arguments if argument in values]
-            factor = () if each.value is None else (each.value,)
-            values[each] = arithmetic.operations[each.operation](*arguments, *factor)
-    return values
-
-
 def _run(
     program: Program,
     arithmetic: _Arithmetic,
@@ -190,12 +172,19 @@ def _run(
     changing = [each for each in order if each not in constants]
     *states, fired = states
     out = fired
-    for each in zip(*inputs_TBN, strict=True):
-        inputs = arrive(each, out)
+    for arriving in zip(*inputs_TBN, strict=True):
+        inputs = arrive(arriving, out)
         leaves: dict[tuple[str, Value], Tensor] = {("fired_before", None): fired}
         leaves |= {("state", name): each for name, each in zip(program.states, states, strict=True)}
         leaves |= {("input", name): each for name, each in zip(program.inputs, inputs, strict=True)}
-        computed = _compute(changing, arithmetic, constants, leaves)
+        computed = {**constants}
+        for each in changing:
+            if not each.arguments:
+                computed[each] = leaves[each.operation, each.value]
+                continue
+            arguments = [computed[argument] for argument in each.arguments if argument in computed]
+            factor = () if each.value is None else (each.value,)
+            computed[each] = arithmetic.operations[each.operation](*arguments, *factor)
         values = [computed[root].expand(shape) for root in roots]
         states, (fired, out, threshold) = values[count : 2 * count], values[2 * count :]
         yield _Step(values[:count], states, fired, out, threshold)

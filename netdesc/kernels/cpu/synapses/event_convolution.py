@@ -129,9 +129,7 @@ def convolution_gradient(grad_z_TBN: np.ndarray, events: Events, patches: Patche
     _gather_all(events, patches, grad_z_TBN.reshape(rows, neurons), scratch, sums)
     grouped = sums.sum(0).reshape(groups, patches.inputs, taps, outputs)
     grad = np.ascontiguousarray(grouped.transpose(0, 3, 1, 2))
-    return grad.reshape(
-        groups * outputs, patches.inputs, patches.kernel_rows, patches.kernel_columns
-    )
+    return grad.reshape(-1, patches.inputs, patches.kernel_rows, patches.kernel_columns)
 
 
 @numba.njit(inline="always")

@@ -1,12 +1,13 @@
 """Sums the weights of what arrives at neurons, exactly, for many steps at once."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import SynapticNode
 from netdesc.hardware.integers import MAX_EXACT_FLOAT64, Integers
+from netdesc.kernels.kernel_shape import KernelShape, Taps, taps_along
 
 MAX_EXACT_FLOAT32 = 1 << 24
 """float32 holds every integer up to this magnitude."""
@@ -18,19 +19,7 @@ MIN_PRODUCT = 1 << 24
 """Number of multiplications below which a matrix product is not worth the start of its threads."""
 
 
-class AxisTaps(NamedTuple):
-    """Triples along height or width: an output, the input that it reads, the tap between them.
-
-    They are in the order of the inputs: those of input i begin at ``starts[i]``.
-    """
-
-    starts: NDArray[np.int64]
-    taps: NDArray[np.int64]
-    inputs: NDArray[np.int64]
-    outputs: NDArray[np.int64]
-
-
-_ONE = AxisTaps(np.array([0, 1]), *(np.zeros(1, np.int64),) * 3)
+_POINT = KernelShape((1, 1), (0, 0), (1, 1), (0, 0), 1, False)
 
 
 class SynapticSums:
@@ -48,15 +37,16 @@ class SynapticSums:
         self._neurons, self._is_dense = layer.neurons, weight.ndim == 2
         channels, *self._sizes = (*layer.input_shape, 1, 1)[:3]
         self._positions = (*layer.output_shape[1:], 1, 1)[:2]
-        groups, self._axes = 1, (_ONE, _ONE)
-        if not self._is_dense:
-            groups = section.groups_of(channels)
-            sizes = zip(self._sizes, self._positions, strict=True)
-            self._axes = tuple(_axis_taps(section, axis, *size) for axis, size in enumerate(sizes))
+        shape = _POINT if self._is_dense else KernelShape(
+            section.strides, section.paddings, section.dilations, section.output_paddings,
+            section.groups_of(channels), section.is_transposed,
+        )  # fmt: skip
         if weight.ndim == 1:
             weight = np.broadcast_to(weight, (channels, 1, *section.kernel_size))
         kernel = (*weight.shape[2:], 1, 1)[:2]
-        grouped = weight.reshape(groups, -1, weight.shape[1], *kernel)
+        sizes = zip(self._sizes, self._positions, kernel, strict=True)
+        self._axes = [taps_along(*size, shape, axis) for axis, size in enumerate(sizes)]
+        grouped = weight.reshape(shape.groups, -1, weight.shape[1], *kernel)
         self._weight_GIYXO = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1), np.int32)
         self._most = float(np.abs(weight).max()) * weight[0].size
 
@@ -73,8 +63,7 @@ class SynapticSums:
         values = input_TI.reshape(-1)[events].astype(np.int64)
         groups, outputs = len(self._weight_GIYXO), self._weight_GIYXO.shape[-1]
         sums_TGYXO = np.zeros((len(input_TI), groups, *self._positions, outputs), np.int64)
-        rows, columns = ((axis.starts, axis.taps, axis.outputs) for axis in self._axes)
-        add_weights(events, values, self._weight_GIYXO, rows, columns, sums_TGYXO)
+        add_weights(events, values, self._weight_GIYXO, *self._axes, sums_TGYXO)
         return sums_TGYXO
 
     def _multiply(self, input_TI: NDArray[Any]) -> NDArray[np.int64]:
@@ -88,8 +77,7 @@ class SynapticSums:
         sums_GTYXO = np.zeros((groups, steps, *self._positions, outputs), kind)
         for row, column in np.ndindex(*kernel):
             (sources_Y, targets_Y), (sources_X, targets_X) = (
-                (axis.inputs[axis.taps == tap], axis.outputs[axis.taps == tap])
-                for axis, tap in zip(self._axes, (row, column), strict=True)
+                _pairs(axis, tap) for axis, tap in zip(self._axes, (row, column), strict=True)
             )
             read = images_GTYXI[:, :, sources_Y[:, None], sources_X]
             products = read.reshape(groups, -1, channels) @ weight[:, :, row, column]
@@ -98,16 +86,7 @@ class SynapticSums:
         return sums_GTYXO.swapaxes(0, 1).astype(np.int64)
 
 
-def _axis_taps(section: Any, axis: int, inputs: int, outputs: int) -> AxisTaps:
-    """Returns the taps along an axis: output i reads input i · stride − padding + tap · dilation.
-
-    In a transposed convolution, input and output exchange their roles.
-    """
-    near, far = (inputs, outputs) if section.is_transposed else (outputs, inputs)
-    index, tap = np.indices((near, section.kernel_size[axis])).reshape(2, -1)
-    other = index * section.strides[axis] - section.paddings[axis] + tap * section.dilations[axis]
-    fits = (other >= 0) & (other < far)
-    source, target = (index, other) if section.is_transposed else (other, index)
-    order = np.flatnonzero(fits)[np.argsort(source[fits], kind="stable")]
-    starts = np.searchsorted(source[order], np.arange(inputs + 1))
-    return AxisTaps(starts, tap[order], source[order], target[order])
+def _pairs(axis: Taps, tap: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Returns the rows (columns) of the input that have a tap, and those of the output."""
+    rows = np.repeat(np.arange(len(axis.starts) - 1), np.diff(axis.starts))
+    return rows[axis.taps == tap], axis.outputs[axis.taps == tap]

@@ -1,6 +1,9 @@
 """Geometry of a convolution: kernel, stride, padding, dilation and groups. No torch here."""
 
+import functools
 from typing import NamedTuple
+
+import numpy as np
 
 Pair = tuple[int, int]
 
@@ -40,3 +43,29 @@ class KernelShape(NamedTuple):
         if self.is_transposed:
             return (size - 1) * stride + span - cut + self.output_padding[axis]
         return (size + cut - span) // stride + 1
+
+
+class Taps(NamedTuple):
+    """Pairs of a row of the input and a row of the output that a row of the kernel connects.
+
+    Row i of the input has the pairs ``starts[i]`` to ``starts[i + 1] − 1``. Columns are the same.
+    """
+
+    starts: np.ndarray
+    taps: np.ndarray
+    outputs: np.ndarray
+
+
+@functools.cache
+def taps_along(inputs: int, outputs: int, kernel: int, shape: KernelShape, axis: int) -> Taps:
+    """Returns the taps along an axis, for the numbers of its inputs and outputs."""
+    stride, offset = shape.stride[axis], -shape.padding[axis]
+    near, far = (inputs, outputs) if shape.is_transposed else (outputs, inputs)
+    index, tap = np.indices((near, kernel)).reshape(2, -1)
+    at = index * stride + offset + tap * shape.dilation[axis]
+    fits = (at >= 0) & (at < far)
+    index, tap, at = index[fits], tap[fits], at[fits]
+    source, target = (index, at) if shape.is_transposed else (at, index)
+    order = np.lexsort((target, source))
+    starts = np.searchsorted(source[order], np.arange(inputs + 1))
+    return Taps(*(each.astype(np.int32) for each in (starts, tap[order], target[order])))

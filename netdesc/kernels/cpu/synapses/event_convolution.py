@@ -4,7 +4,6 @@ The sums of a step are kept with the channels last, so that the weights of a tap
 kernel) to all channels of a group are neighbours. Then they are written with the channels first.
 """
 
-import functools
 from typing import NamedTuple
 
 import numba
@@ -16,7 +15,7 @@ from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
 from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.kernel_shape import KernelShape
+from netdesc.kernels.kernel_shape import KernelShape, taps_along
 
 MAX_PARTS = 16
 """Largest number of parts of a weight gradient, which threads sum up at the same time."""
@@ -30,17 +29,6 @@ _BLOCK = 64
 
 _MIN_VECTOR = 4
 """Smallest number of channels that are added as a vector."""
-
-
-class Taps(NamedTuple):
-    """Pairs of a row of the input and a row of the output that a row of the kernel connects.
-
-    Row i of the input has the pairs ``starts[i]`` to ``starts[i + 1] − 1``. Columns are the same.
-    """
-
-    starts: np.ndarray
-    taps: np.ndarray
-    outputs: np.ndarray
 
 
 class Patches(NamedTuple):
@@ -75,26 +63,12 @@ class Patches(NamedTuple):
         return self.kernel_rows * self.kernel_columns
 
 
-@functools.cache
-def _taps(inputs: int, outputs: int, kernel: int, shape: KernelShape, axis: int) -> Taps:
-    stride, offset = shape.stride[axis], -shape.padding[axis]
-    near, far = (inputs, outputs) if shape.is_transposed else (outputs, inputs)
-    index, tap = np.indices((near, kernel)).reshape(2, -1)
-    at = index * stride + offset + tap * shape.dilation[axis]
-    fits = (at >= 0) & (at < far)
-    index, tap, at = index[fits], tap[fits], at[fits]
-    source, target = (index, at) if shape.is_transposed else (at, index)
-    order = np.lexsort((target, source))
-    starts = np.searchsorted(source[order], np.arange(inputs + 1))
-    return Taps(*(each.astype(np.int32) for each in (starts, tap[order], target[order])))
-
-
 def patches_of(weight: np.ndarray, images: tuple[int, int, int], shape: KernelShape) -> Patches:
     """Returns the geometry for images of the shape [channels, height, width]."""
     kernel = weight.shape[2], weight.shape[3]
     sizes = shape.output_size(images[1:], kernel)
     rows, columns = (
-        _taps(images[1 + axis], sizes[axis], kernel[axis], shape, axis) for axis in (0, 1)
+        taps_along(images[1 + axis], sizes[axis], kernel[axis], shape, axis) for axis in (0, 1)
     )
     inputs, outputs = weight.shape[1], len(weight) // shape.groups
     return Patches(*rows, *columns, *kernel, *sizes, shape.groups, inputs, outputs)

@@ -130,16 +130,14 @@ class ArrayChecks:
             message = f"{subject} contains pickled Python objects, which netdesc never loads"
             self._add("ND311", field, message, hint="save it as an array of numbers")
             return None
-        is_long = header.dtype.itemsize > 8
-        if kind in kinds and not is_long:
+        size = header.dtype.itemsize
+        if kind in kinds and size <= 8:
             return header
         expected = " or ".join(dict.fromkeys(hints.KIND_NAMES[kind] for kind in kinds))
-        actual = hints.KIND_NAMES[kind] + (
-            f" of {header.dtype.itemsize} bytes" if kind in kinds else ""
-        )
+        actual = hints.KIND_NAMES[kind] + (f" of {size} bytes" if kind in kinds else "")
         hint = hints.SPLIT_VALUES if field == "split" else ""
         if field == "labels":
-            values = self._values(field, name, header) if kind == "f" and not is_long else None
+            values = self._values(field, name, header) if kind == "f" and size <= 8 else None
             hint = hints.for_conversion(name, header, self.spec.classes, values)
         self._add("ND312", field, f"{subject} contains {actual}; expected: {expected}", hint=hint)
         return None
@@ -244,10 +242,8 @@ class ArrayChecks:
         name = self.data.split
         unused = {*self.source.names} - {*self.data.array_names.values()}
         if "split" in unused and "split" not in self.data.model_fields_set:
-            message = (
-                f'{self.files["split"]} has an array "split", which the document does not use, '
-            )
-            message += f"so all {samples} samples are for training"
+            message = f'{self.files["split"]} has an array "split", which the document does not use'
+            message += f", so all {samples} samples are for training"
             hint = 'add "split": "split", or "split": null if all are for training'
             self._add("ND325", "split", message, severity="warning", hint=hint)
         if header is None or name is None:
@@ -313,9 +309,8 @@ class ArrayChecks:
         spec = self.spec
         are_spikes = spec.learns_from == "target spikes"
         steps, subject = spec.output_steps if spec.takes_steps else None, quote_name(name)
-        problem = hints.target_shape_problem(
-            header.shape, samples, steps, spec.output_shape, are_spikes
-        )
+        shape = spec.output_shape
+        problem = hints.target_shape_problem(header.shape, samples, steps, shape, are_spikes)
         if problem is not None:
             message, hint = problem
             self._add("ND326", field, f"the array {subject} {message}", hint=hint, about="output")
@@ -358,7 +353,6 @@ class ArrayChecks:
             self._add("ND326", "targets", message, hint=hint, about="output")
 
     def _check_memory(self, header: ArrayHeader, batch: int) -> None:
-        """Adds ND324 if the inputs do not fit into memory."""
         name, spec = self.data.inputs, self.spec
         is_mapped = self._read("inputs", lambda: self.source.is_mapped(name))
         if is_mapped is None or self.code is None:
@@ -367,8 +361,7 @@ class ArrayChecks:
         if not is_mapped:
             needs["the array in the file"] = header.bytes
             needs["its encoded form"] = int(math.prod(header.shape) * self.code.value_bytes)
-        subject = f"the array {quote_name(name)}"
-        problem = find_shortage(subject, needs, MAX_INPUT_BYTES, batch)
+        problem = find_shortage(f"the array {quote_name(name)}", needs, MAX_INPUT_BYTES, batch)
         if problem is not None:
             message, hint = problem
             self._add("ND324", "inputs", message, hint=hint)

@@ -24,8 +24,7 @@ MAX_RESIDENT_BYTES = 1 << 30
 """Larger arrays are mapped to memory and read batch by batch if their file does not compress them.
 """
 
-_LOCAL_HEADER_BYTES = 30
-"""The length of a zip member's header without its name and extra field."""
+_LOCAL_HEADER_BYTES = 30  # the length of a zip member's header without its name and extra field
 
 
 class ArrayFileError(ValueError):
@@ -164,8 +163,7 @@ def _open_member(file: BinaryIO, archive: zipfile.ZipFile, name: str) -> Iterato
         _require_size(header, info.file_size)
         if not is_packed:
             file.seek(info.header_offset)
-            local = file.read(_LOCAL_HEADER_BYTES)
-            name_and_extra = sum(struct.unpack("<HH", local[-4:]))
+            name_and_extra = sum(struct.unpack("<HH", file.read(_LOCAL_HEADER_BYTES)[-4:]))
             start = info.header_offset + _LOCAL_HEADER_BYTES + name_and_extra + header.offset
         # zipfile verifies the checksum when it reads the last byte.
         yield OpenedArray(member, header, Path(file.name), start)

@@ -23,7 +23,7 @@ from netdesc.data.array_files import (
 )
 from netdesc.data.data_context import DataContext
 from netdesc.data.encoding import Code
-from netdesc.data.samples import Indices, Rngs, SampleSpec
+from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays
 from netdesc.description.models.data import PARTS
@@ -35,7 +35,7 @@ MAX_CHECKED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySamples:
+class ArraySamples(RowSamples):
     """The samples ``rows`` of a part of arrays, with labels or values; ``dense`` encodes inputs.
 
     ``inputs`` [all samples, …] are in memory in the compact form of ``code`` (see ``encoding``) or,
@@ -67,12 +67,6 @@ class ArraySamples:
     def indices(self) -> Indices:
         return self.part[self.rows]
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, which: slice | Indices) -> "ArraySamples":
-        return replace(self, rows=self.rows[which])
-
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
         inputs = self.inputs[self.indices]
@@ -96,8 +90,7 @@ def build_samples(checks: ArrayChecks) -> ArraySamples:
     if not is_raw:
         inputs = np.concatenate([checks.code.compress(chunk) for _, chunk in chunks(inputs)])
     if targets is not None and not is_mapped(targets):
-        has_labels = checks.spec.learns_from == "labels"
-        targets = targets.astype(np.int32 if has_labels else np.float32)
+        targets = targets.astype(np.int32 if checks.spec.learns_from == "labels" else np.float32)
     return ArraySamples(checks.code, checks.spec, inputs, targets, rows, rows, is_raw)
 
 
@@ -131,9 +124,7 @@ def read_arrays(context: DataContext) -> dict[str, ArraySamples]:
         context.add("ND309", ("data", "path"), f"{data.path} {error}")
         return {}
     context.training_set = checks.training_set
-    if not context.for_training or context.has_error:
-        return {}
-    return build_parts(checks)
+    return {} if not context.for_training or context.has_error else build_parts(checks)
 
 
 def read_idx(context: DataContext) -> dict[str, ArraySamples]:
@@ -142,10 +133,7 @@ def read_idx(context: DataContext) -> dict[str, ArraySamples]:
     resolve = context.description.resolve
     samples: dict[str, ArraySamples] = {}
     for name, part in data.parts.items():
-        paths: dict[str, Path] = {
-            "images": resolve(part.images.path),
-            "labels": resolve(part.labels.path),
-        }
+        paths = {"images": resolve(part.images.path), "labels": resolve(part.labels.path)}
         at: Parts = ("data",) if name == "train" else ("data", name)
         places = {field: (*at, files, "path") for field, files in _IDX_FIELDS.items()}
         source = IdxFiles(paths, context.spec.input_shape)

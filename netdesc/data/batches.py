@@ -79,8 +79,7 @@ class Batches:
             yield self._single_batch
             return
         if self._size < len(self.samples):
-            order = sample_order(len(self.samples), self.seed, epoch + 1)
-            yield from self._chunks(order, epoch)
+            yield from self._chunks(sample_order(len(self.samples), self.seed, epoch + 1), epoch)
         else:
             yield self._build(self.samples, epoch)
 
@@ -98,8 +97,11 @@ class Batches:
 
     def _chunks(self, order: Indices, epoch: int | None = None) -> Iterator[Batch]:
         if self._is_resident:
+            whole = self._resident
+            axis = _sample_axis(whole.target)
             for indices in torch.from_numpy(order).to(self.device).split(self._size):
-                yield self._select(indices)
+                target = whole.target.index_select(axis, indices)
+                yield Batch(whole.input_TBN.index_select(1, indices), target)
             return
         for start in range(0, len(order), self._size):
             yield self._build(self.samples[order[start : start + self._size]], epoch)
@@ -126,11 +128,6 @@ class Batches:
                     whole.append(part.new_empty(shape))
                 whole[number].narrow(axis, start, batch.size).copy_(part)
         return Batch(*whole)
-
-    def _select(self, indices: torch.Tensor) -> Batch:
-        whole = self._resident
-        target = whole.target.index_select(_sample_axis(whole.target), indices)
-        return Batch(whole.input_TBN.index_select(1, indices), target)
 
     def _build(self, samples: Samples, epoch: int | None = None) -> Batch:
         """Builds a batch of an epoch or, without augmentation, one for ``in_order``."""
@@ -177,10 +174,6 @@ def _shift(sample: Sample, axis: int, steps: int) -> Sample:
     return moved
 
 
-def _time_shift(sample: Sample, section: Any, rng: np.random.Generator) -> Sample:
-    return _shift(sample, 0, _draw(section.max_steps, rng))
-
-
 def _spatial_shift(sample: Sample, section: Any, rng: np.random.Generator) -> Sample:
     for axis in range(max(1, sample.ndim - 2), sample.ndim):
         sample = _shift(sample, axis, _draw(section.max_pixels, rng))
@@ -212,7 +205,7 @@ def _draw(limit: int, rng: np.random.Generator) -> int:
 
 
 _CHANGES: dict[type, Callable[[Sample, Any, np.random.Generator], Sample]] = {
-    TimeShift: _time_shift,
+    TimeShift: lambda sample, section, rng: _shift(sample, 0, _draw(section.max_steps, rng)),
     SpatialShift: _spatial_shift,
     DropEvents: _drop_events,
     TimeJitter: _time_jitter,

@@ -75,9 +75,8 @@ def read_parts(context: DataContext) -> Mapping[str, Samples]:
 
 
 def _check_masks(description: Description, graph: Graph) -> Iterator[Problem]:
-    for index, (layer, node) in enumerate(
-        zip(description.document.layers, graph.layers, strict=True)
-    ):
+    for index, node in enumerate(graph.layers):
+        layer = node.section
         mask = layer.mask if isinstance(layer, SynapticSection) else None
         if mask is None or mask.path is None or not isinstance(layer, SynapticSection):
             continue
@@ -86,9 +85,8 @@ def _check_masks(description: Description, graph: Graph) -> Iterator[Problem]:
                 header = source.header(mask.name)
             if header.dtype.kind not in "biuf":
                 raise ArrayFileError("holds no numbers")
-            if header.shape != layer.weight_shape(node.input_shape):
-                needed = list(layer.weight_shape(node.input_shape))
-                problem = f"has shape {list(header.shape)}; the weights have {needed}"
+            if header.shape != (needed := layer.weight_shape(node.input_shape)):
+                problem = f"has shape {list(header.shape)}; the weights have {list(needed)}"
                 raise ArrayFileError(problem)
         except ArrayFileError as error:
             yield Problem("ND309", ("layers", index, "mask", "path"), f"{mask.path} {error}")

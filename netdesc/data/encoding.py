@@ -128,8 +128,7 @@ class SpikeCode(Code):
 
     def compress(self, values: NDArray) -> NDArray[np.uint8]:
         """Packs 8 cells into each byte. Returns uint8 [samples, file steps, bytes]."""
-        cells = values.reshape(*values.shape[:2], -1)
-        return np.packbits(cells != 0, axis=-1, bitorder="little")
+        return np.packbits(values.reshape(*values.shape[:2], -1) != 0, axis=-1, bitorder="little")
 
     def inputs(self, compressed: NDArray, rngs: Rngs) -> NDArray[np.float32]:
         bits_TBN, steps = compressed.transpose(1, 0, 2), self.file_steps

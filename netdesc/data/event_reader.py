@@ -82,8 +82,7 @@ class EventReader:
         spec, context = self.context.spec, self.context
         grid = Grid(spec.steps, spec.step_ms, spec.input_shape, False)
         if is_target:
-            step_ms = spec.step_ms * spec.decimation
-            grid = Grid(spec.output_steps, step_ms, spec.output_shape, True)
+            grid = Grid(spec.output_steps, spec.step_ms * spec.decimation, spec.output_shape, True)
         key = (path, is_target, binning.rounding, binning.duplicates)
         if key not in self._seen:
             self._seen[key] = self._check(path, name, grid, binning)
@@ -197,8 +196,7 @@ def dense_spikes(spikes: Sequence[SparseSpikes], steps: int, shape: Shape) -> ND
 
 _MIN_UNIT_RATIO = 100
 """Times have another unit if they are as many times as long, or as short, as a sample."""
-_MIN_EVENTS = 10
-"""Fewer events may all be early."""
+_MIN_EVENTS = 10  # fewer events may all be early
 
 
 def doubt_about(event: Event, shape: Shape, duration_ms: float, suffix: str) -> tuple[str, str]:
@@ -229,19 +227,15 @@ def _doubt_about_channels(event: Event, shape: Shape) -> tuple[str, str]:
     if not has_channels or event.x.max() >= plane or len(np.unique(event.p)) < 2:
         return "", ""
     text = "has two polarities, which netdesc does not read without y: x is the index in "
-    hint = f"add {plane} to x where p is 1, or save the columns x, y, p, t"
-    return f"{text}{list(shape)}", hint
-
-
-def is_indexed_by_plane(event: Event, shape: Shape) -> bool:
-    """Whether x, y and p index a shape, and not x alone."""
-    return event.y is not None and (len(shape) != 1 or bool(event.y.any()))
+    return f"{text}{list(shape)}", f"add {plane} to x where p is 1, or save the columns x, y, p, t"
 
 
 def smallest_shape(event: Event, shape: Shape) -> Shape:
     """Returns the smallest shape with room for all events, of as many axes as they index."""
-    columns = (event.p, event.y, event.x) if is_indexed_by_plane(event, shape) else (event.x,)
-    return tuple(max(0, int(column.max())) + 1 for column in columns if column is not None)
+    columns = (event.x,)
+    if event.y is not None and (len(shape) != 1 or event.y.any()):
+        columns = (event.p, event.y, event.x)
+    return tuple(max(0, int(column.max())) + 1 for column in columns)
 
 
 def hint_for_size(needed: Shape, shape: Shape, is_target: bool) -> str:

@@ -1,10 +1,10 @@
 """Checks that the files of a document exist and are those that it means (ND301 to ND303, ND305)."""
 
 import contextlib
-import itertools
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -109,11 +109,8 @@ class FileChecks:
     def _missing(self, reference: FileReference, path: Path, kind: FileKind) -> Problem:
         """Returns ND301 for a missing file, and suggests a file with a similar name."""
         parts, name, suffixes = reference.parts, reference.path, kind.suffixes
-        names = [
-            other
-            for other in self._names_in(path.parent)
-            if not suffixes or other.lower().endswith(suffixes)
-        ]
+        others = self._names_in(path.parent)
+        names = [each for each in others if not suffixes or each.lower().endswith(suffixes)]
         best, hint = closest_name(path.name, names), self._way(reference)
         if not hint and best is not None:
             hint = f'did you mean "{os.path.join(os.path.dirname(name), best)}"?'
@@ -137,8 +134,7 @@ class FileChecks:
         if directory not in self._names:
             self._names[directory] = []
             with contextlib.suppress(OSError), os.scandir(directory) as entries:
-                names = [entry.name for entry in itertools.islice(entries, MAX_NAMES)]
-                self._names[directory] = names
+                self._names[directory] = [each.name for each in islice(entries, MAX_NAMES)]
         return self._names[directory]
 
 

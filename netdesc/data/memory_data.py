@@ -88,7 +88,9 @@ class MemoryData:
         except ValidationError as error:
             raise _setting_error(section) from error
         except (TypeError, ValueError) as error:
-            raise DataError(f"data: {error}; {_needed(*self.given)}") from error
+            examples = ", ".join(f'"{name}": {_SETTINGS[name]}' for name in self.given)
+            way = f"settings are as in a document, such as {examples}"
+            raise DataError(f"data: {error}; {way}") from error
         low, high = settings.range
         if low >= high:
             raise DataError(f'data["range"]: {low:g} must be below {high:g}')
@@ -113,9 +115,8 @@ class MemoryData:
             field = _FIELDS[spec.learns_from]
             names[field], arrays[field] = field, targets
         update = {"inputs": "inputs", "split": None, **names}
-        checks = ArrayChecks(
-            self.settings.model_copy(update=update), spec, _ArraysInMemory(arrays), part
-        )
+        settings = self.settings.model_copy(update=update)
+        checks = ArrayChecks(settings, spec, _ArraysInMemory(arrays), part)
         try:
             checks.run()
         except ValueError as error:  # spikes would come after the last step
@@ -203,11 +204,6 @@ def _setting_error(section: Mapping[str, Any]) -> DataError:
     _, diagnostics = check_value(json_text({"format": FORMAT, "data": section}), "data")
     first = next(error for error in diagnostics if error.pointer.startswith("/data/"))
     return DataError("; ".join(filter(None, (first.message, first.hint))))
-
-
-def _needed(*names: str) -> str:
-    examples = (f'"{name}": {_SETTINGS[name]}' for name in names)
-    return f"settings are as in a document, such as {', '.join(examples)}"
 
 
 def _pair(name: str, value: Any, reader: DatasetReader) -> tuple[NDArray, NDArray | None]:

@@ -5,7 +5,7 @@ import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.event_reader import EventReader, SparseSpikes, bin_event, dense_spikes
-from netdesc.data.samples import Indices, Rngs, SampleSpec
+from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
 from netdesc.description.json.tree import Parts
 from netdesc.events import Event, read_events
 from netdesc.events.files import EVENT_SUFFIXES, RECORD_BYTES
 
 
 @dataclass(frozen=True, eq=False)
-class RecordedSamples:
+class RecordedSamples(RowSamples):
     """The recordings ``rows`` of a list, with the class of each recording of the list.
 
     ``read`` returns a recording of the list by its number. ``binning`` is the section of the
@@ -35,21 +35,9 @@ class RecordedSamples:
     binning: Any
     rows: Indices
 
-    is_random = False
-
     @property
     def labels(self) -> NDArray[np.int64]:
         return self.classes[self.rows]
-
-    @property
-    def indices(self) -> Indices:
-        return self.rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, which: slice | Indices) -> "RecordedSamples":
-        return replace(self, rows=self.rows[which])
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Reads all samples (see ``samples.Samples``); ``rngs`` are not used."""
@@ -76,11 +64,8 @@ def class_files(folder: Path) -> dict[str, list[Path]]:
             if entry.is_dir():
                 with os.scandir(entry) as files:
                     names = [file.name for file in files if file.is_file()]
-                found[entry.name] = sorted(
-                    Path(entry.path, name)
-                    for name in names
-                    if name.lower().endswith(EVENT_SUFFIXES)
-                )
+                recordings = [each for each in names if each.lower().endswith(EVENT_SUFFIXES)]
+                found[entry.name] = sorted(Path(entry.path, name) for name in recordings)
     names = sorted(name for name, files in found.items() if files)
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
@@ -177,9 +162,8 @@ def read_tonic(context: DataContext) -> dict[str, RecordedSamples]:
         except TypeError as error:
             raise DataError(f"{data.dataset} of Tonic needs other data.options: {error}") from error
         except (OSError, ValueError, RuntimeError) as error:
-            raise MissingDataError(
-                f"Tonic cannot load {data.dataset} in {folder}: {error}"
-            ) from error
+            problem = f"Tonic cannot load {data.dataset} in {folder}: {error}"
+            raise MissingDataError(problem) from error
         if not all(isinstance(label, int | np.integer) for label in labels):
             names = names or sorted(set(map(str, labels)))
             labels = _numbered(list(map(str, labels)), names, data.dataset)
@@ -244,7 +228,6 @@ def _samples(
     classes = np.asarray(labels, np.int64)
     wrong = classes[(classes < 0) | (classes >= spec.classes)]
     if len(wrong):
-        raise DataError(
-            f"{source}: the class {wrong[0]} is none of 0 to {spec.classes - 1}, one an output"
-        )
+        outputs = f"0 to {spec.classes - 1}, one an output"
+        raise DataError(f"{source}: the class {wrong[0]} is none of {outputs}")
     return RecordedSamples(spec, read, classes, binning, np.arange(len(classes)))

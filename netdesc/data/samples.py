@@ -1,8 +1,8 @@
 """The interface of samples in a compact form, and the specification that samples must match."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol, Self
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,26 @@ class SampleSpec:
             graph.input_limits,
             graph.classifier is not None and graph.classifier.window_steps is None,
         )
+
+
+class RowSamples:
+    """Base class of dataclasses of the samples ``rows`` of a list (see ``Samples``)."""
+
+    rows: Indices
+
+    @property
+    def is_random(self) -> bool:
+        return False
+
+    @property
+    def indices(self) -> Indices:
+        return self.rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: slice | Indices) -> Self:
+        return replace(cast("Any", self), rows=self.rows[which])
 
 
 class Samples(Protocol):

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.event_reader import NO_SPIKES, EventReader, SparseSpikes, dense_spikes
-from netdesc.data.samples import Indices, Rngs, SampleSpec
+from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
 
 MAX_PROBLEMS = 200
 """Reading ends after this many problems."""
 
 
 @dataclass(frozen=True, eq=False)
-class SpikeSamples:
+class SpikeSamples(RowSamples):
     """The samples ``rows`` of spike files, with output spikes or labels [all samples]."""
 
     spec: SampleSpec
@@ -24,21 +24,9 @@ class SpikeSamples:
     targets: Sequence[SparseSpikes] | NDArray[np.int64]
     rows: Indices
 
-    is_random = False
-
     @property
     def labels(self) -> NDArray[np.int64] | None:
         return self.targets[self.rows] if isinstance(self.targets, np.ndarray) else None
-
-    @property
-    def indices(self) -> Indices:
-        return self.rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, which: slice | Indices) -> "SpikeSamples":
-        return replace(self, rows=self.rows[which])
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Converts all samples to dense arrays (see ``samples.Samples``); ``rngs`` are not used."""
@@ -79,12 +67,9 @@ def read_spike_files(context: DataContext) -> dict[str, SpikeSamples]:
     reader.report_dropped()
     train = parts["train"]
     if not any(len(spikes.step) for spikes in train.inputs):
-        context.problems = [
-            replace(problem, severity="error")
-            if (problem.code, problem.parts[1]) == ("ND307", "train")
-            else problem
-            for problem in context.problems
-        ]
+        for index, problem in enumerate(context.problems):
+            if (problem.code, problem.parts[1]) == ("ND307", "train"):
+                context.problems[index] = replace(problem, severity="error")
     labels = None if train.labels is None else frozenset(train.labels.tolist())
     context.training_set = TrainingSet(len(train), labels, len(parts["validation"]) > 0)
     return parts

@@ -101,7 +101,6 @@ class DatasetReader:
 
 
 def _pairs(part: str, dataset: Any, length: int | None) -> Iterator[tuple[NDArray, NDArray]]:
-    """Yields the samples of a dataset as arrays."""
     is_stream = isinstance(dataset, torch_data.IterableDataset)
     if length is None and not is_stream:
         raise DataError(f'data["{part}"]: {type(dataset).__name__} needs __len__')

@@ -58,8 +58,7 @@ def _check_split(document: Document, training_set: TrainingSet) -> Iterator[Prob
 
 def _check_best(document: Document, training_set: TrainingSet) -> Iterator[Problem]:
     training = document.training
-    has_validation = training_set.has_validation or training.validation_split > 0
-    metrics = document.epoch_metrics(has_validation)
+    metrics = document.epoch_metrics(training_set.has_validation or training.validation_split > 0)
     if training_set.samples is not None and training.best not in (None, *metrics):
         message = f"there are no validation samples, so the epochs have no {training.best}"
         yield Problem("ND284", ("training", "best"), message, hint=f"use {' or '.join(metrics)}")

@@ -53,8 +53,7 @@ _PATTERNS = {
 _MIN_DEVICE_DECAY = 32
 """An integer decay of at least this size is probably the device's value, in 1/4096."""
 
-_MAX_QUOTED_CHARACTERS = 60
-"""Values with more characters are not quoted in a hint."""
+_MAX_QUOTED_CHARACTERS = 60  # values with more characters are not quoted in a hint
 
 _SPLIT_HINT = (
     "training.validation_split takes a share; data.split names an array with 0 train, "
@@ -125,8 +124,7 @@ def _fields_of_other_type(
 
 
 def _known_names(parent: Parts, source_map: SourceMap) -> tuple[str, ...]:
-    fields = structure.fields_at(parent, source_map.data)
-    return (allowed_note(structure.required_first(fields)),)
+    return (allowed_note(structure.required_first(structure.fields_at(parent, source_map.data))),)
 
 
 def _unknown_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:

@@ -20,8 +20,7 @@ from netdesc.sections import Section, extra
 Model = type[Section]
 
 _MAX_SEARCH_DEPTH = 2
-_MAX_SEARCHED_NEURONS = 3
-"""Limits of the search for a field by its name alone."""
+_MAX_SEARCHED_NEURONS = 3  # limits of the search for a field by its name alone
 
 
 @functools.cache
@@ -91,9 +90,7 @@ def example(info: FieldInfo) -> Any:
     """Returns an example of a field's value, as plain data; ``None`` if no example is known."""
     if "x-example" in extra(info):
         return extra(info)["x-example"]
-    if info.is_required():
-        return next(iter(literals(info.annotation)), None)
-    return default(info)
+    return next(iter(literals(info.annotation)), None) if info.is_required() else default(info)
 
 
 def default(info: FieldInfo) -> Any:
@@ -153,8 +150,7 @@ def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any
             found.append(arguments[1])
         elif isinstance(part, int) and origin is tuple:
             # All items have the same type, also in a list of fixed length.
-            is_item = arguments[-1] is Ellipsis or part < len(arguments)
-            found += arguments[:1] if is_item else ()
+            found += arguments[:1] if arguments[-1] is Ellipsis or part < len(arguments) else ()
     model = choose_model(models(annotation), value) if isinstance(part, str) else None
     if model is not None and isinstance(part, str) and part in fields(model):
         found.append(fields(model)[part].annotation)

@@ -20,8 +20,7 @@ from netdesc.description.synonyms import Suggestion, names_in_netdesc, suggest_f
 MAX_ERRORS = 200
 """Largest number of reported errors. A file with more is probably not a description."""
 
-_MAX_FIRST_ENTRIES = 500
-"""Number of entries of a list or object that are validated first."""
+_MAX_FIRST_ENTRIES = 500  # number of entries of a list or object that are validated first
 
 _NAMES = frozenset(name for model in structure.model_paths() for name in structure.fields(model))
 """All field names of the language. Keys with these names are validated first, too."""
@@ -102,8 +101,7 @@ def _locate(details: ErrorDetails, data: Any) -> LocatedError:
     parts = _without_union_tags(details["loc"], data)
     on_key = parts[-1:] == ("[key]",)
     parts = parts[:-1] if on_key else parts
-    context = details.get("ctx", {})
-    error = LocatedError(details["type"], parts, details["input"], context, on_key)
+    error = LocatedError(details["type"], parts, details["input"], details.get("ctx", {}), on_key)
     if error.kind != "extra_forbidden":
         return error
     parent, key = parts[:-1], str(parts[-1])

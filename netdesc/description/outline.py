@@ -47,8 +47,7 @@ class Outlined:
     def __repr__(self) -> str:
         outline = self.outline()
         facts = [(name, _text(value)) for name, value in outline.facts]
-        lines = [_text(outline.title), *_columns(facts), *_columns(outline.shown_rows())]
-        return "\n".join(lines)
+        return "\n".join([_text(outline.title), *_columns(facts), *_columns(outline.shown_rows())])
 
     def _repr_html_(self) -> str:
         """Returns what a notebook shows, in which all text is escaped."""

@@ -22,11 +22,9 @@ from netdesc.description.synonyms import FIELDS, hint_for_unsupported, suggest_f
 Overrides = Mapping[str, Any] | Sequence[str]
 """Values by their paths in the document, or texts ``PATH=VALUE`` as of ``--set``."""
 
-_EXACT = 2**53
-"""Floats below this value hold each whole number."""
+_EXACT = 2**53  # floats below this value hold each whole number
 
-_MAX_SUGGESTIONS = 3
-"""Largest number of paths that are suggested for a field's name."""
+_MAX_SUGGESTIONS = 3  # largest number of paths that are suggested for a field's name
 NUMBER_TOO_LARGE = "ND014"
 
 

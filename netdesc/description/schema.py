@@ -75,8 +75,7 @@ def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
 def _annotation(annotation: Any, definitions: dict[str, Schema]) -> Schema:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        inner = _annotation(arguments[0], definitions)
-        return inner | _limits(arguments[1:], arguments[0])
+        return _annotation(arguments[0], definitions) | _limits(arguments[1:], arguments[0])
     if origin in (Union, UnionType):
         return _union(list(structure.branches(annotation)), definitions)
     if origin is Literal:

@@ -22,8 +22,7 @@ MAX_MARKS = 2_000_000
 """Largest number of commas, opening brackets and line feeds. Each adds an object in memory."""
 _MARKS = ",[{\n"
 
-_HEAD_BYTES = 1 << 16
-"""Number of bytes at the start of a file that are examined."""
+_HEAD_BYTES = 1 << 16  # number of bytes at the start of a file that are examined
 
 _SCHEMA = re.compile(rb'"\$schema"\s*:\s*"([^"]*)"')
 _KEYS = (b'"layers"', b'"neurons"', b'"loss"', b'"training"')

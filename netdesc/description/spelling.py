@@ -5,16 +5,14 @@ import itertools
 import re
 from collections.abc import Iterable
 
-_MAX_NAME_LENGTH = 50
-"""Names with more characters are not compared."""
+_MAX_NAME_LENGTH = 50  # names with more characters are not compared
 _MAX_COMPARED = 400
 """Largest number of known names to compare with; a directory may contain very many files."""
 _MIN_SIMILARITY = 0.75
 """Smallest ratio of equal characters (``difflib``) of names that count as close."""
 _MIN_CERTAIN_LENGTH = 4
 """Other names of fewer characters may differ from a known name by one character."""
-_MAX_NOTE_LENGTH = 160
-"""Largest number of characters in a list of names: about two lines."""
+_MAX_NOTE_LENGTH = 160  # largest number of characters in a list of names: about two lines
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

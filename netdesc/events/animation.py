@@ -117,8 +117,7 @@ def write_animation(
         if suffix == ".html":
             text = file.read_text(encoding="utf-8")
             file.write_text(_LINK.sub(_STYLE, text), encoding="utf-8", newline="")
-    outside = len(event) - len(shown) + drawn.outside
-    return Animation(count, frame_us / _US_PER_MS, outside)
+    return Animation(count, frame_us / _US_PER_MS, len(event) - len(shown) + drawn.outside)
 
 
 def _writer(suffix: str, fps: float) -> "AbstractMovieWriter":

@@ -72,8 +72,7 @@ class EventColumns:
 
     def microseconds(self) -> NDArray[np.int64]:
         """Returns whole microseconds, clipped to ±46 days so that sums stay inside 64 bits."""
-        times_ms = np.clip(self.t, -MAX_TIME_MS, MAX_TIME_MS)
-        return np.rint(times_ms * 1000.0).astype(np.int64)
+        return np.rint(np.clip(self.t, -MAX_TIME_MS, MAX_TIME_MS) * 1000.0).astype(np.int64)
 
     def cells(
         self, shape: tuple[int, ...], steps: int, step_ms: float, rounding: Rounding

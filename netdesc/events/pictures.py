@@ -47,8 +47,7 @@ _FIGURE_INCHES = (7.5, 5.0)
 _MAX_NAME_LENGTH = 60
 _MAX_LEGEND_CHARACTERS = 80
 """If all names of a legend together have more characters, each name has a line of its own."""
-_DOT_SIZE = 0.72
-"""The diameter of a dot, relative to the height of a neuron's row."""
+_DOT_SIZE = 0.72  # the diameter of a dot, relative to the height of a neuron's row
 _MIN_POINTS, _MAX_POINTS = 0.54, 2.9
 """The limits of a dot's diameter in points. The smallest is 1.5 pixels, which is still visible."""
 _HEIGHT_POINTS = 360
@@ -112,8 +111,7 @@ class Raster:
     @property
     def _diameter(self) -> float:
         """The diameter of a dot in points."""
-        height = _DOT_SIZE * _HEIGHT_POINTS / self.grid.neurons
-        return min(_MAX_POINTS, max(_MIN_POINTS, height))
+        return min(_MAX_POINTS, max(_MIN_POINTS, _DOT_SIZE * _HEIGHT_POINTS / self.grid.neurons))
 
     def _dot_series(self) -> list[tuple[Bins, Colour, str]]:
         """Returns bins that are drawn in one colour, the colour, and their name in the legend."""

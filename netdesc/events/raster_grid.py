@@ -81,8 +81,7 @@ class Grid:
         step, neuron = np.divmod(bins, self.neurons)
         rows, columns = min(height, self.neurons), min(width, self.steps)
         row, column = _rescale(neuron, self.neurons, rows), _rescale(step, self.steps, columns)
-        counts = np.bincount(row * columns + column, minlength=rows * columns)
-        return counts.reshape(rows, columns)
+        return np.bincount(row * columns + column, minlength=rows * columns).reshape(rows, columns)
 
     def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns steps and neurons of the dots of ``bins``, pooled if they exceed ``MAX_DOTS``."""

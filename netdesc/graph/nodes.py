@@ -189,8 +189,7 @@ class SynapticNode(LayerNode):
         They are what the neuron's program stores, its output and the gradient of the output.
         """
         learns = bool(self.neuron.learn) or self.section.learns_bias
-        program = compile_neuron(self.neuron.definition(), learns)
-        return len(program.forward.stored) + 2
+        return len(compile_neuron(self.neuron.definition(), learns).forward.stored) + 2
 
 
 @dataclass(frozen=True, slots=True)

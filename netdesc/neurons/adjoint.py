@@ -73,13 +73,11 @@ def _where(mode: _ReverseMode, node: Expression, gradient: Expression) -> _Gradi
 
 def _absolute(_: _ReverseMode, node: Expression, gradient: Expression) -> _Gradients:
     a = node.arguments[0]
-    is_positive = make("greater_equal", a, constant(0, a.type))
-    return (where(is_positive, gradient, -gradient),)
+    return (where(make("greater_equal", a, constant(0, a.type)), gradient, -gradient),)
 
 
 def _with_gradient(_: _ReverseMode, node: Expression, gradient: Expression) -> _Gradients:
-    pairs = ((gradient * factor, ZERO) for factor in node.arguments[2::2])
-    return ZERO, *chain(*pairs)
+    return ZERO, *chain(*((gradient * factor, ZERO) for factor in node.arguments[2::2]))
 
 
 _RULES: dict[str, Callable[[_ReverseMode, Expression, Expression], _Gradients]] = {
@@ -119,8 +117,7 @@ class _ReverseMode:
         self._uses: list[_Use] = []
         for a in self._order:
             if a.operation == "times" and a.arguments[0].operation == "state":
-                after = neuron.after[str(a.arguments[0].value)]
-                self._uses.append(_Use(a, after, a.arguments[1]))
+                self._uses.append(_Use(a, neuron.after[str(a.arguments[0].value)], a.arguments[1]))
             elif a.operation == "state":
                 self._uses.append(_Use(a, neuron.after[str(a.value)], None))
             elif a.operation == "fired_before" and neuron.spike is not None:

@@ -15,8 +15,7 @@ MAX_STATES = 32
 def missing_mistakes(definition: Definition) -> Iterator[Mistake]:
     """Yields mistakes of parts that a neuron cannot do without."""
     if definition.spike is None and definition.output is None:
-        message = "A neuron needs spike, such as 'v > 1', or output."
-        yield Mistake(Place("spike", 0, 0, 0), message)
+        yield Mistake(Place("spike", 0, 0, 0), "A neuron needs spike, such as 'v > 1', or output.")
     if definition.spike is None and definition.reset:
         yield Mistake(Place("reset", 0, 0, 0), "A reset needs spike, such as 'v > 1'.")
 

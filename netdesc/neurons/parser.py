@@ -127,8 +127,7 @@ def _tree(source: EquationSource) -> ast.expr | Mistake:
             return tree
     except SyntaxError as error:
         if sign := _ASSIGNMENT.search(source.text, source.start):
-            message = "'=' is not allowed: write '>' or '>='."
-            return Mistake(source.span(*sign.span()), message)
+            return Mistake(source.span(*sign.span()), "'=' is not allowed: write '>' or '>='.")
         return Mistake(_syntax_place(source, error), f"This is not an expression: {error.msg}.")
     except (RecursionError, MemoryError):
         pass  # deeper than Python reads

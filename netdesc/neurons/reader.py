@@ -84,8 +84,7 @@ class Reader:
     """The text that is read."""
 
     def __init__(self, unit_bits: int, calls: Mapping[str, Callable[[ast.Call], Operand]]) -> None:
-        self.values: dict[str, Expression] = {}
-        """Parameter, input or state -> its value now."""
+        self.values: dict[str, Expression] = {}  # parameter, input or state -> its value now
         self.values_before: dict[str, Expression] = {}
         """Name that ``before`` takes -> its value in the step before."""
         self.mistakes: list[Mistake] = []
@@ -233,8 +232,7 @@ class Reader:
         if value is None or is_share or (isinstance(value, float) and low <= value <= high):
             return self.of_type(node, value, SHARE)
         kinds = "a parameter of the kind 'decay' or 'factor'"
-        message = f"This must be a number from {low:g} to {high:g}, or {kinds}."
-        return self.fail(node, message)
+        return self.fail(node, f"This must be a number from {low:g} to {high:g}, or {kinds}.")
 
     def _unary(self, node: ast.UnaryOp) -> Operand:
         if not isinstance(node.op, (ast.USub, ast.UAdd)):
@@ -242,9 +240,7 @@ class Reader:
         value = self.read(node.operand)
         if isinstance(value, Expression) and value.type not in (GRID, REAL):
             return self.fail(node, f"{_a(value).capitalize()} has no sign.")
-        if value is None or isinstance(node.op, ast.UAdd):
-            return value
-        return -value
+        return value if value is None or isinstance(node.op, ast.UAdd) else -value
 
     def _boolean(self, node: ast.BoolOp) -> Operand:
         operation = "and" if isinstance(node.op, ast.And) else "or"

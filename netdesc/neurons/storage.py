@@ -64,8 +64,7 @@ class Derivation:
     def _link_steps(self, neuron: Neuron, step: list[Expression]) -> Iterable[_Rule]:
         for a in step:
             if a.operation == "state":
-                after = self._plain[neuron.after[str(a.value)]]
-                yield (a, False), ((after, True),), _UNLESS_FIRST
+                yield (a, False), ((self._plain[neuron.after[str(a.value)]], True),), _UNLESS_FIRST
             elif a.operation == "fired_before" and neuron.spike is not None:
                 yield (a, False), ((self._plain[neuron.spike], True),), _UNLESS_FIRST
         if neuron.spike is not None:
@@ -129,8 +128,7 @@ class Derivation:
                     yield self._rules[index]
 
 
-_OF_FORWARD_STEP = ("state", "fired_before", "input")
-"""Leaves that the adjoint does not have."""
+_OF_FORWARD_STEP = ("state", "fired_before", "input")  # leaves that the adjoint does not have
 
 
 def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expression:

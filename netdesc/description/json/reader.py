@@ -47,8 +47,7 @@ _CONSTANTS = {
 }
 """The constants of other languages, and their JSON form."""
 
-_MAX_INDENT = 200
-"""Number of characters before a bracket in which its line is searched for."""
+_MAX_INDENT = 200  # number of characters before a bracket in which its line is searched for
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 _NUMBER_LIKE = re.compile(r"[-+.]*[0-9]|[-+]+$")
 _NUMBER_WITH_UNIT = re.compile(r"[-+]?[0-9.]{1,20}[a-zA-Z]{1,10}")

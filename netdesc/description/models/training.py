@@ -332,9 +332,7 @@ class Training(Section):
 
     def held_out(self, samples: int) -> int:
         """Returns how many of ``samples`` training samples ``validation_split`` sets aside."""
-        if self.validation_split == 0:
-            return 0
-        return max(1, round(self.validation_split * samples))
+        return 0 if self.validation_split == 0 else max(1, round(self.validation_split * samples))
 
     def without_held_out(self, samples: int | None) -> int | None:
         """Returns how many of ``samples`` training samples are left; None for an unknown number."""

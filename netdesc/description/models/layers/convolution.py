@@ -14,8 +14,7 @@ CountOrZero = OrPair[Annotated[int, Field(ge=0, le=1 << 16)]]
 
 Pair = tuple[int, int]
 
-_MAX_CHANNELS = 4
-"""A last axis of at most this length may be that of the channels."""
+_MAX_CHANNELS = 4  # a last axis of at most this length may be that of the channels
 
 
 def both(value: int | Pair) -> Pair:

@@ -45,9 +45,8 @@ def file_sha256(path: Path) -> str:
     digest = hashlib.sha256()
     for each in sorted(path.rglob("*")):
         if each.is_file():
-            digest.update(
-                os.fsencode(f"{each.relative_to(path).as_posix()}\0{file_sha256(each)}\n")
-            )
+            line = f"{each.relative_to(path).as_posix()}\0{file_sha256(each)}\n"
+            digest.update(os.fsencode(line))
     return digest.hexdigest()
 
 

@@ -82,9 +82,8 @@ def _fix_type_key(parts: Parts, value: Any, data: Any) -> PathFix | None:
     """Returns the fix that renames a misspelt key to ``type``; ``None`` if no fix is certain."""
     if not isinstance(value, dict) or "type" in value:
         return None
-    fields = {
-        name for model in structure.models_at(parts, data) for name in structure.fields(model)
-    }
+    models = structure.models_at(parts, data)
+    fields = {name for model in models for name in structure.fields(model)}
     keys = [key for key in cast("dict[str, Any]", value) if key not in fields]
     misspelt = [key for key in keys if certain_name(key, fields) == "type"]
     return PathFix("rename", (*parts, "type"), old=misspelt[0]) if len(misspelt) == 1 else None

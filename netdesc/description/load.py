@@ -252,12 +252,10 @@ def _check_document(
     source_map = SourceMap(source, root, data)
     diagnostics: list[Diagnostic] = []
     if isinstance(data, dict):
-        refused = _check_format(source_map)
-        if refused is not None:
+        if (refused := _check_format(source_map)) is not None:
             return None, [refused]
-        data, changed, diagnostics = apply_overrides(
-            cast("dict[str, Any]", data), overrides, source.name
-        )
+        written = cast("dict[str, Any]", data)
+        data, changed, diagnostics = apply_overrides(written, overrides, source.name)
         source_map = SourceMap(source, root, data, changed)
     try:
         document = validate_document(data)

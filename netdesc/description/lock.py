@@ -25,12 +25,10 @@ def lock_text(
     """
     base = Path(directory).absolute()
     references = {each.path: each for each in file_references(description.document)}
-    files = [
-        _locked_file(each, description.resolve(path), base) for path, each in references.items()
-    ]
+    resolve = description.resolve
     lock: dict[str, Any] = {
         "origins": dict(description.origins),
-        "files": files,
+        "files": [_locked_file(each, resolve(path), base) for path, each in references.items()],
         "seed": description.document.training.seed,
         "versions": dict(versions),
         "loss": loss,

@@ -89,10 +89,8 @@ def diagnose(invalid: InvalidDocumentError, source_map: SourceMap) -> list[Diagn
             diagnostic = replace(diagnostic, hint=diagnostic.hint or error.fix.title)
             diagnostic = source_map.add_fix(diagnostic, error.fix)
         diagnostics.append(diagnostic)
-    diagnostics += [
-        _fields_of_other_type(parent, kind, names, source_map)
-        for (parent, kind), names in foreign.items()
-    ]
+    for (parent, kind), names in foreign.items():
+        diagnostics.append(_fields_of_other_type(parent, kind, names, source_map))
     diagnostics.sort(key=lambda shown: (shown.line or 0, shown.column or 0))
     if invalid.hidden:
         noun = "error is" if invalid.hidden == 1 else "errors are"
@@ -167,9 +165,8 @@ def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     hint, about = _hint_for_missing(key, structure.fields_at(parent, data)[key])
     if key == "neuron" and (neurons := members(lookup(data, ("neurons",)))):
         hint = f'write "neuron": {json.dumps(next(iter(neurons)))}'
-    return source_map.diagnostic(
-        "ND102", error.parts, f'"{key}" is missing in {subject}', hint=hint, notes=(*notes, *about)
-    )
+    message = f'"{key}" is missing in {subject}'
+    return source_map.diagnostic("ND102", error.parts, message, hint=hint, notes=(*notes, *about))
 
 
 def _hint_for_missing(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]:
@@ -209,9 +206,8 @@ def _no_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     meant = [model for model in candidates if _has_the_fields_of(fields, model)]
     names = [name for model in meant for name in structure.type_names(model)]
     hint = f'write "type": "{names[0]}"' if len(names) == 1 else ""
-    return source_map.diagnostic(
-        "ND102", at, f'"type" is missing in {subject}', hint=hint, notes=notes
-    )
+    message = f'"type" is missing in {subject}'
+    return source_map.diagnostic("ND102", at, message, hint=hint, notes=notes)
 
 
 def _has_the_fields_of(value: dict[str, Any], model: structure.Model) -> bool:
@@ -290,9 +286,8 @@ def _forms(error: LocatedError, source_map: SourceMap) -> str:
 def _must_be(
     parts: Parts, expected: str, actual: Any, source_map: SourceMap, notes: tuple[str, ...] = ()
 ) -> Diagnostic:
-    hint = _HINTS.get((parts, type(cast("object", actual)))) or _hint_for_form(
-        parts, expected, actual, source_map.data
-    )
+    hint = _HINTS.get((parts, type(cast("object", actual))))
+    hint = hint or _hint_for_form(parts, expected, actual, source_map.data)
     message = f"{dotted(parts) or 'the document'} must be {expected}, not {_describe(actual)}"
     return source_map.diagnostic("ND103", parts, message, hint=hint, notes=notes)
 

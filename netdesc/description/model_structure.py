@@ -61,11 +61,8 @@ def tagged_members(annotation: Any) -> dict[str | int, Any]:
 @functools.cache
 def models(annotation: Any) -> tuple[Model, ...]:
     """Returns the models that an annotation allows."""
-    return tuple(
-        each
-        for each in alternatives(annotation)
-        if isinstance(each, type) and issubclass(each, Section)
-    )
+    classes = (each for each in alternatives(annotation) if isinstance(each, type))
+    return tuple(each for each in classes if issubclass(each, Section))
 
 
 @functools.cache
@@ -162,10 +159,7 @@ def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:
     if len(candidates) == 1:
         return candidates[0]
     kind = member(value, "type")
-    for model in candidates:
-        if kind in type_names(model):
-            return model
-    return None
+    return next((model for model in candidates if kind in type_names(model)), None)
 
 
 def annotations_at(parts: Parts, data: Any) -> list[Any]:
@@ -215,12 +209,8 @@ def find_fields(names: Sequence[str], data: Any) -> Iterator[Parts]:
 
 def literals(annotation: Any) -> list[str]:
     """Returns the values of the ``Literal`` types of an annotation, which are texts."""
-    return [
-        value
-        for each in alternatives(annotation)
-        if get_origin(each) is Literal
-        for value in get_args(each)
-    ]
+    texts = (each for each in alternatives(annotation) if get_origin(each) is Literal)
+    return [value for each in texts for value in get_args(each)]
 
 
 def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:

@@ -111,9 +111,8 @@ def _set_value(data: dict[str, Any], path: list[str], value: Any) -> Parts:
         message = f"--set cannot change the format of a document; this netdesc reads {FORMAT}"
         raise OverrideError("ND112", message)
     last = _resolve_part(holder, path[-1], parts, data, path)
-    parts = (*parts, last)
     holder[last] = value
-    return parts
+    return (*parts, last)
 
 
 def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[str]) -> str | int:
@@ -132,9 +131,8 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
         return int(part)
     if not isinstance(holder, dict):
         raise OverrideError("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
-    if structure.annotations_at((*parts, part), data):
-        return part
-    if part in members(holder) and part != path[-1]:
+    is_written = part in members(holder) and part != path[-1]
+    if is_written or structure.annotations_at((*parts, part), data):
         return part
     candidates = structure.models_at(parts, data)
     chosen = structure.choose_model(candidates, holder)

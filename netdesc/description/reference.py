@@ -69,8 +69,7 @@ def reference_text() -> str:
     parts += [_section(model, where) for model, where in paths.items()]
     parts.append(_DEFAULTS + Path(__file__).with_name("defaults.md").read_text("utf-8"))
     for kind, heading in _KINDS.items():
-        parts.append(f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n')
-        parts.append(_CODES)
+        parts += [f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n', _CODES]
         parts += [_entry(ENTRIES[each]) for each in ENTRIES if each.startswith(kind)]
     return "\n".join(parts)
 
@@ -100,14 +99,12 @@ def _section(model: Model, where: list[str]) -> str:
 def _cells(name: str, info: FieldInfo) -> list[str]:
     extra = structure.extra(info)
     example = structure.example(info)
-    limits = dict.fromkeys(
-        [*_limits(info.metadata, info.annotation), *_inner_limits(info.annotation)]
-    )
+    limits = [*_limits(info.metadata, info.annotation), *_inner_limits(info.annotation)]
     return [
         code(name),
         _type(info.annotation),
         prose(extra.get("x-unit", "")),
-        ", ".join(each for each in limits),
+        ", ".join(dict.fromkeys(limits)),
         "required" if info.is_required() else _json(structure.default(info)),
         "" if example is None else _json(example),
         prose(extra["x-text"]),

@@ -72,11 +72,7 @@ def normalise_name(name: str) -> str:
 
 def _same_letters(name: str, names: Iterable[str]) -> list[str]:
     letters = normalise_name(name).replace("_", "")
-    return [
-        candidate
-        for candidate in names
-        if normalise_name(candidate).replace("_", "") == letters != ""
-    ]
+    return [each for each in names if normalise_name(each).replace("_", "") == letters != ""]
 
 
 def allowed_note(names: Iterable[str]) -> str:

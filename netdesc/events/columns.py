@@ -63,9 +63,8 @@ class EventColumns:
         columns = [column for column in fields.values() if column is not None]
         if any(column.ndim != 1 or len(column) != len(self.t) for column in columns):
             shapes = ", ".join(str(column.shape) for column in columns)
-            raise ValueError(
-                f"event columns must be one-dimensional and equally long, not {shapes}"
-            )
+            needed = "event columns must be one-dimensional and equally long"
+            raise ValueError(f"{needed}, not {shapes}")
 
     def __len__(self) -> int:
         return len(self.t)

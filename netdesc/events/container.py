@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,10 +89,8 @@ class Event(EventColumns):
         b'GIF'
         """
         timing = within_limits(step_ms=step_ms, frames=frames, fps=fps)
-
-        animation = NotebookAnimation(
-            lambda path: write_animation(path, self, **timing), ANIMATION_FORMATS
-        )
+        write = partial(write_animation, event=self, **timing)
+        animation = NotebookAnimation(write, ANIMATION_FORMATS)
         _ = animation.gif  # drawn here, so that errors are raised here
         return animation
 
@@ -153,7 +152,11 @@ class Event(EventColumns):
         if duplicates == "or":
             tensor[place] = torch.where(present == 0, added.to(tensor.dtype), present)
             return tensor
-        largest = _max_exact_integer(tensor.dtype)
+        # The largest number n such that the dtype holds each of the integers 0 to n.
+        if tensor.dtype.is_floating_point:
+            largest = int(2 / torch.finfo(tensor.dtype).eps)
+        else:
+            largest = 1 if tensor.dtype == torch.bool else torch.iinfo(tensor.dtype).max
         if (present > largest - added).any():
             raise ValueError(f"{tensor.dtype} holds whole numbers to {largest}; a sum is larger")
         tensor[place] = (present + added).to(tensor.dtype)
@@ -172,11 +175,8 @@ class Event(EventColumns):
 
     def _warn_of(self, dropped: int, size: tuple[int, ...]) -> None:
         if dropped:
-            warn(
-                f"{dropped:,} of {len(self):,} events lie outside the tensor {list(size)} "
-                "and are not in it",
-                DroppedEvents,
-            )
+            text = f"{dropped:,} of {len(self):,} events lie outside the tensor {list(size)}"
+            warn(f"{text} and are not in it", DroppedEvents)
 
 
 def to_dense(
@@ -240,12 +240,3 @@ def from_index(index: NDArray[np.int64], shape: tuple[int, ...], step_ms: float)
         return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t)
     p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, shape))
     return Event(x, y, p, t)
-
-
-def _max_exact_integer(dtype: torch.dtype) -> int:
-    """Returns the largest number n such that ``dtype`` holds each of the integers 0 to n."""
-    import torch
-
-    if dtype == torch.bool:
-        return 1
-    return int(2 / torch.finfo(dtype).eps) if dtype.is_floating_point else torch.iinfo(dtype).max

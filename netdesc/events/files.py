@@ -153,9 +153,8 @@ def write_events(path: str | Path, event: Event) -> None:
 def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in _ENCODERS:
-        raise ValueError(
-            f"does not have the suffix of an event file; known are {', '.join(_ENCODERS)}"
-        )
+        known = ", ".join(_ENCODERS)
+        raise ValueError(f"does not have the suffix of an event file; known are {known}")
     return suffix
 
 

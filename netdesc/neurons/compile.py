@@ -24,9 +24,8 @@ def compile_neuron(definition: Definition, learn: bool) -> Program:
     neuron = hold_in_32_bits(read(definition))
     stored, adjoint = choose_stored(neuron, differentiate(neuron, learn))
     limit, products = near_limit(neuron, stored)
-    text = f"{definition.to_text()} {learn}"
     return Program(
-        key=hashlib.sha256(text.encode()).hexdigest()[:16],
+        key=hashlib.sha256(f"{definition.to_text()} {learn}".encode()).hexdigest()[:16],
         parameters=neuron.parameters,
         inputs=definition.inputs,
         states=tuple(neuron.before_reset),

@@ -73,9 +73,7 @@ class _DefinitionReader(Reader):
             if value is not None and each.state in self.values_before:
                 self.values[each.state] = make("saturate", value)
         before_reset = {state: self.values[state] for state in self.values_before}
-        spike = output = None
-        if spike_text is not None:
-            spike = self._spike(spike_text)
+        spike, output = None if spike_text is None else self._spike(spike_text), None
         if output_text is not None:
             output = self.read_text(EquationSource.of("output", 0, output_text), GRID)
         after = self._after_reset(before_reset, spike)

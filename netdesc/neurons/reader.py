@@ -185,11 +185,9 @@ class Reader:
         meant = closest(name, known)
         if kind and meant is None:
             way_out = f'Write "parameters": {{"{name}": {{"kind": "{kind}", "value": 0.1}}}}.'
-        message = (
-            f"'{name}' is neither a state nor a parameter nor an input: there are "
-            f"{', '.join(known)}. {way_out}"
-        )
-        return self.fail(node, _FOREIGN.get(name, message), meant)
+        names = ", ".join(known)
+        message = f"'{name}' is neither a state nor a parameter nor an input: there are {names}. "
+        return self.fail(node, _FOREIGN.get(name, message + way_out), meant)
 
     def _call(self, node: ast.Call) -> Operand:
         called = node.func

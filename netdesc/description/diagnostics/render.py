@@ -96,8 +96,7 @@ def to_json(diagnostics: Iterable[Diagnostic], files: int) -> dict[str, Any]:
 
 def _totals(diagnostics: Sequence[Diagnostic]) -> str:
     words = kinds(diagnostics)
-    fixable = sum(diagnostic.fix is not None for diagnostic in diagnostics)
-    if fixable:
+    if fixable := sum(diagnostic.fix is not None for diagnostic in diagnostics):
         words.append(f"{fixable:,} can be fixed with netdesc validate --fix")
     return ", ".join(words)
 

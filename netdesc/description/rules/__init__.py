@@ -27,13 +27,12 @@ RULES = sorted(
 def check_rules(document: Document, source_map: SourceMap) -> list[Diagnostic]:
     """Returns the diagnostics of all rules for a document of valid structure."""
     context = Context(document, wire(document))
-    return [
-        diagnostic
-        for rule in RULES
-        for diagnostic in first_diagnostics(
+    found: list[Diagnostic] = []
+    for rule in RULES:
+        found += first_diagnostics(
             _diagnostics(rule, context, source_map), MAX_DIAGNOSTICS_PER_RULE
         )
-    ]
+    return found
 
 
 def _diagnostics(rule: Rule, context: Context, source_map: SourceMap) -> Iterator[Diagnostic]:

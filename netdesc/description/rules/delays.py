@@ -25,10 +25,9 @@ def few_steps(context: Context) -> Found:
         delays.append((delay // decimation * decimation, delay))
     silent, delay = min(delays)
     if silent >= steps:
-        message = (
-            "no spike of the input reaches the output: the layers delay it by "
-            f"{amount(delay, 'step')}, and a sample has {amount(steps, 'step')}"
-        )
+        late, length = amount(delay, "step"), amount(steps, "step")
+        message = f"no spike of the input reaches the output: the layers delay it by {late}, "
+        message += f"and a sample has {length}"
         hint = f'write at least {silent + 1}, or "axonal_delay_step": false in layers'
         yield RuleDiagnostic(("time", "steps"), message, hint=hint)
 
@@ -62,11 +61,9 @@ def unequal_delays(context: Context) -> Found:
     for index, (layer, sources) in enumerate(zip(document.layers, wiring.sources, strict=True)):
         first, last = (pick(sources, key=lambda name: arrivals[name]) for pick in (min, max))
         if arrivals[first] != arrivals[last]:
-            message = (
-                f'layer "{layer.name}" joins paths of different delays: "{first}" comes after '
-                f'{amount(arrivals[first], "step")}, "{last}" after '
-                f"{amount(arrivals[last], 'step')}"
-            )
+            early, late = (amount(arrivals[name], "step") for name in (first, last))
+            message = f'layer "{layer.name}" joins paths of different delays: "{first}" comes '
+            message += f'after {early}, "{last}" after {late}'
             hint = 'write "axonal_delay_step": false in a layer of the longer path'
             yield RuleDiagnostic(("layers", index, "from"), message, hint=hint)
 

@@ -67,10 +67,8 @@ def too_large(context: Context) -> Found:
     document, wiring = context.document, context.wiring
     inputs = math.prod(document.input.shape)
     if inputs > MAX_INPUTS:
-        yield RuleDiagnostic(
-            ("input", "shape"),
-            f"the input has {inputs:,} neurons; at most {MAX_INPUTS:,} are possible",
-        )
+        message = f"the input has {inputs:,} neurons; at most {MAX_INPUTS:,} are possible"
+        yield RuleDiagnostic(("input", "shape"), message)
     for index, layer in context.neuron_layers():
         shape = wiring.inputs[index]
         if shape is None:

@@ -27,11 +27,10 @@ def equation_mistake(context: Context) -> Found:
         except EquationError as error:
             for mistake in error.mistakes:
                 place, is_name = mistake.place, mistake.place.part == "parameters"
-                suggestion = mistake.suggestion
                 yield RuleDiagnostic(
                     (*parts, *_path(place, definition)),
                     mistake.message[:1].lower() + mistake.message[1:].removesuffix("."),
-                    hint=f'write "{suggestion}"' if suggestion else "",
+                    hint=f'write "{mistake.suggestion}"' if mistake.suggestion else "",
                     on="key" if is_name else (place.column, place.end_column),
                 )
 
@@ -50,11 +49,9 @@ def learn_nothing(context: Context) -> Found:
         for index, name in enumerate(neuron.learn):
             if name not in known:
                 listed = f"it can learn {', '.join(known)}" if known else "it can learn nothing"
-                yield RuleDiagnostic(
-                    (*parts, "learn", index),
-                    f'this neuron cannot learn "{name}"',
-                    hint=did_you_mean(name, known) or listed,
-                )
+                message = f'this neuron cannot learn "{name}"'
+                hint = did_you_mean(name, known) or listed
+                yield RuleDiagnostic((*parts, "learn", index), message, hint=hint)
         yield from _check_gradients(parts, neuron)
 
 

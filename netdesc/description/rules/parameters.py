@@ -43,11 +43,8 @@ def rounding_surprise(context: Context) -> Found:
             exact = stored // 4096
             if stored in surprising and end != exact:
                 effect = _DECAYS[stored] if each.kind == "decay" else ""
-                yield RuleDiagnostic(
-                    place,
-                    f'{end:.10g} of the kind "{each.kind}" becomes {text} = {stored}{effect}',
-                    hint=f"write {exact} if you mean this",
-                )
+                message = f'{end:.10g} of the kind "{each.kind}" becomes {text} = {stored}{effect}'
+                yield RuleDiagnostic(place, message, hint=f"write {exact} if you mean this")
 
 
 @rule("ND215")

@@ -39,10 +39,8 @@ def unused_neuron(context: Context) -> Found:
     neurons = context.document.neurons
     used = {layer.neuron for layer in layers if isinstance(layer.neuron, str)}
     # A misspelt name may mean these neurons: ND201 suggests them.
-    meant = {
-        closest_name(name, neurons)
-        for name in itertools.islice(used - neurons.keys(), MAX_UNKNOWN_NAMES)
-    }
+    unknown = itertools.islice(used - neurons.keys(), MAX_UNKNOWN_NAMES)
+    meant = {closest_name(name, neurons) for name in unknown}
     for name in neurons:
         if name not in used and name not in meant:
             yield RuleDiagnostic(("neurons", name), f'no layer uses the neuron "{name}"', on="key")

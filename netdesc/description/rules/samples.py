@@ -22,11 +22,9 @@ def target_or_label(context: Context) -> Found:
     data = context.document.data
     arrays = None if data is None else data.as_arrays
     if arrays is not None and None not in (arrays.targets, arrays.multi_hot):
-        yield RuleDiagnostic(
-            ("data", "multi_hot"),
-            "data names targets and multi-hot labels; a sample has one of them",
-            related=(RelatedPath(("data", "targets"), "the targets"),),
-        )
+        message = "data names targets and multi-hot labels; a sample has one of them"
+        related = (RelatedPath(("data", "targets"), "the targets"),)
+        yield RuleDiagnostic(("data", "multi_hot"), message, related=related)
 
 
 @rule("ND229")

@@ -120,8 +120,6 @@ def cut_off(context: Context) -> Found:
             limits |= {name: (weight, *span) for name, weight in layer.own_weights.items()}
         for name, (number, low, high) in limits.items():
             if not low <= number <= high:
-                yield RuleDiagnostic(
-                    ("layers", index, name),
-                    f'what neurons of layer "{layer.name}" get is {number:.4g}, and is cut off at '
-                    f"{low if number < low else high:.4g}",
-                )
+                message = f'what neurons of layer "{layer.name}" get is {number:.4g}, and is cut '
+                message += f"off at {low if number < low else high:.4g}"
+                yield RuleDiagnostic(("layers", index, name), message)

@@ -72,9 +72,6 @@ def two_validations(context: Context) -> Found:
     data = context.document.data
     if split > 0 and getattr(data, "validation", None):
         message = "data.validation names samples, and validation_split would take more"
-        yield RuleDiagnostic(
-            ("training", "validation_split"),
-            message,
-            hint="keep one of the two",
-            related=(RelatedPath(("data", "validation"), "validation samples"),),
-        )
+        at, hint = ("training", "validation_split"), "keep one of the two"
+        related = (RelatedPath(("data", "validation"), "validation samples"),)
+        yield RuleDiagnostic(at, message, hint=hint, related=related)

@@ -9,25 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from netdesc.exchange import net_record, net_synapses
 from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, READOUT_THRESHOLD, NetNeuron
-from netdesc.exchange.net_record import (
-    AverageLayer,
-    FlattenLayer,
-    InputLayer,
-    NetFile,
-    NetLayer,
-    Simulation,
-)
-from netdesc.exchange.net_synapses import (
-    KERNEL_SECTIONS,
-    DenseLayer,
-    InputNeurons,
-    KernelLayer,
-    RecurrentLayer,
-    SynapticLayer,
-    swap_channels,
-)
 from netdesc.exchange.net_writer import write_net
 from netdesc.exchange.netx import netx_problems, netx_warnings
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
@@ -46,7 +30,11 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     net, names = _net_of(model, path)
     write_net(path, net)
     warnings, first = netx_warnings(net, netx_problems(net), names), model.graph.layers[0]
-    if isinstance(net.layers[0], InputNeurons) and isinstance(first, SynapticNode) and first.delay:
+    if (
+        isinstance(net.layers[0], net_synapses.InputNeurons)
+        and isinstance(first, SynapticNode)
+        and first.delay
+    ):
         warnings = [
             f'layer "{first.name}": a .net file has no axonal delay step of input neurons: '
             "in netx and after an import, outputs come one step earlier than in the trained "
@@ -56,12 +44,12 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     return [f"{path}: {text}" for text in warnings]
 
 
-def _net_of(model: FoldedModel, path: str | Path) -> tuple[NetFile, Sequence[str]]:
+def _net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, Sequence[str]]:
     """Returns the record of the file ``path`` that holds ``model``, and the names of its layers."""
     records: list[Named] = []
     graph, weights = model.graph, model.folded_state()
     if len(graph.input_shape) > 1 and not graph.layers[0].section.is_elementwise:
-        records.append((INPUT, InputLayer(graph.input_shape)))
+        records.append((INPUT, net_record.InputLayer(graph.input_shape)))
     previous = INPUT
     for layer in graph.layers:
         try:
@@ -79,20 +67,24 @@ def _net_of(model: FoldedModel, path: str | Path) -> tuple[NetFile, Sequence[str
         except HardwareError as error:
             raise _cannot_hold(path, str(error)) from error
         previous = layer.name
-    if isinstance(records[0][1], AverageLayer):  # of which a file does not say the inputs
-        records.insert(0, (INPUT, InputLayer(graph.input_shape)))
+    if isinstance(
+        records[0][1], net_record.AverageLayer
+    ):  # of which a file does not say the inputs
+        records.insert(0, (INPUT, net_record.InputLayer(graph.input_shape)))
     names, layers_of_file = zip(*records, strict=True)
-    if isinstance(layers_of_file[-1], InputNeurons) and layers_of_file[-1].only_delays:
+    if isinstance(layers_of_file[-1], net_synapses.InputNeurons) and layers_of_file[-1].only_delays:
         problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
         raise _cannot_hold(path, f"{problem}: train with the delay in the layer before")
-    return NetFile(layers_of_file, Simulation(graph.step_ms, graph.steps * graph.step_ms)), names
+    return net_record.NetFile(
+        layers_of_file, net_record.Simulation(graph.step_ms, graph.steps * graph.step_ms)
+    ), names
 
 
 def _cannot_hold(path: str | Path, problem: str) -> NetFileError:
     return NetFileError(path, f"{problem} (see netdesc explain ND401)")
 
 
-Named = tuple[str, NetLayer]
+Named = tuple[str, net_record.NetLayer]
 """The name of a layer, and its record."""
 
 
@@ -106,7 +98,7 @@ def require_suffix(path: str | Path) -> None:
         raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
 
 
-def _export_input(layer: SynapticNode, weights: Weights) -> InputNeurons:
+def _export_input(layer: SynapticNode, weights: Weights) -> net_synapses.InputNeurons:
     if len(layer.weight_names) > 1:
         raise LayerError("", "gives each value a resonator", hint='train with a "dense" layer')
     integers, neuron = _export_synapses(layer, weights)
@@ -114,7 +106,7 @@ def _export_input(layer: SynapticNode, weights: Weights) -> InputNeurons:
         hint = 'train with "fine_units": false'
         raise LayerError("", "has an integrator with fine units at the input", hint=hint)
     (numbers,) = integers.weights
-    record = InputNeurons(
+    record = net_synapses.InputNeurons(
         (numbers[:1], numbers[1:]), neuron, delay=integers.delays, input_shape=layer.input_shape
     )
     if record.only_delays:
@@ -136,11 +128,11 @@ def is_part_of_next(layer: LayerNode) -> bool:
     return not (section.neuron or section.delay is None)
 
 
-def _add(records: list[Named], name: str, record: NetLayer) -> None:
+def _add(records: list[Named], name: str, record: net_record.NetLayer) -> None:
     """Appends a layer. A layer before it that only delays becomes its delays."""
     _, before = records[-1] if records else ("", None)
-    if isinstance(before, InputNeurons) and before.delay is not None:
-        is_free = isinstance(record, SynapticLayer) and record.delay is None
+    if isinstance(before, net_synapses.InputNeurons) and before.delay is not None:
+        is_free = isinstance(record, net_synapses.SynapticLayer) and record.delay is None
         if not is_free or not record.reads_one_axis or record.inputs == record.outputs:
             problem = "reads a layer that only delays, and is not dense with another number of "
             hint = "train with the delay in the layer before"
@@ -150,12 +142,12 @@ def _add(records: list[Named], name: str, record: NetLayer) -> None:
     records.append((name, record))
 
 
-def _export_dense(layer: SynapticNode, weights: Weights) -> DenseLayer:
+def _export_dense(layer: SynapticNode, weights: Weights) -> net_synapses.DenseLayer:
     integers, neuron = _export_synapses(layer, weights)
-    return DenseLayer(integers.weights, neuron, integers.bias, integers.delays)
+    return net_synapses.DenseLayer(integers.weights, neuron, integers.bias, integers.delays)
 
 
-def _export_recurrent(layer: SynapticNode, weights: Weights) -> RecurrentLayer:
+def _export_recurrent(layer: SynapticNode, weights: Weights) -> net_synapses.RecurrentLayer:
     integers, neuron = _export_synapses(layer, weights)
     own = recurrent_integers(layer, weights)
     assert own is not None
@@ -170,10 +162,12 @@ def _export_recurrent(layer: SynapticNode, weights: Weights) -> RecurrentLayer:
             raise LayerError("", problem, hint=hint)
         bias = np.zeros(layer.neurons, np.int32) if bias is None else bias
         bias = bias + own.drive
-    return RecurrentLayer((integers.weights[0], own.weights[0]), neuron, bias, integers.delays)
+    return net_synapses.RecurrentLayer(
+        (integers.weights[0], own.weights[0]), neuron, bias, integers.delays
+    )
 
 
-def _export_kernel(kind: str, layer: SynapticNode, weights: Weights) -> KernelLayer:
+def _export_kernel(kind: str, layer: SynapticNode, weights: Weights) -> net_synapses.KernelLayer:
     section: Any = layer.section
     if any(section.output_paddings):
         raise LayerError("", "has an output padding", hint='train with "output_padding": 0')
@@ -186,8 +180,8 @@ def _export_kernel(kind: str, layer: SynapticNode, weights: Weights) -> KernelLa
     if not section.draws_weights:
         weight, groups = np.broadcast_to(weight, (1, 1, *section.kernel_size)), 1
     elif section.is_transposed:
-        weight = swap_channels(weight, groups)
-    return KernelLayer(
+        weight = net_synapses.swap_channels(weight, groups)
+    return net_synapses.KernelLayer(
         (weight,),
         neuron,
         integers.bias,
@@ -230,16 +224,16 @@ def hands_on_numbers(layer: SynapticNode) -> bool:
     return layer.neuron.definition().spike is None
 
 
-EXPORTERS: dict[type, Callable[[Any, Weights], NetLayer]] = {
-    layers.Flatten: lambda layer, _: FlattenLayer(math.prod(layer.output_shape)),
-    layers.PopulationAverage: lambda layer, _: AverageLayer(
+EXPORTERS: dict[type, Callable[[Any, Weights], net_record.NetLayer]] = {
+    layers.Flatten: lambda layer, _: net_record.FlattenLayer(math.prod(layer.output_shape)),
+    layers.PopulationAverage: lambda layer, _: net_record.AverageLayer(
         math.prod(layer.input_shape), math.prod(layer.output_shape)
     ),
     layers.Neurons: _export_input,
     layers.Dense: _export_dense,
     layers.Recurrent: _export_recurrent,
     layers.WinnerTakeAll: _export_recurrent,
-    **{each: partial(_export_kernel, kind) for kind, each in KERNEL_SECTIONS.items()},
+    **{each: partial(_export_kernel, kind) for kind, each in net_synapses.KERNEL_SECTIONS.items()},
 }
 """Class of a section -> what makes the record of its layer."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.models.layers import Shape
+from netdesc.exchange import net_record, net_synapses
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.hdf5_reader import Hdf5Group, open_net
 from netdesc.exchange.net_neurons import FORMS, NO_NEURON, NUMBERS, NetNeuron
@@ -20,21 +21,6 @@ from netdesc.exchange.net_notes import (
     neuron_type,
     note_layer,
     refuse_unsupported,
-)
-from netdesc.exchange.net_record import (
-    AverageLayer,
-    FlattenLayer,
-    InputLayer,
-    NetFile,
-    NetLayer,
-    Simulation,
-)
-from netdesc.exchange.net_synapses import (
-    KERNEL_SECTIONS,
-    DenseLayer,
-    InputNeurons,
-    KernelLayer,
-    RecurrentLayer,
 )
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.kernels.kernel_shape import KernelShape
@@ -52,7 +38,7 @@ class ReadResult(NamedTuple):
     ``notes`` are of each layer.
     """
 
-    net: NetFile
+    net: net_record.NetFile
     warnings: list[str]
     notes: list[LayerNotes]
 
@@ -66,14 +52,14 @@ def read_net(path: str | Path) -> ReadResult:
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
         types = [group.text("type") for group in groups]
         refuse_unsupported(path, groups)
-        records: list[NetLayer] = []
+        records: list[net_record.NetLayer] = []
         for kind, group in zip(types, groups, strict=True):
             shape = records[-1].output_shape if records else None
             try:
                 records.append(READERS[kind].read(group, shape))
             except LayerError as error:
                 raise group.error(error.dataset, error.problem) from error
-        net = NetFile(tuple(records), _read_simulation(root))
+        net = net_record.NetFile(tuple(records), _read_simulation(root))
         rows = enumerate(zip(types, groups, net.layers, strict=True))
         notes = [
             note_layer(group, layer, READERS[kind].known, is_first=not index)
@@ -99,13 +85,13 @@ def _indices(layers: Hdf5Group) -> range:
     return range(len(names))
 
 
-def _read_simulation(root: Hdf5Group) -> Simulation | None:
+def _read_simulation(root: Hdf5Group) -> net_record.Simulation | None:
     if not root.has("simulation"):
         return None
     group = root.group("simulation")
     if not (group.has("Ts") or group.has("tSample")):
         return None
-    return Simulation(step_ms=group.number("Ts"), sample_ms=group.number("tSample"))
+    return net_record.Simulation(step_ms=group.number("Ts"), sample_ms=group.number("tSample"))
 
 
 # Layers
@@ -118,7 +104,7 @@ class LayerReader:
     ``known`` includes datasets that are ignored. Each other dataset of a layer causes a warning.
     """
 
-    read: Callable[[Hdf5Group, Shape | None], NetLayer]
+    read: Callable[[Hdf5Group, Shape | None], net_record.NetLayer]
     """Its second argument is the output shape of the layer before; None for the first layer."""
     known: frozenset[str]
 
@@ -144,10 +130,12 @@ def _pair(group: Hdf5Group, name: str, default: tuple[int, int]) -> tuple[int, i
     return int(values[0]), int(values[-1])
 
 
-def _read_input(group: Hdf5Group, _before: Shape | None) -> InputLayer | InputNeurons:
+def _read_input(
+    group: Hdf5Group, _before: Shape | None
+) -> net_record.InputLayer | net_synapses.InputNeurons:
     shape = _read_shape(group)
     if not group.has("neuron"):
-        return InputLayer(shape)
+        return net_record.InputLayer(shape)
     neuron = _read_neuron(group, shape[0])
     if neuron.type == "SDNN":
         neuron = replace(neuron, is_delta=True)
@@ -155,23 +143,23 @@ def _read_input(group: Hdf5Group, _before: Shape | None) -> InputLayer | InputNe
         np.array([group.integer(name, default)], np.int32)
         for name, default in (("weight", WEIGHT_UNIT), ("bias", 0))
     )
-    return InputNeurons(weights, neuron, input_shape=shape)
+    return net_synapses.InputNeurons(weights, neuron, input_shape=shape)
 
 
-def _read_average(group: Hdf5Group, before: Shape | None) -> AverageLayer:
+def _read_average(group: Hdf5Group, before: Shape | None) -> net_record.AverageLayer:
     if before is None:
         raise group.error("type", "is average, but the first layer cannot be")
-    return AverageLayer(math.prod(before), math.prod(_read_shape(group)))
+    return net_record.AverageLayer(math.prod(before), math.prod(_read_shape(group)))
 
 
-def _read_dense(group: Hdf5Group, _before: Shape | None) -> DenseLayer:
+def _read_dense(group: Hdf5Group, _before: Shape | None) -> net_synapses.DenseLayer:
     outputs = math.prod(_read_shape(group))
     neuron = _read_neuron(group, outputs)
     datasets = ("weight/real", "weight/imag") if neuron.form.is_complex else ("weight",)
     weights = tuple(_dense_weight(group, name, outputs) for name in datasets)
     outputs, inputs = weights[0].shape
     _require_sizes(group, outFeatures=outputs, inFeatures=inputs)
-    return DenseLayer(weights, neuron, **_read_channels(group, outputs, inputs))
+    return net_synapses.DenseLayer(weights, neuron, **_read_channels(group, outputs, inputs))
 
 
 def _require_sizes(group: Hdf5Group, **sizes: int) -> None:
@@ -180,13 +168,13 @@ def _require_sizes(group: Hdf5Group, **sizes: int) -> None:
             raise group.error(name, f"is {group.integer(name)}, but the layer has {size}")
 
 
-def _read_recurrent(group: Hdf5Group, before: Shape | None) -> RecurrentLayer:
+def _read_recurrent(group: Hdf5Group, before: Shape | None) -> net_synapses.RecurrentLayer:
     dense = _read_dense(group, before)
     weights = *dense.weights[:1], _dense_weight(group, "weight_rec", dense.outputs, dense.outputs)
-    return RecurrentLayer(weights, dense.neuron, dense.bias, dense.delay)
+    return net_synapses.RecurrentLayer(weights, dense.neuron, dense.bias, dense.delay)
 
 
-def _read_kernel(kind: str, group: Hdf5Group, before: Shape | None) -> KernelLayer:
+def _read_kernel(kind: str, group: Hdf5Group, before: Shape | None) -> net_synapses.KernelLayer:
     shape = _read_shape(group)
     if len(shape) != 3:
         raise group.error("shape", f"is {list(shape)}, not [channels, height, width]")
@@ -217,7 +205,7 @@ def _read_kernel(kind: str, group: Hdf5Group, before: Shape | None) -> KernelLay
             more |= {"kind": "conv", "groups": shape[0], "padding": ends, "is_pool": True}
             padded = np.pad(weight, ((0, 0), (0, 0), *((end, 0) for end in ends)))
             weight = padded.repeat(shape[0], axis=0)
-    return KernelLayer(
+    return net_synapses.KernelLayer(
         (weight,), neuron, **_read_channels(group, shape[0]), input_shape=before, **more
     )
 
@@ -343,7 +331,8 @@ _DENSE = _SYNAPSES | {"inFeatures", "outFeatures"}
 READERS = {
     "input": LayerReader(_read_input, _SYNAPSES - {"delay"}),
     "flatten": LayerReader(
-        lambda group, _: FlattenLayer(math.prod(_read_shape(group))), frozenset({"type", "shape"})
+        lambda group, _: net_record.FlattenLayer(math.prod(_read_shape(group))),
+        frozenset({"type", "shape"}),
     ),
     "average": LayerReader(_read_average, frozenset({"type", "shape"})),
     "dense": LayerReader(_read_dense, _DENSE),
@@ -353,6 +342,6 @@ READERS = {
             functools.partial(_read_kernel, kind),
             _SYNAPSES | _SLIDES | (_CHANNELS if kind.startswith("conv") else frozenset()),
         )
-        for kind in KERNEL_SECTIONS
+        for kind in net_synapses.KERNEL_SECTIONS
     },
 }

@@ -6,30 +6,23 @@ from typing import ClassVar
 
 from netdesc.description.models.document import MAX_STEP_MS, MAX_STEPS
 from netdesc.description.models.layers import Shape
+from netdesc.exchange import net_synapses
 from netdesc.exchange.errors import LayerError
-from netdesc.exchange.net_synapses import (
-    MAX_INPUTS,
-    FirstLayer,
-    NeuronLayer,
-    OneAxis,
-    SynapticLayer,
-    check_input_shape,
-)
 
 
 @dataclass(frozen=True)
-class InputLayer(FirstLayer):
+class InputLayer(net_synapses.FirstLayer):
     """Holds the shape of the input; computes nothing. Only the first layer can be of this type."""
 
     reads_one_axis: ClassVar[bool] = False
     input_shape: Shape
 
     def __post_init__(self) -> None:
-        check_input_shape(self.input_shape)
+        net_synapses.check_input_shape(self.input_shape)
 
 
 @dataclass(frozen=True)
-class FlattenLayer(OneAxis):
+class FlattenLayer(net_synapses.OneAxis):
     """Flattens its input in row-major order, without delay."""
 
     kind: ClassVar[str] = "flatten"
@@ -38,8 +31,10 @@ class FlattenLayer(OneAxis):
     inputs: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.inputs <= MAX_INPUTS:
-            raise LayerError("shape", f"has {self.inputs} neurons; it is 1 to {MAX_INPUTS}")
+        if not 1 <= self.inputs <= net_synapses.MAX_INPUTS:
+            raise LayerError(
+                "shape", f"has {self.inputs} neurons; it is 1 to {net_synapses.MAX_INPUTS}"
+            )
 
     @property
     def outputs(self) -> int:
@@ -47,7 +42,7 @@ class FlattenLayer(OneAxis):
 
 
 @dataclass(frozen=True)
-class AverageLayer(OneAxis):
+class AverageLayer(net_synapses.OneAxis):
     """Hands on the means of ``outputs`` groups of consecutive neurons, without delay."""
 
     kind: ClassVar[str] = "average"
@@ -62,7 +57,7 @@ class AverageLayer(OneAxis):
             raise LayerError("shape", problem)
 
 
-NetLayer = InputLayer | FlattenLayer | AverageLayer | NeuronLayer
+NetLayer = InputLayer | FlattenLayer | AverageLayer | net_synapses.NeuronLayer
 
 
 @dataclass(frozen=True)
@@ -132,12 +127,12 @@ class NetFile:
         return (math.prod(shape),) if reader.reads_one_axis else shape
 
     @property
-    def neuron_layers(self) -> list[tuple[int, NeuronLayer]]:
+    def neuron_layers(self) -> list[tuple[int, net_synapses.NeuronLayer]]:
         """(Index in the file, layer) of each layer that has synapses and neurons."""
         return [
             (index, layer)
             for index, layer in enumerate(self.layers)
-            if isinstance(layer, SynapticLayer)
+            if isinstance(layer, net_synapses.SynapticLayer)
         ]
 
 
@@ -146,7 +141,7 @@ def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
         problem = f"is for {layer.inputs} inputs, but the layer before has {before.outputs} neurons"
         raise LayerError(layer.size_dataset, problem, index)
     is_flat = before.inputs is None
-    if isinstance(before, SynapticLayer) and before.outputs != before.channels:
+    if isinstance(before, net_synapses.SynapticLayer) and before.outputs != before.channels:
         is_flat = is_flat and not any(each.ndim for each in before.neuron.numbers.values())
     if layer.reads_one_axis and len(before.output_shape) > 1 and not is_flat:
         problem = f"reads {list(before.output_shape)}; a flatten layer is needed before it"

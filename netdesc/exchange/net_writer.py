@@ -11,16 +11,10 @@ import h5py
 import numpy as np
 
 from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
+from netdesc.exchange import net_synapses
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import AverageLayer, FlattenLayer, InputLayer, NetFile
-from netdesc.exchange.net_synapses import (
-    DenseLayer,
-    InputNeurons,
-    KernelLayer,
-    RecurrentLayer,
-    SynapticLayer,
-)
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 
@@ -52,11 +46,11 @@ def _encode(net: NetFile) -> bytes:
         return file.id.get_file_image()
 
 
-def _write_input(group: h5py.Group, layer: InputLayer | InputNeurons) -> None:
+def _write_input(group: h5py.Group, layer: InputLayer | net_synapses.InputNeurons) -> None:
     group["shape"] = np.array(layer.input_shape, dtype=np.int64)
 
 
-def _write_input_neurons(group: h5py.Group, layer: InputNeurons) -> None:
+def _write_input_neurons(group: h5py.Group, layer: net_synapses.InputNeurons) -> None:
     """slayer does not write a weight of 1 and a bias of 0 that nobody gave. It writes lists of one
     number, of which NumPy warns in netx, where slayerPytorch writes numbers.
     """
@@ -73,14 +67,14 @@ def _write_column(group: h5py.Group, layer: FlattenLayer | AverageLayer) -> None
     group["shape"] = np.array([layer.outputs, 1, 1], dtype=np.int64)
 
 
-def _write_dense(group: h5py.Group, layer: DenseLayer) -> None:
+def _write_dense(group: h5py.Group, layer: net_synapses.DenseLayer) -> None:
     group["shape"] = np.array([layer.outputs], dtype=np.int64)
     group["inFeatures"] = np.int64(layer.inputs)
     group["outFeatures"] = np.int64(layer.outputs)
     _write_synapses(group, layer)
 
 
-def _write_kernel(group: h5py.Group, layer: KernelLayer) -> None:
+def _write_kernel(group: h5py.Group, layer: net_synapses.KernelLayer) -> None:
     sizes = {"kernelSize": layer.weights[0].shape[2:], "stride": layer.stride}
     sizes |= {"shape": layer.output_shape, "padding": layer.padding, "dilation": layer.dilation}
     for name, values in sizes.items():
@@ -92,7 +86,7 @@ def _write_kernel(group: h5py.Group, layer: KernelLayer) -> None:
     _write_synapses(group, layer)
 
 
-def _write_synapses(group: h5py.Group, layer: SynapticLayer) -> None:
+def _write_synapses(group: h5py.Group, layer: net_synapses.SynapticLayer) -> None:
     for dataset, weight in zip(layer.weight_datasets, layer.weights, strict=True):
         group[dataset] = weight.astype(np.float32)
     for name, values in (("bias", layer.bias), ("delay", layer.delay)):
@@ -115,10 +109,10 @@ def _write_neuron(group: h5py.Group, neuron: NetNeuron) -> None:
 
 WRITERS: dict[type, Callable[[h5py.Group, Any], None]] = {
     InputLayer: _write_input,
-    InputNeurons: _write_input_neurons,
+    net_synapses.InputNeurons: _write_input_neurons,
     FlattenLayer: _write_column,
     AverageLayer: _write_column,
-    DenseLayer: _write_dense,
-    RecurrentLayer: _write_dense,
-    KernelLayer: _write_kernel,
+    net_synapses.DenseLayer: _write_dense,
+    net_synapses.RecurrentLayer: _write_dense,
+    net_synapses.KernelLayer: _write_kernel,
 }

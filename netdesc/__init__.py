@@ -49,22 +49,17 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Compiled": "netdesc.api.compile",
-    "compile": "netdesc.api.compile",
-    "Description": "netdesc.description",
-    "DescriptionError": "netdesc.description",
-    "check": "netdesc.api.load",
-    "load": "netdesc.api.load",
-    "loads": "netdesc.api.load",
+    **dict.fromkeys(("Compiled", "compile"), "netdesc.api.compile"),
+    **dict.fromkeys(("Description", "DescriptionError"), "netdesc.description"),
+    **dict.fromkeys(("check", "load", "loads"), "netdesc.api.load"),
+    **dict.fromkeys(("run", "run_integer"), "netdesc.api.run"),
     "evaluate": "netdesc.api.evaluate",
     "predict": "netdesc.api.predict",
     "Run": "netdesc.api.trained_run",
-    "run": "netdesc.api.run",
     "train": "netdesc.api.train",
     "verify": "netdesc.api.verify",
     "export_net": "netdesc.api.export",
     "import_net": "netdesc.exchange",
-    "run_integer": "netdesc.api.run",
 }
 
 

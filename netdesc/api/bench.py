@@ -192,9 +192,8 @@ def _train(
     epochs = description.document.training.epochs
     if len(stopwatch.starts) < epochs:
         message = run.message.partition(";")[0]  # the rest names the temporary folder
-        raise BenchError(
-            f"only {len(stopwatch.starts)} of {epochs} epochs could be timed: {message}"
-        )
+        timed = f"only {len(stopwatch.starts)} of {epochs} epochs could be timed"
+        raise BenchError(f"{timed}: {message}")
     return run
 
 

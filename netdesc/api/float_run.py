@@ -36,11 +36,8 @@ def compare_with_target(
     output_TBN = torch.from_numpy(found_TN.astype(np.float32)).unsqueeze(1)
     with torch.no_grad():
         loss = compiled.loss.of_output(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
-    return run_result.TargetComparison(
-        loss=loss.item(),
-        target_spikes=int(np.count_nonzero(target_TN)),
-        met=int(np.count_nonzero((target_TN != 0) & (found_TN != 0))),
-    )
+    met = int(np.count_nonzero((target_TN != 0) & (found_TN != 0)))
+    return run_result.TargetComparison(loss.item(), int(np.count_nonzero(target_TN)), met)
 
 
 def classify(graph: Graph, found_TN: NDArray[Any], label: int | None) -> run_result.Classification:

@@ -41,9 +41,8 @@ def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> D
     """
     if not isinstance(text, str):
         raise TypeError(f"netdesc.loads reads a text (str), not {type(text).__name__}")
-    return require_valid(
-        check_value(text, "<text>", overrides, _check_files if with_files else None)
-    )
+    check_files = _check_files if with_files else None
+    return require_valid(check_value(text, "<text>", overrides, check_files))
 
 
 def check(

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from netdesc.api.compile import OpenedNetwork, Source
     from netdesc.description.models import EventFile, Pair
 
-
 Arithmetic = Literal["float", "integer"]
 
 

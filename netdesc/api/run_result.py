@@ -91,9 +91,8 @@ class Result(Outlined):
 
 def layer_spikes(graph: Graph, input_spikes: int, counts: Mapping[str, int]) -> list[LayerSpikes]:
     """Returns the spikes of the input and of each layer of neurons; ``counts`` has theirs."""
-    layers = [
-        LayerSpikes(each.name, each.neurons, counts[each.name]) for each in graph.neuron_layers
-    ]
+    sizes = {layer.name: layer.neurons for layer in graph.neuron_layers}
+    layers = [LayerSpikes(name, size, counts[name]) for name, size in sizes.items()]
     return [LayerSpikes("input", math.prod(graph.input_shape), input_spikes), *layers]
 
 

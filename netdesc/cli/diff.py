@@ -66,9 +66,8 @@ def diff(output: Output, first: Path, second: Path) -> int:
     if a.results and b.results:
         names = dict.fromkeys([*a.results, *b.results])
         results = [Difference(name, a.results.get(name), b.results.get(name)) for name in names]
-    is_equal = not differences and all(
-        result.a == result.b for result in results if result.place != "seconds"
-    )
+    has_equal_results = all(each.a == each.b for each in results if each.place != "seconds")
+    is_equal = has_equal_results and not differences
     if output.as_json:
         output.print_json(
             {

@@ -55,10 +55,8 @@ def evaluate(output: Output, network: Path, part: "Part | None", predictions: Pa
     output.print(", ".join(_format_metrics(result)))
     if result.score is not None:
         _print_confusion_matrix(output, result.score)
-    output.print_table(
-        ("layer", "neurons", "spikes a neuron a step"),
-        [(each.layer, each.neurons, f"{each.rate:.4f}") for each in result.layers],
-    )
+    rows = [(each.layer, each.neurons, f"{each.rate:.4f}") for each in result.layers]
+    output.print_table(("layer", "neurons", "spikes a neuron a step"), rows)
     if predictions is not None:
         output.info(f"wrote {predictions}")
 
@@ -84,10 +82,8 @@ def _format_metrics(result: "Evaluation") -> list[str]:
             undecided = amount(result.score.undecided, "step" if has_step_labels else "sample")
             metrics.append(f"{undecided} without a prediction (all 0)")
     if result.matched is not None:
-        metrics.append(
-            f"{result.matched.met:,} of {result.matched.target_spikes:,} target spikes in the "
-            "same step"
-        )
+        met, spikes = result.matched.met, result.matched.target_spikes
+        metrics.append(f"{met:,} of {spikes:,} target spikes in the same step")
     if result.errors is not None:
         metrics.append(f"root mean squared error {result.errors.root_mean_squared_error:.4g}")
         metrics.append(f"sMAPE {result.errors.smape:.4g}")

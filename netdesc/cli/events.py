@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from netdesc.events.raster_grid import RasterComparison
     from netdesc.events.summary import Summary
 
-
 _STEP_MS = options.Number(min=0.001, max=1e6)
 _MAX_POLARITIES = 8
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -85,8 +85,9 @@ def import_command(
         )
         return
     rows = [_row(layer) for layer in imported.table]
-    headings = [each for each in rows[0] if any(row[each] != "" for row in rows)]
-    output.print_table(headings, [[row[each] for each in headings] for row in rows])
+    columns = [name for name in rows[0] if any(row[name] != "" for row in rows)]
+    headings = [name.removesuffix("_shape") for name in columns]
+    output.print_table(headings, [[row[name] for name in columns] for row in rows])
     output.print("", "filled in for training, because the file does not say:")
     output.print(*(f"- {note}" for note in imported.assumptions))
     first, image = imported.description["layers"][0], ""
@@ -99,16 +100,8 @@ def import_command(
     output.info(f"wrote {document} and {document.with_suffix('.safetensors').name}")
 
 
-def _row(layer: "ImportedLayer") -> dict[str, object]:
-    return {
-        "layer": layer.layer,
-        "name": layer.name,
-        "type": layer.type,
-        "neuron": layer.neuron,
-        "input": "×".join(map(str, layer.input_shape)),
-        "output": "×".join(map(str, layer.output_shape)),
-        "threshold": "" if layer.threshold is None else f"{layer.threshold:g}",
-        "weights": layer.weights,
-        "inferred": "; ".join(layer.inferred),
-        "unknown": ", ".join(layer.unknown),
-    }
+def _row(layer: "ImportedLayer") -> dict[str, Any]:
+    row = asdict(layer) | {"inferred": "; ".join(layer.inferred)}
+    row |= {name: "×".join(map(str, row[name])) for name in ("input_shape", "output_shape")}
+    threshold = "" if layer.threshold is None else f"{layer.threshold:g}"
+    return row | {"threshold": threshold, "unknown": ", ".join(layer.unknown)}

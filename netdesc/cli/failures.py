@@ -87,9 +87,8 @@ def describe(error: BaseException) -> tuple[int, str]:
         return own_code, f"error: {error}"
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:
-        return diagnostics_text.exit_code(diagnostics), diagnostics_text.format_diagnostics(
-            diagnostics, sys.stderr
-        )
+        text = diagnostics_text.format_diagnostics(diagnostics, sys.stderr)
+        return diagnostics_text.exit_code(diagnostics), text
     if isinstance(error, MemoryError):
         return ENVIRONMENT, "error: not enough memory"
     if isinstance(error, FileExistsError):
@@ -125,15 +124,10 @@ def report_bug(error: BaseException) -> list[str]:
     ]
     summary = f"error: netdesc has a bug: {type(error).__name__}: {error}"
     try:
-        with tempfile.NamedTemporaryFile(
-            "w",
-            prefix="netdesc-report-",
-            suffix=".txt",
-            delete=False,
-            encoding="utf-8",
-            errors="backslashreplace",  # file names may have bytes that are not text
-        ) as file:
+        descriptor, path = tempfile.mkstemp(".txt", "netdesc-report-")
+        # File names may have bytes that are not text.
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write("\n".join(report))
     except OSError:
         return [summary, *report]
-    return [summary, f"Please file an issue with this report: {file.name}"]
+    return [summary, f"Please file an issue with this report: {path}"]

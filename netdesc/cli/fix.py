@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -66,11 +67,9 @@ def fix_files(
         (output.print if as_text else output.info)(visible(line + _title(diagnostic)))
     if not fixed and not failed:
         output.info("nothing to fix")
-    record = [
-        {"code": one.code, "file": one.file, "line": one.line, "title": _title(one)}
-        for one in fixed
-    ]
-    return {"fixed": record}, ENVIRONMENT if failed else 0
+    names = ("code", "file", "line")
+    rows = [{name: getattr(one, name) for name in names} | {"title": _title(one)} for one in fixed]
+    return {"fixed": rows}, ENVIRONMENT if failed else 0
 
 
 def apply_fixes(source: Source, path: Path) -> FixResult:
@@ -105,9 +104,8 @@ def _select_disjoint(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     selected: list[Diagnostic] = []
     for diagnostic in diagnostics:
         edits = _edits(diagnostic)
-        overlaps = any(
-            edit.start <= other.end and other.start <= edit.end for edit in edits for other in taken
-        )
+        pairs = itertools.product(edits, taken)
+        overlaps = any(a.start <= b.end and b.start <= a.end for a, b in pairs)
         if edits and not overlaps:
             taken += edits
             selected.append(diagnostic)

@@ -71,12 +71,18 @@ def run(
     length of the steps. If it has neither, a step takes 1 ms, and the run ends one step for each
     layer after the last event of INPUT.
     """
-    _require_device_options(arithmetic, **device)
-    if target is not None and target.exists():
-        refuse_used("-o", target, network, input)
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents
+    from netdesc.hardware import Resets
 
+    if arithmetic == "float" and (device["timing"] != "training" or device["reset_interval"]):
+        raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
+    try:
+        Resets(device["reset_interval"], device["reset_offset"])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if target is not None and target.exists():
+        refuse_used("-o", target, network, input)
     with warnings.catch_warnings(action="ignore", category=DroppedEvents):  # printed below
         result = inference.run(network, input, arithmetic, **device)
     output.warn(*result.warnings)
@@ -98,19 +104,6 @@ def run(
     _print(output, result)
     if target is not None:
         output.info(f"wrote {target}")
-
-
-def _require_device_options(
-    arithmetic: "Arithmetic", timing: str, reset_interval: int | None, reset_offset: int | None
-) -> None:
-    from netdesc.hardware import Resets
-
-    if arithmetic == "float" and (timing != "training" or reset_interval):
-        raise click.UsageError("--timing and --reset-interval need --arithmetic integer")
-    try:
-        Resets(reset_interval, reset_offset)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def refuse_used(option: str, target: Path, network: Path, input: Path | None = None) -> None:
@@ -141,10 +134,8 @@ def _write(target: Path, result: "Result") -> None:
 
 def _print(output: Output, result: "Result") -> None:
     output.print(f"{result.steps:,} steps of {result.graph.step_ms:g} ms")
-    output.print_table(
-        ("layer", "neurons", "spikes"),
-        [(layer.layer, layer.neurons, layer.spikes) for layer in result.layers],
-    )
+    rows = [(layer.layer, layer.neurons, layer.spikes) for layer in result.layers]
+    output.print_table(("layer", "neurons", "spikes"), rows)
     if result.comparison is not None:
         comparison = result.comparison
         output.print(

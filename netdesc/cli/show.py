@@ -83,10 +83,8 @@ def _read_net(path: Path) -> Overview:
     imported = import_net(path)
     graph = build_graph(imported.document)
     overview = Overview("net", imported.document, graph, warnings=imported.warnings)
-    overview.notes = [
-        *imported.assumptions,
-        "a .net file does not describe data, loss and training",
-    ]
+    unknown = "a .net file does not describe data, loss and training"
+    overview.notes = [*imported.assumptions, unknown]
     overview.learnt = {
         (layer.name, name): (float(values.min()), float(values.max()))
         for layer in graph.neuron_layers
@@ -318,20 +316,11 @@ def print_graph(output: Output, graph: Graph, netx: Mapping[str, str] | None = N
         f"{graph.name}: {graph.steps:,} steps of {graph.step_ms:g} ms, "
         f"{graph.parameters:,} parameters, {graph.synapses:,} synapses"
     )
-    rows = [
-        (
-            row.name,
-            row.type,
-            " + ".join(row.inputs),
-            "×".join(map(str, row.input_shape)),
-            "×".join(map(str, row.output_shape)),
-            row.neuron,
-            row.parameters,
-            row.synapses,
-            (netx or {}).get(row.name, ""),
-        )
-        for row in summary(graph)
-    ]
+    rows: list[tuple[str | int, ...]] = []
+    for row in summary(graph):
+        shapes = ("×".join(map(str, shape)) for shape in (row.input_shape, row.output_shape))
+        counts = row.parameters, row.synapses, (netx or {}).get(row.name, "")
+        rows.append((row.name, row.type, " + ".join(row.inputs), *shapes, row.neuron, *counts))
     rows.append(("all", "", "", "", "", "", graph.parameters, graph.synapses, ""))
     headings = (
         "layer", "type", "from", "input", "output", "neuron", "parameters", "synapses", "netx",
@@ -339,25 +328,20 @@ def print_graph(output: Output, graph: Graph, netx: Mapping[str, str] | None = N
     output.print_table(headings, [row[: len(headings)] for row in rows])
 
 
-_GRAPH_FIELDS = ("name", "steps", "step_ms", "parameters", "synapses")
-
-
 def graph_record(graph: Graph) -> dict[str, Any]:
     """Returns what ``print_graph`` prints, for JSON."""
     from netdesc.graph import summary
 
-    record = {name: getattr(graph, name) for name in _GRAPH_FIELDS}
+    fields = ("name", "steps", "step_ms", "parameters", "synapses")
+    record = {name: getattr(graph, name) for name in fields}
     return record | {"layers": [asdict(row) for row in summary(graph)]}
 
 
 def _record(overview: Overview, memory: MemoryEstimate) -> dict[str, Any]:
     graph = overview.graph
     neurons = {
-        layer.name: {
-            "name": layer.neuron_name,
-            "type": layer.neuron.type_name(),
-            "values": _neuron_values(overview, layer),
-        }
+        layer.name: {"name": layer.neuron_name, "type": layer.neuron.type_name()}
+        | {"values": _neuron_values(overview, layer)}
         for layer in graph.neuron_layers
     }
     record = graph_record(graph)

@@ -51,11 +51,9 @@ def verify(output: Output, network: Path, input: Path | None) -> int:
 def _print(output: Output, network: Path, found: "Verification") -> None:
     output.print(f"{network}: {found.input}, {found.steps:,} steps; outputs that are not 0:")
     exported = [] if found.export_problem else ["exported"]
-    rows = [
-        (each.layer, each.neurons, each.float, each.integer, each.exported) for each in found.layers
-    ]
     headings = ("layer", "neurons", "float", "integer", *exported)
-    output.print_table(headings, [row[: len(headings)] for row in rows])
+    rows = [[getattr(layer, heading) for heading in headings] for layer in found.layers]
+    output.print_table(headings, rows)
     output.print("")
     if found.export_problem:
         output.print(f"There is no export to compare: {found.export_problem}")

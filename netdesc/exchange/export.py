@@ -75,9 +75,8 @@ def _net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, S
     if isinstance(layers_of_file[-1], net_synapses.InputNeurons) and layers_of_file[-1].only_delays:
         problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
         raise _cannot_hold(path, f"{problem}: train with the delay in the layer before")
-    return net_record.NetFile(
-        layers_of_file, net_record.Simulation(graph.step_ms, graph.steps * graph.step_ms)
-    ), names
+    time = net_record.Simulation(graph.step_ms, graph.steps * graph.step_ms)
+    return net_record.NetFile(layers_of_file, time), names
 
 
 def _cannot_hold(path: str | Path, problem: str) -> NetFileError:
@@ -162,9 +161,8 @@ def _export_recurrent(layer: SynapticNode, weights: Weights) -> net_synapses.Rec
             raise LayerError("", problem, hint=hint)
         bias = np.zeros(layer.neurons, np.int32) if bias is None else bias
         bias = bias + own.drive
-    return net_synapses.RecurrentLayer(
-        (integers.weights[0], own.weights[0]), neuron, bias, integers.delays
-    )
+    both = integers.weights[0], own.weights[0]
+    return net_synapses.RecurrentLayer(both, neuron, bias, integers.delays)
 
 
 def _export_kernel(kind: str, layer: SynapticNode, weights: Weights) -> net_synapses.KernelLayer:
@@ -181,18 +179,10 @@ def _export_kernel(kind: str, layer: SynapticNode, weights: Weights) -> net_syna
         weight, groups = np.broadcast_to(weight, (1, 1, *section.kernel_size)), 1
     elif section.is_transposed:
         weight = net_synapses.swap_channels(weight, groups)
+    more: dict[str, Any] = {"input_shape": layer.input_shape, "output_shape": layer.output_shape}
+    more |= {"stride": section.strides, "padding": section.paddings, "dilation": section.dilations}
     return net_synapses.KernelLayer(
-        (weight,),
-        neuron,
-        integers.bias,
-        integers.delays,
-        kind=kind,
-        input_shape=layer.input_shape,
-        output_shape=layer.output_shape,
-        stride=section.strides,
-        padding=section.paddings,
-        dilation=section.dilations,
-        groups=groups,
+        (weight,), neuron, integers.bias, integers.delays, kind=kind, groups=groups, **more
     )
 
 
@@ -236,7 +226,6 @@ EXPORTERS: dict[type, Callable[[Any, Weights], net_record.NetLayer]] = {
     **{each: partial(_export_kernel, kind) for kind, each in net_synapses.KERNEL_SECTIONS.items()},
 }
 """Class of a section -> what makes the record of its layer."""
-
 
 Parameters = Mapping[str, Integers]
 """Parameters of the equations, [] or [neurons]."""

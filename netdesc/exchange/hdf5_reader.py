@@ -104,10 +104,8 @@ class Hdf5Group:
     """
 
     def __init__(self, file: _OpenFile, handle: h5py.Group, layer: int | None, below: str) -> None:
-        self._file = file
-        self._handle = handle
-        self._layer = layer
-        self._below = below
+        self._file, self._handle = file, handle
+        self._layer, self._below = layer, below
         # What is opened and checked once, because readers and warnings ask for it several times.
         self._datasets: dict[str, h5py.Dataset] = {}
         self._groups: dict[tuple[str, int | None], Hdf5Group] = {}

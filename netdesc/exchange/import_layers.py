@@ -42,10 +42,8 @@ class ImportedNeuron(NamedTuple):
 def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
     """Converts neurons. LayerError if a document cannot have neurons with these integers."""
     if neuron.is_sum:  # the sum of what arrives
-        values = {
-            "current_decay": np.array(1, np.float32),
-            "voltage_decay": np.array(0, np.float32),
-        }
+        decays = {"current_decay": 1, "voltage_decay": 0}
+        values = {name: np.array(decay, np.float32) for name, decay in decays.items()}
         return ImportedNeuron({"type": "integrator", "fine_units": True}, values)
     values: Values = {}
     for dataset, integers in neuron.numbers.items():

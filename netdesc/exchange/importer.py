@@ -147,11 +147,9 @@ def import_net(
     _require_range("steps", steps, MAX_STEPS)
     _require_range("step_ms", step_ms, MAX_STEP_MS)
     net, warnings, notes = read_net(path)
-    is_assumed = {
-        name: net.simulation is None and given is None
-        for name, given in (("steps", steps), ("step_ms", step_ms))
-    }
-    time = net.simulation or DEFAULT_TIME
+    time, is_timed = net.simulation or DEFAULT_TIME, net.simulation is not None
+    lengths = {"steps": steps, "step_ms": step_ms}
+    is_assumed = {name: not is_timed and value is None for name, value in lengths.items()}
     name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
     parts: dict[str, LayerImport] = {}
     for index, layer in enumerate(net.layers):
@@ -269,12 +267,11 @@ def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
 
 
 def _describe(section: JsonObject) -> str:
-    values = [
-        f"{name} {value if isinstance(value, str) else format(value, 'g')}"
-        for name, value in section.items()
-        if name != "type"
-    ]
-    return " with ".join([section["type"], *([" and ".join(values)] if values else [])])
+    values = {name: value for name, value in section.items() if name != "type"}
+    texts = (
+        f"{name} {each if isinstance(each, str) else f'{each:g}'}" for name, each in values.items()
+    )
+    return " with ".join([section["type"], *([" and ".join(texts)] if values else [])])
 
 
 def _require_range(name: str, value: float | None, largest: float) -> None:

@@ -133,11 +133,8 @@ def _find_features(group: Hdf5Group) -> Iterator[tuple[str, str]]:
         return
     if kind not in READ_TYPES:
         yield "type", f"{kind} layers" if kind.strip() else "layers of an empty type"
-    if (
-        kind in ("pool", "unpool")
-        and group.has("dilation")
-        and (group.integers("dilation") != 1).any()
-    ):
+    is_pool = kind in ("pool", "unpool")
+    if is_pool and group.has("dilation") and (group.integers("dilation") != 1).any():
         yield "dilation", "pools with a dilation"
     neuron = group.group("neuron") if group.has("neuron") else None
     form = FORMS.get(neuron_type(neuron)) if neuron else None

@@ -31,10 +31,9 @@ class FlattenLayer(net_synapses.OneAxis):
     inputs: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.inputs <= net_synapses.MAX_INPUTS:
-            raise LayerError(
-                "shape", f"has {self.inputs} neurons; it is 1 to {net_synapses.MAX_INPUTS}"
-            )
+        most = net_synapses.MAX_INPUTS
+        if not 1 <= self.inputs <= most:
+            raise LayerError("shape", f"has {self.inputs} neurons; it is 1 to {most}")
 
     @property
     def outputs(self) -> int:
@@ -75,11 +74,8 @@ class Simulation:
             problem = f"is {self.step_ms:g} ms; a step is above 0 and at most {MAX_STEP_MS:,.0f} ms"
             raise LayerError("simulation/Ts", problem)
         if not 1 <= self._steps < MAX_STEPS + 1:
-            raise LayerError(
-                "simulation/tSample",
-                f"is {self.sample_ms:g} ms; a sample is 1 to {MAX_STEPS:,} steps of "
-                f"{self.step_ms:g} ms",
-            )
+            rule = f"a sample is 1 to {MAX_STEPS:,} steps of {self.step_ms:g} ms"
+            raise LayerError("simulation/tSample", f"is {self.sample_ms:g} ms; {rule}")
 
     @property
     def steps(self) -> int:
@@ -129,11 +125,8 @@ class NetFile:
     @property
     def neuron_layers(self) -> list[tuple[int, net_synapses.NeuronLayer]]:
         """(Index in the file, layer) of each layer that has synapses and neurons."""
-        return [
-            (index, layer)
-            for index, layer in enumerate(self.layers)
-            if isinstance(layer, net_synapses.SynapticLayer)
-        ]
+        rows, kind = enumerate(self.layers), net_synapses.SynapticLayer
+        return [(index, layer) for index, layer in rows if isinstance(layer, kind)]
 
 
 def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:

@@ -93,12 +93,9 @@ class SynapticLayer:
 
     def check(self) -> None:
         for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
-            require(
-                dataset,
-                weight,
-                (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0),
-                f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}",
-            )
+            is_valid = (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0)
+            rule = f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}"
+            require(dataset, weight, is_valid, rule)
         self.neuron.check(self.channels)
         limits = {"bias": (-BIAS_LIMIT, BIAS_LIMIT), "delay": (0, MAX_DELAY)}
         for name, (lowest, highest) in limits.items():
@@ -106,11 +103,8 @@ class SynapticLayer:
             if values is None:
                 continue
             if values.shape != (self.channels,) and not (name == "delay" and self.delays_inputs):
-                raise LayerError(
-                    name,
-                    f"has shape {list(values.shape)}; the layer has {self.channels} neurons, "
-                    f"so [{self.channels}] is needed",
-                )
+                needed = f"the layer has {self.channels} neurons, so [{self.channels}] is needed"
+                raise LayerError(name, f"has shape {list(values.shape)}; {needed}")
             is_valid = (values >= lowest) & (values <= highest)
             require(name, values, is_valid, f"it is {lowest} to {highest}")
 
@@ -304,9 +298,8 @@ class KernelLayer(SynapticLayer):
         if self.has_one_weight and (weight.shape[:2] != (1, 1) or (weight != weight.flat[0]).any()):
             raise LayerError("weight", f"of {self.kind} layers is one number for all of the kernel")
         try:
-            section = KERNEL_SECTIONS[self.kind].model_validate(
-                {"name": "a", "type": self.section_type, "neuron": "n", **self.fields}
-            )
+            fields = {"name": "a", "type": self.section_type, "neuron": "n", **self.fields}
+            section = KERNEL_SECTIONS[self.kind].model_validate(fields)
             shape = section.output_shape(self.input_shape)
         except ShapeError as error:
             raise LayerError("shape", f"does not fit: the layer {error}") from error

@@ -55,9 +55,8 @@ def _write_input_neurons(group: h5py.Group, layer: net_synapses.InputNeurons) ->
     number, of which NumPy warns in netx, where slayerPytorch writes numbers.
     """
     _write_input(group, layer)
-    for name, value, default in zip(
-        layer.weight_datasets, layer.weights, (WEIGHT_UNIT, 0), strict=True
-    ):
+    rows = zip(layer.weight_datasets, layer.weights, (WEIGHT_UNIT, 0), strict=True)
+    for name, value, default in rows:
         if value.item() != default:
             group[name] = np.float32(value.item())
     _write_neuron(group.create_group("neuron"), layer.neuron)

@@ -50,7 +50,6 @@ MAX_SHIFT = 8
 Outputs = dict[str, NDArray[Any]]
 """Name of a layer -> its output [steps, neurons], bool, or float64 in threshold units."""
 
-
 NamedInput = tuple[str, NDArray[np.float32]]
 """What an input is called, and its values [steps, *input shape]."""
 
@@ -130,8 +129,7 @@ class Verification:
         return "; ".join(
             f"{each.runs[0]} and {each.runs[1]} first differ in step {each.step} of {self.input}, "
             f'in neuron {each.neuron} of layer "{each.layer}": {each.values[0]:.10g} and '
-            f"{each.values[1]:.10g}; "
-            f"{each.reason}: {each.explanation}"
+            f"{each.values[1]:.10g}; {each.reason}: {each.explanation}"
             for each in self.differences
         )
 
@@ -239,17 +237,11 @@ def compare_runs(
         first_TN, second_TN = runs[first][layer.name], runs[second][layer.name]
         reason = _time_shift(first_TN, second_TN, (first, second)) or explain[second](position)
         values = float(first_TN[step, neuron]), float(second_TN[step, neuron])
-        differences.append(
-            RunDifference((first, second), step, layer.name, neuron, values, *reason)
-        )
-    layers = [
-        VerifiedLayer(
-            layer.name,
-            layer.neurons,
-            *(int(np.count_nonzero(outputs[layer.name])) for outputs in runs.values()),
-        )
-        for layer in graph.neuron_layers
-    ]
+        differences += [RunDifference((first, second), step, layer.name, neuron, values, *reason)]
+    layers: list[VerifiedLayer] = []
+    for layer in graph.neuron_layers:
+        counts = (int(np.count_nonzero(outputs[layer.name])) for outputs in runs.values())
+        layers.append(VerifiedLayer(layer.name, layer.neurons, *counts))
     return Verification("", len(input_TN), layers, differences, "", [])
 
 

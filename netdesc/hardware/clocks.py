@@ -79,9 +79,8 @@ def make_clocks(graph: Graph, timing: Timing, resets: Resets) -> dict[str, Clock
     ValueError if ``timing`` is unknown.
     """
     if timing not in get_args(Timing):
-        raise ValueError(
-            f'the timing "{timing}" is unknown; known are {", ".join(get_args(Timing))}'
-        )
+        known = ", ".join(get_args(Timing))
+        raise ValueError(f'the timing "{timing}" is unknown; known are {known}')
     lags, depths, clocks = {INPUT: 0}, {INPUT: 0}, dict[str, Clock]()
     offset = resets.offset
     if offset is None and graph.neuron_layers:
@@ -90,10 +89,8 @@ def make_clocks(graph: Graph, timing: Timing, resets: Resets) -> dict[str, Clock
         lag = max(lags[name] for name in layer.inputs)
         depth = max(depths[name] for name in layer.inputs)
         if timing == "lava" and layer.section.decimation != 1:
-            raise HardwareError(
-                f'layer "{layer.name}" averages steps, which Lava does not: use the timing '
-                '"training"'
-            )
+            problem = f'layer "{layer.name}" averages steps, which Lava does not'
+            raise HardwareError(f'{problem}: use the timing "training"')
         if isinstance(layer, SynapticNode):
             lag += SYNAPTIC_STEPS.get(type(layer.section), 1)
             clocks[layer.name] = Clock(lag, timing, resets, (offset or 0) + depth)

@@ -116,7 +116,6 @@ _NUMPY_NAMES = {
 }
 """What the text of a loop calls, for numpy arrays."""
 
-
 _EACH_NEURON = "range(output_TN.shape[1])"
 """In the text itself: Numba does not learn from a function that no index is below 0."""
 
@@ -180,14 +179,12 @@ def _leaves(definition: Definition, states: Sequence[str]) -> LeafFields:
     """Returns the fields of leaves; the index of a parameter is that in the array of its type."""
     reals = [name for name, kind in definition.parameters if kind == "real"]
     integers = [name for name, kind in definition.parameters if kind != "real"]
-    return {
-        **leaf_fields({}, definition.inputs, states),
-        **{
-            ("parameter", name): {"array": array, "index": index}
-            for array, names in enumerate(([*integers, "bias"], reals))
-            for index, name in enumerate(names)
-        },
+    parameters: LeafFields = {
+        ("parameter", name): {"array": array, "index": index}
+        for array, names in enumerate(([*integers, "bias"], reals))
+        for index, name in enumerate(names)
     }
+    return {**leaf_fields({}, definition.inputs, states), **parameters}
 
 
 @functools.cache
@@ -245,10 +242,8 @@ class IntegerNeurons:
         rows = {name: np.broadcast_to(parameters[name], count) for name in kinds}
         reals = [row for name, row in rows.items() if kinds[name] == "real"]
         integers = [row for name, row in rows.items() if kinds[name] != "real"]
-        self._parameters = (
-            np.array(integers, np.int64).reshape(-1, count),
-            np.array(reals, np.float32).reshape(-1, count),
-        )
+        arrays = np.array(integers, np.int64), np.array(reals, np.float32)
+        self._parameters = tuple(array.reshape(-1, count) for array in arrays)
         self._names = definition.states
         self._states_SN = np.zeros((len(self._names) + 2, count), np.int64)
         """The states, whether the neuron fired in the step before, and its output then."""

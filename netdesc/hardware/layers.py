@@ -3,7 +3,6 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -45,7 +44,7 @@ def join(layer: LayerNode, signals: Sequence[Signal]) -> Signal:
     aligned, bits = align(signals)
     joined = JOINS.get(type(layer.section))
     if joined is None:
-        return Signal(reduce(np.add, [each.astype(np.int64) for each in aligned]), bits)
+        return Signal(functools.reduce(np.add, [each.astype(np.int64) for each in aligned]), bits)
     return Signal(joined(layer, aligned), bits)
 
 
@@ -58,7 +57,6 @@ def _concat(layer: LayerNode, signals: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 JOINS: dict[type[layers.LayerSection], Callable[..., NDArray[Any]]] = {layers.Concat: _concat}
 """Maps the class of a section to the function that joins its inputs, where that is not a sum."""
-
 
 LayerRun = Callable[[Signal, bool], Signal]
 """Computes a layer's output of a chunk. The flag says whether it is the last one."""

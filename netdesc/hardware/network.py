@@ -22,7 +22,6 @@ CHUNK_STEPS = 256
 MAX_CHUNK_NUMBERS = 1 << 22
 """Limits of a chunk: its steps, and its steps times the neurons of the largest layer."""
 
-
 NO_RESETS = Resets()
 
 

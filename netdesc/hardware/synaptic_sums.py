@@ -18,7 +18,6 @@ MAX_EVENT_SHARE = 0.2
 MIN_PRODUCT = 1 << 24
 """Number of multiplications below which a matrix product is not worth the start of its threads."""
 
-
 _POINT = KernelShape((1, 1), (0, 0), (1, 1), (0, 0), 1, False)
 
 

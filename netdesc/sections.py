@@ -50,9 +50,8 @@ class Section(BaseModel):
         if kind.description is None:
             text = " ".join((cls.__doc__ or "").split())
             kind.description, kind.json_schema_extra = f"{text} Required.", {"x-text": text}
-        cls.__pydantic_fields__ = dict(
-            sorted(known.items(), key=lambda each: _place(each[0], shared))
-        )
+        names = sorted(known, key=lambda name: _place(name, shared))
+        cls.__pydantic_fields__ = {name: known[name] for name in names}
 
     def idle_reasons(self) -> dict[str, str]:
         """Maps fields that have no effect beside the values of others to the reason."""

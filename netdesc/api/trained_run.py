@@ -76,9 +76,8 @@ class Run(Outlined):
         document = load(self.path / LOCK).document
         graph = build_graph(document)
         layers = [layer.name for layer in graph.neuron_layers]
-        metrics = read_metrics(self.path, layers, document.training.epochs).per_sample(
-            read_record(self.path).scale(graph.loss.reduction).divisors
-        )
+        divisors = read_record(self.path).scale(graph.loss.reduction).divisors
+        metrics = read_metrics(self.path, layers, document.training.epochs).per_sample(divisors)
         if self.final is not None and not len(metrics):
             raise RunError(
                 f"{self.path / METRICS}: the file holds no complete line, although the run has "

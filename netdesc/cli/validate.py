@@ -125,5 +125,4 @@ def _print_text(output: Output, diagnostics: "Sequence[Diagnostic]", files: int)
     if not diagnostics:
         output.info(f"{amount(files, 'file')}: no diagnostics")
         return
-    text = diagnostics_text.format_diagnostics(diagnostics, sys.stdout, files=files)
-    output.print(text)
+    output.print(diagnostics_text.format_diagnostics(diagnostics, sys.stdout, files=files))

@@ -139,8 +139,6 @@ class NetNeuron:
             require(dataset, values, is_valid, f"it is {known.lowest} to {highest}")
 
 
-_IDENTITY_NUMBERS = {"iDecay": DECAY_ONE, "vDecay": DECAY_ONE, "vThMant": READOUT_THRESHOLD}
-NO_NEURON = NetNeuron(
-    "CUBA", {name: np.array(n, np.int32) for name, n in _IDENTITY_NUMBERS.items()}
-)
+_IDENTITY = {"iDecay": DECAY_ONE, "vDecay": DECAY_ONE, "vThMant": READOUT_THRESHOLD}
+NO_NEURON = NetNeuron("CUBA", {name: np.array(n, np.int32) for name, n in _IDENTITY.items()})
 """Hands on what arrives, in netx as well."""

@@ -65,14 +65,10 @@ def read_net(path: str | Path) -> ReadResult:
             note_layer(group, layer, READERS[kind].known, is_first=not index)
             for index, (kind, group, layer) in rows
         ]
-    warnings = [
-        f"{path}: layer {index}: {text}"
-        for index, each in enumerate(notes)
-        for text in (
-            *(f"{name} is not known and was not read" for name in each.unknown),
-            *each.warnings,
-        )
-    ]
+    warnings: list[str] = []
+    for index, each in enumerate(notes):
+        unknown = [f"{name} is not known and was not read" for name in each.unknown]
+        warnings += [f"{path}: layer {index}: {text}" for text in (*unknown, *each.warnings)]
     return ReadResult(net, warnings, notes)
 
 
@@ -216,10 +212,8 @@ def _missing_ends(before: Shape, shape: Shape, kernel: tuple[int, int]) -> tuple
     Returns 0, 0 if that does not explain the shape. A convolution whose kernel begins with as many
     rows and columns of zeros adds them at both ends.
     """
-    missing = [
-        count * size - axis
-        for count, size, axis in zip(shape[1:], kernel, before[1:], strict=False)
-    ]
+    sizes = zip(shape[1:], kernel, before[1:], strict=False)
+    missing = [count * size - axis for count, size, axis in sizes]
     fits = all(0 <= each < size for each, size in zip(missing, kernel, strict=False))
     return (missing[0], missing[1]) if fits and len(missing) == 2 else (0, 0)
 
@@ -231,9 +225,8 @@ def _read_channels(
 
     Delays that are all 0 are none. One delay of a dense layer with one input is of this input.
     """
-    found = {
-        name: group.integers(name).reshape(-1) for name in ("bias", "delay") if group.has(name)
-    }
+    names = filter(group.has, ("bias", "delay"))
+    found = {name: group.integers(name).reshape(-1) for name in names}
     if "delay" in found and not found["delay"].any():
         del found["delay"]
     return {
@@ -310,18 +303,13 @@ def _read_number(neuron: Hdf5Group, name: str, outputs: int) -> NDArray[np.int32
     return values.reshape(() if values.size == 1 else -1)
 
 
-_NEURON_KNOWN = frozenset(
-    f"neuron/{name}"
-    for name in ("type", "activation", "sigma_output", "gradedSpike", *NUMBERS, *NEURON_CONSTANTS)
-)
-_NEURON_IGNORED = frozenset(
-    f"neuron/{name}" for name in ("tauRho", "scaleRho", "theta", "weight_exp")
-)
+_NEURON_READ = ("type", "activation", "sigma_output", "gradedSpike", *NUMBERS, *NEURON_CONSTANTS)
+_NEURON_IGNORED = ("tauRho", "scaleRho", "theta", "weight_exp")
 """Ignored datasets: parameters of surrogate gradients in old files, and an exponent, of which a
 warning tells."""
 
-_SYNAPSES = (
-    frozenset({"type", "shape", "weight", "bias", "delay"}) | _NEURON_KNOWN | _NEURON_IGNORED
+_SYNAPSES = frozenset({"type", "shape", "weight", "bias", "delay"}).union(
+    f"neuron/{name}" for name in (*_NEURON_READ, *_NEURON_IGNORED)
 )
 _SLIDES = frozenset({"kernelSize", "stride", "padding", "dilation"})
 _CHANNELS = frozenset({"inChannels", "outChannels", "groups"})

@@ -165,9 +165,8 @@ def _packing_problems(weight: Integers, of_part: str) -> Iterator[NetxProblem]:
 
 def _adaptive_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
     kind = layer.neuron.type.removeprefix("AD")
-    yield _differs(
-        f"netx runs {layer.neuron.type} neurons as {kind}, whose threshold does not adapt"
-    )
+    text = f"netx runs {layer.neuron.type} neurons as {kind}, whose threshold does not adapt"
+    yield _differs(text)
     yield from _resonator_problems(layer)
 
 

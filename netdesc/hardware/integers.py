@@ -87,10 +87,8 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
     """
     neuron = layer.neuron
     if layer.bits is None:
-        raise HardwareError(
-            f'layer "{layer.name}" has weights that are not quantised, which the device needs: '
-            'train with "quantization": {"bits": 8}'
-        )
+        way = 'which the device needs: train with "quantization": {"bits": 8}'
+        raise HardwareError(f'layer "{layer.name}" has weights that are not quantised, {way}')
     read, definition = partial(read_values, layer, weights), neuron.definition()
     values: dict[str, Any] = dict(neuron.values())
     for name in values:
@@ -114,10 +112,8 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
     if norm != "mean_variance":
         return integers
     if neuron.type_name() == "equations":
-        raise HardwareError(
-            f'layer "{layer.name}" has equations with the norm "mean_variance", which the device '
-            'does not have: train with "norm": "mean"'
-        )
+        way = 'which the device does not have: train with "norm": "mean"'
+        raise HardwareError(f'layer "{layer.name}" has equations with the norm "{norm}", {way}')
     return fold_scale(integers, norm_exponent(read("neuron.norm.running_var")))
 
 

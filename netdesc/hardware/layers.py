@@ -182,9 +182,8 @@ class SynapticRun:
         arriving, bits = align(delayed)
         if self._has_feedback:
             arriving, bits = [each << (PAYLOAD_BITS - bits) for each in arriving], PAYLOAD_BITS
-        output_TN = neurons.run(
-            arriving, self._bits - bits, self._clock.next_resets(steps), is_compiled=is_compiled
-        )
+        resets_T = self._clock.next_resets(steps)
+        output_TN = neurons.run(arriving, self._bits - bits, resets_T, is_compiled=is_compiled)
         self.fired = self._axonal_step(Signal(output_TN, self.fired.bits))
         return self._delay(self.fired)
 
@@ -214,6 +213,9 @@ def _stateless(run: Callable[..., Signal]) -> Callable[..., LayerRun]:
     return lambda layer, _weights, _clock: functools.partial(run, layer)
 
 
+_FULLY_CONNECTED = layers.Dense, layers.Recurrent, layers.WinnerTakeAll
+_KERNELS = layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample
+
 RUNS: dict[type[layers.LayerSection], Callable[..., LayerRun]] = {
     **dict.fromkeys(
         (layers.Flatten, layers.Reshape, layers.Concat),
@@ -225,18 +227,7 @@ RUNS: dict[type[layers.LayerSection], Callable[..., LayerRun]] = {
     layers.Delay: lambda layer, _weights, _clock: DelayLine(
         np.full(math.prod(layer.output_shape), layer.section.own_delay)
     ),
-    **dict.fromkeys(
-        (
-            layers.Dense,
-            layers.Recurrent,
-            layers.WinnerTakeAll,
-            layers.Conv,
-            layers.ConvTranspose,
-            layers.SumPool,
-            layers.Upsample,
-        ),
-        functools.partial(SynapticRun, SynapticSums),
-    ),
+    **dict.fromkeys((*_FULLY_CONNECTED, *_KERNELS), functools.partial(SynapticRun, SynapticSums)),
     layers.Neurons: _NeuronsRun,
 }
 """Maps the class of a section to what makes its run, from the layer, the weights and its clock."""

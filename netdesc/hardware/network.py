@@ -71,19 +71,16 @@ class IntegerNetwork:
             layer.name: RUNS[type(layer.section)](layer, weights, self._clocks.get(layer.name))
             for layer in graph.layers
         }
-        self._neurons = {
-            name: run for name, run in self._runs.items() if isinstance(run, SynapticRun)
-        }
+        runs = self._runs.items()
+        self._neurons = {name: run for name, run in runs if isinstance(run, SynapticRun)}
         self._spikes = dict.fromkeys(self._neurons, 0)
         self._steps, self._has_begun = 0, False
 
     @property
     def counts(self) -> list[LayerCounts]:
         """The counts of each layer of neurons so far, in the order of the graph."""
-        return [
-            LayerCounts(name, self._spikes[name], run.neurons.exceeded)
-            for name, run in self._neurons.items()
-        ]
+        runs = self._neurons.items()
+        return [LayerCounts(name, self._spikes[name], run.neurons.exceeded) for name, run in runs]
 
     @property
     def states(self) -> dict[str, dict[str, NDArray[np.int64]]]:

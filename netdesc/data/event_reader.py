@@ -179,9 +179,8 @@ def bin_event(event: Event, size: Shape, step_ms: float, binning: Any) -> tuple[
     Returns the number of events outside, too. ValueError if the events do not index the shape.
     """
     steps, *shape = size
-    index, value, dropped = event.binned(
-        tuple(shape), steps, step_ms, binning.rounding, binning.duplicates
-    )
+    how = binning.rounding, binning.duplicates
+    index, value, dropped = event.binned(tuple(shape), steps, step_ms, *how)
     step, cell = np.divmod(index, int(np.prod(shape)))
     return SparseSpikes(step.astype(np.int32), cell.astype(np.int32), value), dropped
 

@@ -17,8 +17,7 @@ from netdesc.description.models.document import FORMAT
 from netdesc.description.spelling import certain_name, normalise_name
 from netdesc.description.synonyms import FIELDS, UNSUPPORTED_FIELDS, UNSUPPORTED_TYPES
 
-_MAX_EXACT = 1 << 53
-"""Largest float that is converted to an integer: float64 represents integers up to 2^53."""
+_MAX_EXACT = 1 << 53  # largest float that is converted: float64 has all integers up to 2^53
 _EXPECTED = {"int_type": "an integer", "float_type": "a number", "bool_type": "true or false"}
 """Pydantic's errors of values that may be written in another form, and the expected form."""
 
@@ -177,11 +176,8 @@ def _object_with(parts: Parts, actual: str | float, data: Any) -> str | None:
     if of_type:
         return _json({"type": actual} | examples | {"type": actual})
     kinds = {int, float} if isinstance(actual, int) else {type(actual)}
-    fitting = [
-        name
-        for name, info in required.items()
-        if kinds.intersection(structure.alternatives(info.annotation))
-    ]
+    forms = {name: structure.alternatives(info.annotation) for name, info in required.items()}
+    fitting = [name for name, each in forms.items() if kinds.intersection(each)]
     return _json(examples | {fitting[0]: actual}) if len(fitting) == 1 else None
 
 

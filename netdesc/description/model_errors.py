@@ -50,8 +50,7 @@ _PATTERNS = {
     r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "a file name: letters, digits, _, . and -",
 }
 
-_MIN_DEVICE_DECAY = 32
-"""An integer decay of at least this size is probably the device's value, in 1/4096."""
+_MIN_DEVICE_DECAY = 32  # integer decays from this size on are probably the device's, in 1/4096
 
 _MAX_QUOTED_CHARACTERS = 60  # values with more characters are not quoted in a hint
 

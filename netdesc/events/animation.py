@@ -187,8 +187,6 @@ def _frame_length(duration_us: int, step_ms: float | None, frames: int | None) -
         frame_us = round(step_ms * _US_PER_MS)
     count = -(-duration_us // frame_us)
     if count > MAX_FRAMES:
-        raise PictureError(
-            f"this would take {count:,} frames; at most {MAX_FRAMES} are possible. "
-            f"Take longer steps or fewer frames"
-        )
+        problem = f"this would take {count:,} frames; at most {MAX_FRAMES} are possible"
+        raise PictureError(f"{problem}. Take longer steps or fewer frames")
     return frame_us, count

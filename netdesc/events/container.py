@@ -144,9 +144,8 @@ class Event(EventColumns):
         if self.payload is not None and not tensor.dtype.is_floating_point:
             raise ValueError(f"{tensor.dtype} holds no payloads, which are real numbers")
         # One index per axis: a slice of another tensor may have no flat view.
-        place = tuple(
-            torch.from_numpy(axis).to(tensor.device) for axis in np.unravel_index(cell, size)
-        )
+        indices = map(torch.from_numpy, np.unravel_index(cell, size))
+        place = tuple(axis.to(tensor.device) for axis in indices)
         numbers = value.astype(np.int64) if self.payload is None else value
         present, added = tensor[place], torch.from_numpy(numbers).to(tensor.device)
         if duplicates == "or":

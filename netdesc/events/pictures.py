@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.description.diagnostics.wording import amount
 from netdesc.events.binning import Rounding
 from netdesc.events.columns import EventColumns
 from netdesc.events.file_errors import atomic_output_path
@@ -117,8 +118,7 @@ class Raster:
         """Returns bins that are drawn in one colour, the colour, and their name in the legend."""
         comparison = self.comparison
         if comparison is None:
-            count = len(self._bins[0])
-            return [(self._bins[0], INK, "1 spike" if count == 1 else f"{count:,} spikes")]
+            return [(self._bins[0], INK, amount(len(self._bins[0]), "spike"))]
         first, second = self._names
         return [
             (comparison.only_second, BLUE, f"only in {second}"),
@@ -189,16 +189,12 @@ class Image:
         axes.set_xlabel("x (pixels)")
         axes.set_ylabel("y (pixels)")
         axes.set_title(self._name)
-        strength = self.full_strength
         colours = ((False, ORANGE, "polarity 0"), (True, BLUE, "polarity 1"))
+        shown = [each[1:] for each in colours if (self._is_on == each[0]).any()]
         _add_legend(
             axes,
-            handles=[
-                Patch(color=colour, label=name)
-                for is_on, colour, name in colours
-                if (self._is_on == is_on).any()
-            ],
-            title=f"full colour: {strength:,} {'event' if strength == 1 else 'events'} in a pixel",
+            handles=[Patch(color=colour, label=name) for colour, name in shown],
+            title=f"full colour: {amount(self.full_strength, 'event')} in a pixel",
         )
 
 

@@ -64,9 +64,8 @@ class Grid:
         else:
             steps = math.ceil(until_ms / step_ms)
         if steps * neurons > _MAX_BINS:
-            raise PictureError(
-                f"{steps:,} steps of {neurons:,} neurons are too many; take longer steps"
-            )
+            size = f"{steps:,} steps of {neurons:,} neurons"
+            raise PictureError(f"{size} are too many; take longer steps")
         return Grid(steps, neurons, step_ms, rounding)
 
     def bins(self, event: EventColumns) -> tuple[Bins, int]:

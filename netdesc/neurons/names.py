@@ -134,7 +134,5 @@ def norm_mistakes(
     late = {each.state for each in step if each.source.index >= place.index}
     late |= {each.state for each in reset} | {"spike"}
     if found := names_needed_by(names_in(argument), first) & late:
-        message = (
-            f"The norm sees all steps before '{min(found)}' is known, and cannot depend on it."
-        )
-        yield Mistake(place, message)
+        message = f"The norm sees all steps before '{min(found)}' is known"
+        yield Mistake(place, f"{message}, and cannot depend on it.")

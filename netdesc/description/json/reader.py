@@ -78,8 +78,6 @@ class _Read(Protocol):
 
 @dataclass(slots=True)
 class _Bracket:
-    """An object or a list that is being read."""
-
     mark: str
     start: int
     names: dict[str, Span] = field(default_factory=dict[str, Span])
@@ -225,9 +223,8 @@ class _Scanner:
             start = opened[0].start
             place = SecondarySpan(start, start + 1, "this list is not closed")
             message = f"a name in the list that line {self._line(start)} opens"
-            self._fail(
-                "ND007", self._before.span, message, 'close the list with "]"', related=place
-            )
+            hint = 'close the list with "]"'
+            self._fail("ND007", self._before.span, message, hint, related=place)
         if token.kind == "other":
             hint = f'"," or "{closer}" follows a value'
             self._fail("ND007", token.span, f"{token.shown} does not belong here", hint)
@@ -312,8 +309,7 @@ class _Scanner:
             hint = "write double quotes, as json.dump does"
             self._fail("ND012", span, "a string in apostrophes", hint, write=text)
         if raw in ("“", "”", "„", "‟", "‘", "’", "‚", "‛", "'", "`"):
-            hint = "write straight double quotes"
-            self._fail("ND012", span, f"{raw} opens no string", hint)
+            self._fail("ND012", span, f"{raw} opens no string", "write straight double quotes")
         if raw in ("(", ")"):
             hint = "write lists in brackets: […]"
             text = "[" if raw == "(" else "]"
@@ -333,10 +329,8 @@ class _Scanner:
             hint = "add " + "".join(CLOSER_OF[bracket.mark] for bracket in reversed(self._opened))
             self._fail("ND007", (end - 1, end), message, hint, related=place)
         if token.kind in ("}", "]") and token.kind != CLOSER_OF[opened.mark]:
-            message, hint = (
-                f"{token.shown} cannot close {name}",
-                f'write "{CLOSER_OF[opened.mark]}"',
-            )
+            message = f"{token.shown} cannot close {name}"
+            hint = f'write "{CLOSER_OF[opened.mark]}"'
             self._fail("ND007", token.span, message, hint, related=place)
         if token.kind in ("}", "]") and self._before.kind == ",":
             message = f"a comma before {token.shown}"
@@ -377,8 +371,7 @@ class _Scanner:
         plain, message = plain_number(raw), f"{cut(raw)} is not a number in JSON"
         if plain is not None:
             # 010 is 8 in some languages and 10 in others.
-            is_certain = re.match(r"[-+]?0[0-9]", raw) is None
-            text = plain if is_certain else None
+            text = plain if re.match(r"[-+]?0[0-9]", raw) is None else None
             self._fail("ND013", span, message, f"write {cut(plain)}", write=text)
         hint = "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
         if _NUMBER_WITH_UNIT.fullmatch(raw):

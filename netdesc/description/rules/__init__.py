@@ -29,9 +29,8 @@ def check_rules(document: Document, source_map: SourceMap) -> list[Diagnostic]:
     context = Context(document, wire(document))
     found: list[Diagnostic] = []
     for rule in RULES:
-        found += first_diagnostics(
-            _diagnostics(rule, context, source_map), MAX_DIAGNOSTICS_PER_RULE
-        )
+        diagnostics = _diagnostics(rule, context, source_map)
+        found += first_diagnostics(diagnostics, MAX_DIAGNOSTICS_PER_RULE)
     return found
 
 

@@ -118,9 +118,8 @@ class KernelSection(SynapticSection):
 
     def _output_size(self, size: Pair) -> Pair:
         if not self.is_transposed:
-            return window_counts(
-                size, self.kernel_size, self.strides, self.paddings, self.dilations
-            )
+            steps = self.strides, self.paddings, self.dilations
+            return window_counts(size, self.kernel_size, *steps)
         spans = span(self.kernel_size, self.dilations)
         lengths: list[int] = []
         for axis, what in enumerate(("row", "column")):
@@ -134,9 +133,8 @@ class KernelSection(SynapticSection):
     def synapses(self, shape: Shape) -> int:
         channels, *sizes = self.output_shape(shape)
         pairs = channels * (shape[0] // self.groups_of(shape[0]))
-        return pairs * math.prod(
-            self._connections(axis, shape[1 + axis], sizes[axis]) for axis in (0, 1)
-        )
+        axes = ((axis, shape[1 + axis], sizes[axis]) for axis in (0, 1))
+        return pairs * math.prod(self._connections(*axis) for axis in axes)
 
     def _connections(self, axis: int, inputs: int, outputs: int) -> int:
         """Counts pairs of a row (column) of the input and one of the output that reads it."""

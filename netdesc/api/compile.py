@@ -234,10 +234,8 @@ def _require_best_weights(folder: Path) -> None:
     saved = saved_epochs(folder)
     if saved or (state is not None and state.epochs_done):
         way = f"; go on with: {resume_command(folder)}" if saved else ""
-        raise RunError(
-            f"{folder / CHECKPOINTS / BEST}: there is no such file, although this run had one{way}",
-            exit_code=3,
-        )
+        problem = f"there is no such file, although this run had one{way}"
+        raise RunError(f"{folder / CHECKPOINTS / BEST}: {problem}", exit_code=3)
     raise RunError(
         f"{folder}: this run ended before its first checkpoint after an epoch, so it has no "
         f"trained weights; go on with: {resume_command(folder)}"

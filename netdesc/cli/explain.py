@@ -29,11 +29,8 @@ def _complete_subject(
     known = titles() | dict.fromkeys(NEURONS, "a neuron")
     words = sections() | kinds()
     known |= {word: doc_line(models[0]) for word, models in words.items() if word not in known}
-    return [
-        CompletionItem(name, help=title)
-        for name, title in known.items()
-        if name.lower().startswith(incomplete.lower())
-    ]
+    names = [name for name in known if name.lower().startswith(incomplete.lower())]
+    return [CompletionItem(name, help=known[name]) for name in names]
 
 
 @click.command(

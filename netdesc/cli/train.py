@@ -102,9 +102,8 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
         return
     print_graph(output, compiled.graph)
     engines = ", ".join(sorted({report.engine for report in reports}))
-    output.print(
-        f"built in {built - start:.2f} s; kernels of engine {engines} ready in {done - built:.2f} s"
-    )
+    kernels = f"kernels of engine {engines} ready in {done - built:.2f} s"
+    output.print(f"built in {built - start:.2f} s; {kernels}")
 
 
 def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:

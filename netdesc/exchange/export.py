@@ -67,9 +67,7 @@ def _net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, S
         except HardwareError as error:
             raise _cannot_hold(path, str(error)) from error
         previous = layer.name
-    if isinstance(
-        records[0][1], net_record.AverageLayer
-    ):  # of which a file does not say the inputs
+    if isinstance(records[0][1], net_record.AverageLayer):  # a file does not say its inputs
         records.insert(0, (INPUT, net_record.InputLayer(graph.input_shape)))
     names, layers_of_file = zip(*records, strict=True)
     if isinstance(layers_of_file[-1], net_synapses.InputNeurons) and layers_of_file[-1].only_delays:

@@ -122,10 +122,8 @@ def neuron_differences(neuron: NetNeuron, section: NeuronSection) -> Iterator[st
             yield f"{name} {mine} as in the document (file: {fields[name]})"
     free = {name for name, each in own.items() if isinstance(each, tuple) or name in section.learn}
     given = own | {name: values[name] for name in values if name in free}
-    mine, theirs = (
-        integer_parameters(section.definition(), section.derive(np, each))
-        for each in (given, given | values)
-    )
+    definition, both = section.definition(), (given, given | values)
+    mine, theirs = (integer_parameters(definition, section.derive(np, each)) for each in both)
     differing = {name for name in mine if not (mine[name] == theirs[name]).all()}
     for name in values:
         # Sine and cosine are derived from values with other names.

@@ -43,13 +43,9 @@ from netdesc.neurons.models import NEURONS, NeuronSection
 DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
 """The lengths of a step and of a sample if neither the file nor the caller gives them."""
 
-STEPS_ASSUMED = (
-    f"{DEFAULT_TIME.steps:,} steps are assumed: the file does not say how long a sample is"
-)
-STEP_MS_ASSUMED = (
-    f"steps of {DEFAULT_TIME.step_ms:g} ms are assumed: the file does not say how long a step is"
-)
-
+_UNSAID = "are assumed: the file does not say how long"
+STEPS_ASSUMED = f"{DEFAULT_TIME.steps:,} steps {_UNSAID} a sample is"
+STEP_MS_ASSUMED = f"steps of {DEFAULT_TIME.step_ms:g} ms {_UNSAID} a step is"
 STEP_MS_WARNING = f"{STEP_MS_ASSUMED}; to set it, import the file with step_ms (--step-ms)"
 
 TRAINING: JsonObject = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}

@@ -344,10 +344,8 @@ class KernelLayer(SynapticLayer):
             values["trainable"] = not self.is_pool
             defaults |= {"dilation": (1, 1), "groups": 1, "trainable": True}
         kept = {name: each for name, each in values.items() if each != defaults.get(name)}
-        return {
-            name: each[0] if isinstance(each, tuple) and each[0] == each[1] else each
-            for name, each in kept.items()
-        }
+        pairs = {name: each for name, each in kept.items() if isinstance(each, tuple)}
+        return kept | {name: each[0] for name, each in pairs.items() if each[0] == each[1]}
 
     @property
     def channels(self) -> int:

@@ -166,10 +166,9 @@ def fold_scale(integers: LayerIntegers, exponent: int) -> LayerIntegers:
         for name, value in integers.parameters.items()
         if kinds[name] == "threshold"
     }
-    if integers.definition.output is None and all(
-        value is not None and (value <= MAX_LEVEL * WEIGHT_UNIT).all()
-        for value in thresholds.values()
-    ):
+    limit, values = MAX_LEVEL * WEIGHT_UNIT, thresholds.values()
+    stay_on_grid = all(value is not None and (value <= limit).all() for value in values)
+    if integers.definition.output is None and stay_on_grid:
         return replace(integers, parameters=integers.parameters | thresholds)
     return replace(integers, exponent=exponent)
 

@@ -1,5 +1,10 @@
-"""Registers netdesc's operators with torch as ``torch.ops.netdesc.<name>``."""
+"""Registers netdesc's operators with torch as ``torch.ops.netdesc.<name>``.
 
+Torch's dispatcher takes as long as a small kernel. So an operator is called through it only where
+something else than this process' autograd wants to see the call: a compiler, a transform or a mode.
+"""
+
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +24,35 @@ def operator(function: Callable[..., Any]) -> Any:
     name = function.__name__
     _library.define(name + torch.library.infer_schema(function, mutates_args=()))
     _library.impl(name, function, "CompositeExplicitAutograd")
-    return getattr(torch.ops.netdesc, name).default
+    registered = getattr(torch.ops.netdesc, name).default
+
+    @functools.wraps(function)
+    def call(*inputs: Any, **named: Any) -> Any:
+        if named or is_observed():
+            return registered(*inputs, **named)
+        return (_with_gradients.get(name, function) if torch.is_grad_enabled() else function)(
+            *inputs
+        )
+
+    return call
+
+
+_with_gradients: dict[str, Callable[..., Any]] = {}
+"""Name of an operator -> the function that computes it and records its gradient."""
+
+
+def is_observed() -> bool:
+    """Whether a call must pass torch's dispatcher, because a compiler, transform or mode sees it.
+
+    These functions are not documented by torch; they exist in 2.6 and later.
+    """
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._len_torch_function_stack() > 0
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._get_tracing_state() is not None
+    )
 
 
 def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -31,14 +64,15 @@ def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return torch.library.register_fake(f"netdesc::{name}", lib=_library)
 
 
-def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
-    """Registers the gradient of an operator. It is computed on the engine of the forward pass.
+def gradient(call: Any, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
+    """Registers the gradient of the operator ``call``. It is computed on the engine of the forward pass.
 
     ``setup_context(ctx, inputs, output)`` and ``backward(ctx, grad)`` are as in
     ``torch.autograd.Function``. The first output alone has a gradient. For an input that is a list
     of tensors, ``backward`` returns a list of gradients. ``torch.library.register_autograd`` is not
     used, because it adds a tenth of a millisecond to every call, which slows small networks down.
     """
+    function, name = call.__wrapped__, call.__name__
     registered = getattr(torch.ops.netdesc, name).default
     are_lists = [str(each.type) == "List[Tensor]" for each in registered._schema.arguments]
 
@@ -50,14 +84,17 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
     class Gradient(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *flat_and_call: Any) -> Any:
-            call = flat_and_call[-1]
-            (inputs,) = call
-            with torch._C._AutoDispatchBelowAutograd():
-                output = registered(*inputs)
+            exchanged = flat_and_call[-1]
+            (inputs,) = exchanged
+            if is_observed():
+                with torch._C._AutoDispatchBelowAutograd():
+                    output = registered(*inputs)
+            else:
+                output = function(*inputs)
             ctx.engine, ctx.inputs = requested_engine(), len(flat_and_call)
             ctx.set_materialize_grads(False)
             setup_context(ctx, inputs, output)
-            call.append(output)
+            exchanged.append(output)
             return output[0] if isinstance(output, tuple) else output
 
         @staticmethod
@@ -73,9 +110,10 @@ def gradient(name: str, backward: Callable[..., Any], setup_context: Callable[..
                 return *flatten(backward(ctx, grad)), None
 
     def apply(*inputs: Any) -> Any:
-        call: list[Any] = [inputs]
-        first = Gradient.apply(*flatten(inputs), call)
-        output = call[1]
+        exchanged: list[Any] = [inputs]
+        first = Gradient.apply(*flatten(inputs), exchanged)
+        output = exchanged[1]
         return (first, *output[1:]) if isinstance(output, tuple) else first
 
+    _with_gradients[name] = apply
     _library.impl(name, apply, "Autograd")

@@ -168,7 +168,7 @@ def _neurons_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     return grad_inputs, grad_weights or no_weights, grads, None, None, None, None, None
 
 
-gradient("neurons", _neurons_gradient, _neurons_context)
+gradient(neurons, _neurons_gradient, _neurons_context)
 
 
 _SegmentForward = tuple[Tensor, list[Tensor], list[Tensor]]
@@ -277,4 +277,4 @@ def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     return grad_input if want_input else None, grad_weights, grads, None, None, None
 
 
-gradient("segment", _segment_gradient, _segment_context)
+gradient(segment, _segment_gradient, _segment_context)

@@ -72,7 +72,7 @@ def _linear_gradient(ctx: Any, grad_z: Tensor) -> tuple[Tensor | None, Tensor]:
     return grad_input if want_input else None, grad_weight
 
 
-gradient("linear", _linear_gradient, _linear_context)
+gradient(linear, _linear_gradient, _linear_context)
 
 
 @operator
@@ -100,7 +100,7 @@ def _quantize_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
     return straight_through(grad, weight, ctx.bits), None
 
 
-gradient("quantize_weight", _quantize_gradient, _quantize_context)
+gradient(quantize_weight, _quantize_gradient, _quantize_context)
 
 
 @operator
@@ -198,7 +198,7 @@ def _gradient(ctx: Any, grad_z: Tensor, *_: Any) -> tuple[Any, ...]:
     return grad_input if want_input else None, grad_weight, None
 
 
-gradient("convolution", _gradient, _context)
+gradient(convolution, _gradient, _context)
 
 
 @operator
@@ -242,7 +242,7 @@ def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ..
     return grad_output, -grad_output if ctx.needs_input_grad[1] else None, None, None, None, None
 
 
-gradient("spike_time", _spike_time_gradient, _spike_time_context)
+gradient(spike_time, _spike_time_gradient, _spike_time_context)
 
 
 @operator

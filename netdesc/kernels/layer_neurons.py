@@ -47,7 +47,7 @@ of the last step, also if there is no delay. ``before_TBN`` is ``s[t - 1]`` of a
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -79,6 +79,15 @@ class KernelNeurons:
     """0 or 1 steps, of the output."""
     is_recurrent: bool = False
     """Whether they read their own outputs (``recurrent``)."""
+    engine_form: Any = None
+    """What an engine has derived from them for its kernels."""
+
+    def renewed(self) -> "KernelNeurons":
+        """Returns the same neurons, whose parameters an engine reads again."""
+        values, recurs = self.real_parameters, self.is_recurrent
+        return KernelNeurons(
+            self.definition, self.program, self.learn, self.count, values, self.delay, recurs
+        )
 
     @property
     def state_unit(self) -> int:

@@ -65,7 +65,7 @@ def fake(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def gradient(call: Any, backward: Callable[..., Any], setup_context: Callable[..., Any]) -> None:
-    """Registers the gradient of the operator ``call``. It is computed on the engine of the forward pass.
+    """Registers the gradient of an operator, computed on the engine of the forward pass.
 
     ``setup_context(ctx, inputs, output)`` and ``backward(ctx, grad)`` are as in
     ``torch.autograd.Function``. The first output alone has a gradient. For an input that is a list

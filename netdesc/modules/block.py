@@ -19,18 +19,18 @@ from netdesc.modules.plain import PLAIN_BLOCKS, Block
 from netdesc.modules.synapse import DRIVE, RECURRENT, Synapse, make_synapse
 
 
-def _is_hooked(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
+def hook_tables(module: nn.Module) -> tuple[dict[Any, Any], ...]:
+    """Returns the tables of a module's hooks, without those of its parts."""
+    return (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
     )
 
 
-def _has_hooks(module: nn.Module) -> bool:
-    parts = module._modules.values()  # a module's method ``modules`` is slow
-    return _is_hooked(module) or any(_has_hooks(part) for part in parts if part is not None)
+def _is_hooked(module: nn.Module) -> bool:
+    return any(hook_tables(module))
 
 
 def _dense(_layer: SynapticNode, signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,7 +200,7 @@ class SynapticBlock(Block):
     @property
     def has_hooks(self) -> bool:
         """Whether a hook is registered on this block, on one of its parts, or on all modules."""
-        return bool(_has_any_global_hook()) or _has_hooks(self)
+        return bool(_has_any_global_hook()) or any(map(_is_hooked, self.modules()))
 
     def begin_forward(self, device: torch.device) -> None:
         """Records the engine of a forward pass on ``device``, and warns of NaN weights.
@@ -225,10 +225,14 @@ class SynapticBlock(Block):
         is_compiling = torch.compiler.is_compiling()
         # A module looks up where a new attribute belongs, which is slow.
         object.__setattr__(self, "engine", "" if is_compiling else engine_name(device))
-        if self.training and self.warns and not is_compiling and device.type == "cpu":
-            self._warn_of_nan()
+        if not is_compiling and self.warns_of_nan(device):
+            self.warn_of_nan()
 
-    def _warn_of_nan(self) -> None:
+    def warns_of_nan(self, device: torch.device) -> bool:
+        """Whether forward passes on ``device`` look for NaN weights."""
+        return self.training and self.warns and device.type == "cpu"
+
+    def warn_of_nan(self) -> None:
         # Numpy adds on one thread. The sum is also NaN if it holds infinities of both signs.
         with np.errstate(invalid="ignore", over="ignore"):
             weights = [each.weight.detach() for each in self.synapses.values()]

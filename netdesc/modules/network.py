@@ -2,10 +2,10 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netdesc.caller import warn
-from netdesc.graph import INPUT, nodes
+from netdesc.graph import nodes
 from netdesc.graph.nodes import OUTPUT, Signal
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engines import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
-from netdesc.modules.block import SynapticBlock, make_block, run_segment
+from netdesc.kernels.registration import is_observed
+from netdesc.modules.block import SynapticBlock, make_block
 from netdesc.modules.plain import Block
+from netdesc.modules.prepared import LayerCall, PreparedNetwork, order_calls, walk
 from netdesc.modules.recording import LayerRecording, record_neurons
 from netdesc.modules.values import Layers
+
+_MAX_PREPARED = 4
+"""Number of prepared calls that are kept: training and validation, and their last batches."""
 
 State = dict[str, list[Tensor]]
 """Name of a layer -> its states between two pieces of a stream.
@@ -64,6 +69,7 @@ class Network(nn.Module):
         self._output, self._read = graph.layers[-1].name, graph.signals
         self._readers = Counter(name for inputs in self._inputs.values() for name in inputs)
         self._readers.update(name for name, signal in graph.signals if signal == OUTPUT)
+        self._prepared: list[PreparedNetwork] = []
         self.layers = Layers()
         for layer in graph.layers:
             self.layers[layer.name] = make_block(layer, generator)
@@ -80,7 +86,7 @@ class Network(nn.Module):
         another shape or is on another device than the network, EngineError if no engine can run on
         its device.
         """
-        return self._compute(input, None)[self._output]
+        return self._prepare(input).run(input, None)[self._output]
 
     def signals(self, input: Tensor) -> dict[Signal, Tensor]:
         """Returns what the losses and regularizers of the document read, with gradient.
@@ -94,55 +100,29 @@ class Network(nn.Module):
         >>> loss = compiled.loss(signals, target_TBN)
         """
         states: dict[Signal, Tensor] = {}
-        values = self._compute(input, states)
+        values = self._prepare(input).run(input, states)
         return {each: states[each] if each in states else values[each[0]] for each in self._read}
 
-    def _compute(self, input: Tensor, states: dict[Signal, Tensor] | None) -> dict[str, Tensor]:
-        """Returns the outputs that losses read. Unless it is None, adds states to ``states``."""
+    def _prepare(self, input: Tensor) -> PreparedNetwork:
+        """Returns a prepared call for inputs like ``input``; the last few of them are kept."""
+        is_seen = is_observed()
+        if not is_seen and isinstance(input, Tensor):
+            for prepared in self._prepared:
+                if prepared.fits(input):
+                    return prepared
         self._check_input(input)
-        device = input.device.type
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-            # 16 bits cannot hold sums of quantised weights.
-            with torch.autocast(device, enabled=False):
-                return self._compute(input, states)
         if not torch.compiler.is_compiling():
             self._warn_of_swapped_axes(input)
+        segments = self._segments()
+        calls = order_calls(segments, self._inputs, self._readers, self.layers)
+        prepared = PreparedNetwork(segments, calls, self.layers, input, is_observed=is_seen)
+        if not is_seen:
+            object.__setattr__(self, "_prepared", [prepared, *self._prepared[: _MAX_PREPARED - 1]])
+        return prepared
 
-        def compute(names: list[str], total: Tensor) -> Tensor:
-            if len(names) > 1:
-                blocks = [cast(SynapticBlock, self.layers[name]) for name in names]
-                return run_segment(blocks, total)
-            (name,) = names
-            block = self.layers[name]
-            if states is None or not getattr(block, "read_states", ()):
-                return block(total)
-            out, found = cast(SynapticBlock, block).forward_with_states(total)
-            states.update({(name, state): value for state, value in found.items()})
-            return out
-
-        return self._walk(input, self._segments(), compute)
-
-    def _walk(
-        self,
-        input: Tensor,
-        segments: list[list[str]],
-        compute: Callable[[list[str], Tensor], Tensor],
-    ) -> dict[str, Tensor]:
-        """Returns the outputs of layers that losses read, and of the last layer."""
-        values, unread = {INPUT: input.to(torch.float32)}, dict(self._readers)
-        for names in segments:
-            inputs = self._inputs[names[0]]
-            signals = [values[name] for name in inputs]
-            for name in inputs:
-                unread[name] -= 1
-                if not unread[name]:  # frees memory that no later layer reads
-                    del values[name]
-            total = signals[0]
-            if len(signals) > 1:
-                total = cast(Block, self.layers[names[0]]).join(signals)
-            signals.clear()
-            values[names[-1]] = compute(names, total)
-        return values
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the prepared calls: a copy prepares its own."""
+        return vars(self) | {"_prepared": []}
 
     @torch.no_grad()
     def stream(self, input: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -164,16 +144,15 @@ class Network(nn.Module):
         self._check_state(state)
         before, after = state or {}, State()
 
-        def compute(names: list[str], total: Tensor) -> Tensor:
-            (name,) = names
-            block = cast(Block, self.layers[name])
-            out, states = block.stream(total, before.get(name, ()))
-            if block.has_states:
-                after[name] = states
+        def run(call: LayerCall, total: Tensor) -> Tensor:
+            out, states = call.block.stream(total, before.get(call.output, ()))
+            if call.block.has_states:
+                after[call.output] = states
             return out
 
-        values = self._walk(input, [[name] for name in self._inputs], compute)
-        return values[self._output], after
+        layers = [[name] for name in self._inputs]
+        calls = order_calls(layers, self._inputs, self._readers, self.layers)
+        return walk(calls, input, run)[self._output], after
 
     def _check_state(self, state: State | None) -> None:
         names = sorted(name for name in self._inputs if cast(Block, self.layers[name]).has_states)

@@ -301,7 +301,9 @@ class NeuronModule(nn.Module):
             traces.append(trace(inputs, neurons, states))
         return NeuronsRun(out_TBN, notes, after)
 
-    def _threshold(self) -> Tensor | None:
+    @property
+    def level(self) -> Tensor | None:
+        """The threshold, if the neurons have one."""
         return self.value("threshold") if "threshold" in self._names else None
 
     def _kernel_parameters(self) -> dict[str, Tensor]:
@@ -325,7 +327,7 @@ class NeuronModule(nn.Module):
             parameters = {name: each.float() for name, each in derived.items()}
         added = {"bias": torch.zeros_like(self.surrogate.width)}
         if self._spikes:
-            added |= self.surrogate.parameters_at(self._threshold())
+            added |= self.surrogate.parameters_at(self.level)
         return added | parameters
 
     @torch.no_grad()

@@ -1,11 +1,13 @@
 """Which layers are computed by one operator."""
 
+from typing import Any
+
 import pytest
 import torch
 from support.modules_samples import dense, network, spikes
 
-from netdesc.kernels import operators
 from netdesc.kernels.engines import use_engine
+from netdesc.kernels.reference import engine
 
 
 def test_layers_of_any_neurons_with_one_input_are_computed_together(
@@ -24,13 +26,13 @@ def test_layers_of_any_neurons_with_one_input_are_computed_together(
         dense("two_inputs", 9, neuron={"type": "rf", "threshold": 0.1, "period": 8, "decay": 0.1}),
     )
     sizes: list[int] = []
-    segment = operators.segment
+    segment = engine.segment
 
-    def counted(input_TBI: torch.Tensor, weights: list[torch.Tensor], *more: object) -> object:
-        sizes.append(len(weights))
-        return segment(input_TBI, weights, *more)
+    def counted(input_TBI: torch.Tensor, layers: list[Any], keep: bool) -> object:
+        sizes.append(len(layers))
+        return segment(input_TBI, layers, keep)
 
-    monkeypatch.setattr(operators, "segment", counted)
+    monkeypatch.setattr(engine, "segment", counted)
     input_TBN, results = spikes(40, 2, 10, density=0.3), []
     for names in ([], None):
         with use_engine("reference"), model.record(names):

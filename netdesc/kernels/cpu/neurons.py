@@ -23,7 +23,7 @@ from netdesc.kernels.cpu.walk.layer_forward import (
     forward_from_current,
     forward_with_feedback,
 )
-from netdesc.kernels.grid import shared_vector
+from netdesc.kernels.grid import parameter_vector, shared_vector
 from netdesc.kernels.layer_neurons import (
     PRODUCT,
     KernelNeurons,
@@ -31,29 +31,27 @@ from netdesc.kernels.layer_neurons import (
     NeuronsOutput,
     state_names,
 )
-from netdesc.neurons.definition import ParameterKind
 
 
 def layer_of(neurons: KernelNeurons) -> LayerNeurons:
     """Returns a layer's neurons with arrays of parameters."""
-    program, values = neurons.program, neurons.real_parameters
-    if any(value.dim() for value in values):
-        parameters = tuple(map(array_of, neurons.parameters))
-    else:
-        kinds, numbers = tuple(program.parameters.values()), tuple(map(Tensor.item, values))
-        parameters = _shared_arrays(kinds, numbers, neurons.count, neurons.state_unit)
-    return LayerNeurons(program, neurons.definition.unit_bits, parameters, neurons.delay)
+    if neurons.engine_form is None:
+        program, unit = neurons.program, neurons.state_unit
+        arrays = tuple(
+            array_of(parameter_vector(kind, value, neurons.count, unit))
+            if value.dim()
+            else _shared_array(kind, value.item(), neurons.count, unit)
+            for kind, value in zip(
+                program.parameters.values(), neurons.real_parameters, strict=True
+            )
+        )
+        unit_bits = neurons.definition.unit_bits
+        neurons.engine_form = LayerNeurons(program, unit_bits, arrays, neurons.delay)
+    return neurons.engine_form
 
 
-@functools.lru_cache(maxsize=256)
-def _shared_arrays(
-    kinds: tuple[ParameterKind, ...], numbers: tuple[float, ...], neurons: int, state_unit: int
-) -> tuple[np.ndarray, ...]:
-    """Returns ``KernelNeurons.parameters`` as arrays if all neurons share each number."""
-    return tuple(
-        shared_vector(kind, number, neurons, state_unit)
-        for kind, number in zip(kinds, numbers, strict=True)
-    )
+_shared_array = functools.lru_cache(maxsize=1024)(shared_vector)
+"""Parameters that all neurons share, which are often the same in each call."""
 
 
 @on_threads

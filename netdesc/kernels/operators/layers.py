@@ -22,6 +22,7 @@ from netdesc.kernels.packing import holds_spikes
 from netdesc.kernels.registration import fake, gradient, operator
 from netdesc.kernels.segments import (
     NUMBERS_PER_LAYER,
+    SegmentLayer,
     check_segment,
     learnable_places,
     segment_layers,
@@ -278,3 +279,58 @@ def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
 
 
 gradient(segment, _segment_gradient, _segment_context)
+
+
+def prepared_segment(
+    engine: Any, input_TBI: Tensor, layers: Sequence[SegmentLayer]
+) -> tuple[Tensor, list[Tensor]]:
+    """Computes ``segment`` of layers that were checked, on an engine's module.
+
+    Returns output and notes. No compiler or transform of torch may see the call.
+    """
+    learnt = [
+        (number, value)
+        for number, value in enumerate(
+            layer.neurons.real_parameters[place]
+            for layer in layers
+            for place in layer.neurons.learnable
+        )
+        if value.requires_grad
+    ]
+    tensors = [input_TBI, *(layer.weight_OI for layer in layers), *(value for _, value in learnt)]
+    if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)):
+        out_TBN, notes, _ = engine.segment(input_TBI, layers, False)
+        return out_TBN, notes
+    notes: list[Tensor] = []
+    return _PreparedSegment.apply(engine, layers, learnt, notes, *tensors), notes
+
+
+class _PreparedSegment(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, engine: Any, layers: Any, learnt: Any, notes: list[Tensor], *tensors: Tensor
+    ) -> Tensor:
+        out_TBN, found, saved = engine.segment(tensors[0], layers, True)
+        notes += found
+        input_TBI = None if saved and holds_spikes(saved[0]) else tensors[0]
+        ctx.engine, ctx.layers, ctx.learnt = engine, layers, learnt
+        ctx.set_materialize_grads(False)
+        # Torch notices if a saved tensor was changed before the backward pass.
+        ctx.save_for_backward(input_TBI, *saved, *tensors[1:])
+        return out_TBN
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        if torch.is_grad_enabled():
+            raise NotImplementedError("netdesc::segment has no second derivative")
+        input_TBI, *saved = ctx.saved_tensors
+        layers, learnt, want_input = ctx.layers, ctx.learnt, ctx.needs_input_grad[4]
+        if grads[0] is None:  # no loss depends on the output
+            return (None,) * len(ctx.needs_input_grad)
+        del saved[len(saved) - len(layers) - len(learnt) :]
+        grad_input, grad_weights, found = ctx.engine.segment_backward(
+            grads[0], input_TBI, layers, saved, want_input
+        )
+        grad_values = [parameter_gradient(found[number], value) for number, value in learnt]
+        grad_input = grad_input if want_input else None
+        return None, None, None, None, grad_input, *grad_weights, *grad_values

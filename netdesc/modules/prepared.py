@@ -1,0 +1,245 @@
+"""Prepares calls of a network: what calls share is found out once, and then they only run.
+
+``PreparedNetwork`` holds the order of a network's layers in one mode, and for inputs of one shape.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
+
+from netdesc.graph import INPUT
+from netdesc.graph.nodes import Signal
+from netdesc.kernels.engines import engine_for, kernel_threads, requested_engine
+from netdesc.kernels.layer_neurons import make_neurons
+from netdesc.kernels.operators import prepared_segment
+from netdesc.kernels.segments import SegmentLayer, check_segment
+from netdesc.modules.block import SynapticBlock, hook_tables, run_segment
+from netdesc.modules.plain import Block
+
+States = dict[Signal, Tensor] | None
+"""Where states that losses read are added; None if nobody reads them."""
+
+
+class LayerCall(NamedTuple):
+    """The call of a layer, or of a segment of consecutive layers."""
+
+    inputs: tuple[str, ...]
+    output: str
+    last_reads: tuple[str, ...]
+    """The inputs that no later layer or loss reads, so that their memory is freed."""
+    block: Block
+    """The first layer, which joins the inputs."""
+    run: Callable[[Tensor, States], Tensor]
+
+
+def walk(
+    calls: Sequence[LayerCall], input: Tensor, run: Callable[[LayerCall, Tensor], Tensor]
+) -> dict[str, Tensor]:
+    """Runs layers in order. Returns the outputs that losses read, and that of the last layer."""
+    values = {INPUT: input.to(torch.float32)}
+    for call in calls:
+        signals = [values[name] for name in call.inputs]
+        for name in call.last_reads:
+            del values[name]
+        total = signals[0] if len(signals) == 1 else call.block.join(signals)
+        signals.clear()
+        values[call.output] = run(call, total)
+    return values
+
+
+def order_calls(
+    segments: Sequence[Sequence[str]],
+    inputs: Mapping[str, tuple[str, ...]],
+    readers: Mapping[str, int],
+    layers: Any,
+) -> list[LayerCall]:
+    """Returns the calls of ``segments``, which are names of layers; ``run`` is the block's call.
+
+    ``inputs`` and ``readers`` map a layer to what it reads, and to how many layers and losses read
+    it.
+    """
+    calls: list[LayerCall] = []
+    unread = dict(readers)
+    for names in segments:
+        for name in inputs[names[0]]:
+            unread[name] -= 1
+        last_reads = tuple(name for name in dict.fromkeys(inputs[names[0]]) if not unread[name])
+        block = cast(Block, layers[names[0]])
+        run = _run_block(names[0], block)
+        calls.append(LayerCall(inputs[names[0]], names[-1], last_reads, block, run))
+    return calls
+
+
+def _run_block(name: str, block: Block) -> Callable[[Tensor, States], Tensor]:
+    def run(total: Tensor, states: States) -> Tensor:
+        if states is None or not isinstance(block, SynapticBlock) or not block.read_states:
+            return block(total)
+        out, values = block.forward_with_states(total)
+        states.update({(name, state): value for state, value in values.items()})
+        return out
+
+    return run
+
+
+class PreparedNetwork:
+    """The calls of a network's layers, for inputs like ``input`` and the present modes.
+
+    If ``is_observed``, a compiler or transform sees the calls: segments then are torch operators,
+    and the object serves one call. Otherwise it can be kept for as long as it ``fits``.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[Sequence[str]],
+        calls: Sequence[LayerCall],
+        layers: Any,
+        input: Tensor,
+        *,
+        is_observed: bool,
+    ) -> None:
+        device = input.device.type
+        # 16 bits cannot hold sums of quantised weights.
+        self._is_autocast = torch.amp.is_autocast_available(device)
+        self._is_autocast = self._is_autocast and torch.is_autocast_enabled(device)
+        self._calls = list(calls)
+        for at, names in enumerate(segments):
+            blocks = [layers[name] for name in names]
+            if is_observed and len(names) > 1:
+                self._calls[at] = calls[at]._replace(run=_run_observed(blocks))
+            elif not is_observed and all(_is_fused(block) for block in blocks):
+                run = PreparedSegment(blocks, input.device).run
+                self._calls[at] = calls[at]._replace(run=run)
+        if not is_observed:
+            self._watch(layers)
+            self._facts = self._find_facts(input)
+
+    def run(self, input: Tensor, states: States) -> dict[str, Tensor]:
+        """Returns the outputs that losses read. Unless it is None, adds states to ``states``."""
+        if self._is_autocast:
+            with torch.autocast(input.device.type, enabled=False):
+                return walk(self._calls, input, lambda call, total: call.run(total, states))
+        return walk(self._calls, input, lambda call, total: call.run(total, states))
+
+    def fits(self, input: Tensor) -> bool:
+        """Whether modules, tensors, hooks, modes, engine and the input's shape are as before."""
+        return self._find_facts(input) == self._facts
+
+    def _watch(self, layers: nn.Module) -> None:
+        modules = self._modules = [*layers.modules()]
+        self._parts = [
+            parts for each in modules for parts in (each._parameters, each._buffers, each._modules)
+        ]
+        self._hooks = [*chain.from_iterable(map(hook_tables, modules))]
+        self._blocks = [each for each in modules if isinstance(each, SynapticBlock)]
+        self._neurons = [each.neuron for each in self._blocks]
+        values = [*chain.from_iterable(map(_VALUES, self._parts))]
+        self._tensors = [each for each in values if isinstance(each, Tensor)]
+
+    def _find_facts(self, input: Tensor) -> tuple[Any, ...]:
+        """Returns what decides how to compute, all of it read by functions of C."""
+        device = input.device
+        return (
+            [*map(id, chain.from_iterable(map(_VALUES, self._parts)))],
+            [*map(_KIND, self._tensors)],
+            [*map(Tensor.data_ptr, self._tensors)],
+            [*map(_IS_TRAINING, self._modules)],
+            [*map(len, self._hooks)],
+            [*map(_WARNS, self._blocks)],
+            [*map(_RECORDER, self._neurons)],
+            _has_any_global_hook(),
+            (input.shape, input.dtype, device, input.layout, input.is_nested),
+            torch.is_autocast_enabled(device.type),
+            torch.is_grad_enabled(),
+            requested_engine(),
+            kernel_threads(),
+        )
+
+
+_FLOAT32 = {torch.float32}
+_VALUES = operator.methodcaller("values")
+_KIND = operator.attrgetter("dtype", "requires_grad")
+_IS_TRAINING = operator.attrgetter("training")
+_WARNS = operator.attrgetter("warns")
+_RECORDER = operator.attrgetter("recorder")
+_BYTES = operator.methodcaller("tobytes")
+
+
+def _is_fused(block: Any) -> bool:
+    return isinstance(block, SynapticBlock) and block.is_fused and not block.has_hooks
+
+
+def _run_observed(blocks: Sequence[SynapticBlock]) -> Callable[..., Tensor]:
+    return lambda total, _: run_segment(blocks, total)
+
+
+class PreparedSegment:
+    """Consecutive fused layers, whose engine, programs and parameters are known before a call."""
+
+    def __init__(self, blocks: Sequence[SynapticBlock], device: torch.device) -> None:
+        for block in blocks:
+            block.begin_forward(device)
+        self._engine = engine_for(device)
+        self._layers = [_PreparedLayer(block, device) for block in blocks]
+        self._axonal = blocks[-1].neuron.axonal
+        self._is_checked = False
+        self._warning = [block for block in blocks if block.warns_of_nan(device)]
+
+    def run(self, signal_TBI: Tensor, _: States = None) -> Tensor:
+        """Returns the output of the last layer [steps, batch, units]."""
+        for block in self._warning:
+            block.warn_of_nan()
+        layers = [layer.now() for layer in self._layers]
+        if not self._is_checked:
+            check_segment(signal_TBI, layers)
+            self._is_checked = True
+        out_TBN, counts = prepared_segment(self._engine, signal_TBI, layers)
+        for layer, numbers in zip(self._layers, counts, strict=True):
+            layer.note(numbers)
+        return out_TBN if self._axonal is None else self._axonal(out_TBN)
+
+
+class _PreparedLayer:
+    """A layer's weights, and its neurons with the parameters of the last call.
+
+    Parameters are computed again if the bytes of the values that decide them have changed. Learnt
+    values that are parameters themselves do not count; the engine reads them in each call.
+    """
+
+    def __init__(self, block: SynapticBlock, device: torch.device) -> None:
+        self._block, self._neuron, self._device = block, block.neuron, device
+        self._synapse = block.synapse.parts[0]
+        self._views: list[Any] | None = None
+        self._state = b""
+        self._compute()
+
+    def now(self) -> SegmentLayer:
+        """Returns the layer as an engine computes it now."""
+        if self._views is None or b"".join(map(_BYTES, self._views)) != self._state:
+            self._compute()
+        elif self._has_learnt:
+            self._neurons = self._neurons.renewed()
+        return SegmentLayer(self._synapse.on_segment_grid(), self._neurons)
+
+    def note(self, counts: Tensor) -> None:
+        """Sets what the engine counted in the last call."""
+        object.__setattr__(self._block, "notes", counts)  # a module's own method is slow
+
+    def _compute(self) -> None:
+        neuron = self._neuron
+        text, learns, values = neuron.fused_arguments()
+        count = self._block.synapse.parts[0].weight.shape[0]
+        self._neurons = make_neurons(text, learns, values, count, neuron.delay)
+        tensors = [*neuron.parameters(), *neuron.buffers()]
+        learnt = {id(value) for value in values if value.requires_grad}
+        self._has_learnt, self._views = bool(learnt), None
+        is_readable = self._device.type == "cpu" and {each.dtype for each in tensors} == _FLOAT32
+        if is_readable and learnt <= set(map(id, tensors)):
+            learnt.discard(id(neuron.level))  # it decides the surrogate gradient, too
+            fixed = [tensor for tensor in tensors if id(tensor) not in learnt]
+            self._views = [tensor.detach().numpy() for tensor in fixed]
+            self._state = b"".join(map(_BYTES, self._views))

@@ -111,6 +111,11 @@ class KernelNeurons:
             for kind, value in zip(kinds, self.real_parameters, strict=True)
         ]
 
+    @functools.cached_property
+    def learnable_values(self) -> list[Tensor]:
+        """The real parameters at the places ``learnable``."""
+        return [self.real_parameters[place] for place in self.learnable]
+
     @property
     def learnable(self) -> list[int]:
         """Places of the parameters with gradients among all parameters; none unless ``learn``."""

@@ -11,7 +11,7 @@ gradients of parameters.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,6 +40,8 @@ class SegmentLayer(NamedTuple):
     weight_OI: Tensor
     """Real weights; the layer quantises them to 8 bits."""
     neurons: KernelNeurons
+    passed: list[Any] | None = None
+    """What an engine's forward pass leaves to its backward pass, which can do without."""
 
 
 class SegmentOutput(NamedTuple):

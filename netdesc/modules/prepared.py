@@ -199,7 +199,7 @@ class PreparedSegment:
             self._is_checked = True
         out_TBN, counts = prepared_segment(self._engine, signal_TBI, layers)
         for layer, numbers in zip(self._layers, counts, strict=True):
-            layer.note(numbers)
+            layer.attributes["notes"] = numbers
         return out_TBN if self._axonal is None else self._axonal(out_TBN)
 
 
@@ -211,8 +211,13 @@ class _PreparedLayer:
     """
 
     def __init__(self, block: SynapticBlock, device: torch.device) -> None:
-        self._block, self._neuron, self._device = block, block.neuron, device
+        self.attributes = vars(block)  # to set them by a module's own method is slow
+        self._neuron, self._device = block.neuron, device
         self._synapse = block.synapse.parts[0]
+        weight = self._synapse.on_segment_grid()
+        self._count = len(weight)
+        self._weight = weight if isinstance(weight, nn.Parameter) else None
+        """The weights, unless they are computed from other tensors in each call."""
         self._views: list[Any] | None = None
         self._state = b""
         self._compute()
@@ -223,17 +228,13 @@ class _PreparedLayer:
             self._compute()
         elif self._has_learnt:
             self._neurons = self._neurons.renewed()
-        return SegmentLayer(self._synapse.on_segment_grid(), self._neurons)
-
-    def note(self, counts: Tensor) -> None:
-        """Sets what the engine counted in the last call."""
-        object.__setattr__(self._block, "notes", counts)  # a module's own method is slow
+        weight_OI = self._synapse.on_segment_grid() if self._weight is None else self._weight
+        return SegmentLayer(weight_OI, self._neurons, [])
 
     def _compute(self) -> None:
         neuron = self._neuron
         text, learns, values = neuron.fused_arguments()
-        count = self._block.synapse.parts[0].weight.shape[0]
-        self._neurons = make_neurons(text, learns, values, count, neuron.delay)
+        self._neurons = make_neurons(text, learns, values, self._count, neuron.delay)
         tensors = [*neuron.parameters(), *neuron.buffers()]
         learnt = {id(value) for value in values if value.requires_grad}
         self._has_learnt, self._views = bool(learnt), None

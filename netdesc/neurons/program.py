@@ -93,7 +93,7 @@ class Adjoint:
         return [*self.inputs.values()], [*self.carries], [*self.parameters.values()]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A neuron, ready for the printers. ``key`` is the same for equal programs, in any process."""
 

@@ -40,10 +40,11 @@ def convolution(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> tup
     """See ``reference.engine.convolution``; the second result is the packed spikes of the input."""
     steps, batch, channels, height, width = signal_TBCHW.shape
     values_TBI = array_of(signal_TBCHW).reshape(steps, batch, -1)
-    packed, spikes = pack(values_TBI)
-    if spikes is not None and spikes <= MAX_EVENT_DENSITY * values_TBI.size:
+    packed, counts = pack(values_TBI)
+    spikes = 0 if counts is None else int(counts.sum())
+    if counts is not None and spikes <= MAX_EVENT_DENSITY * values_TBI.size:
         mark_as_events(packed, spikes)
-    events = events_of(packed, values_TBI.shape)
+    events = events_of(packed, values_TBI.shape, counts)
     if events is not None:
         numbers = array_of(weight)
         patches = patches_of(numbers, (channels, height, width), shape)

@@ -27,7 +27,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import broadcast_number, intrinsic
 from netdesc.kernels.cpu.runtime.simd_memory import load, prefetch, store
-from netdesc.kernels.cpu.runtime.threads import set_thread_count
+from netdesc.kernels.cpu.runtime.threads import thread_count
 
 _HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)
 
@@ -234,8 +234,8 @@ def _memory_ends(terms):
     return panel, panel + TILE_ROWS * (TILE_COLUMNS + depth)
 
 
-def allocate_product_memory(threads: int, rows: int, terms: int, is_copied: bool) -> np.ndarray:
-    """Returns scratch memory for ``multiply_block``, [threads, numbers].
+def product_memory(rows: int, terms: int, is_copied: bool) -> int:
+    """Returns the numbers of a thread's scratch memory for ``multiply_block``.
 
     A block has ``rows`` rows. ``is_copied`` says that the rows of the left factor are not
     contiguous, so that they are copied.
@@ -243,7 +243,7 @@ def allocate_product_memory(threads: int, rows: int, terms: int, is_copied: bool
     _, size = _memory_ends.py_func(terms)
     if is_copied:
         size += tiles_in.py_func(rows) * TILE_ROWS * min(MAX_PANEL_TERMS, terms)
-    return allocate((threads, size), np.float32)
+    return size
 
 
 @jit_no_refcount
@@ -280,7 +280,8 @@ def multiply_block(left, right, shape, out, memory):
     rows, terms, columns = shape
     copy_terms = 0 if left.by_column == 1 else min(MAX_PANEL_TERMS, terms)
     panel_end, edge_end = _memory_ends(terms)
-    panel, edge, left_copy = memory[:panel_end], memory[panel_end:edge_end], memory[edge_end:]
+    panel, edge = memory[:panel_end], memory[panel_end:edge_end]
+    left_copy = memory[edge_end : len(memory) if copy_terms else edge_end]  # empty: not copied
     for term in range(0, terms, MAX_PANEL_TERMS):
         depth = min(MAX_PANEL_TERMS, terms - term)
         if copy_terms:
@@ -326,9 +327,9 @@ def matmul(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) -
     if out is None:
         out = allocate((rows, columns), np.float32)
     left_matrix, right_matrix = matrix_of(left), matrix_of(right)
-    threads, is_copied = set_thread_count(), left_matrix.by_column != 1
+    threads, is_copied = thread_count(), left_matrix.by_column != 1
     block = _block(rows, columns, threads, is_copied)
-    memory = allocate_product_memory(threads, block[0], terms, is_copied)
+    memory = allocate((threads, product_memory(block[0], terms, is_copied)), np.float32)
     size = (rows, terms, columns), block
     _multiply(left_matrix, right_matrix, size, matrix_of(out), memory)
     return out

@@ -23,11 +23,12 @@ def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
     events. Otherwise the input is rows of numbers.
     """
     values = array_of(signal_TBI)
-    packed, spikes = pack(values)
-    if spikes is None or not are_sparse(spikes, values.shape):
+    packed, counts = pack(values)
+    spikes = 0 if counts is None else int(np.add.reduce(counts))
+    if counts is None or not are_sparse(spikes, values.shape):
         return as_rows(values), packed
     mark_as_events(packed, spikes)
-    return source_from_packed(packed, values.shape), packed
+    return source_from_packed(packed, values.shape, counts), packed
 
 
 def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
@@ -49,9 +50,14 @@ def weight_gradient(grad_z_TBN: np.ndarray, source: Source, weight_OI: np.ndarra
     return matmul(as_rows(grad_z_TBN).T, source)
 
 
-def source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
-    """Converts packed spikes to the input of a layer: events if marked as events, else rows."""
-    events = events_of(packed, shape)
+def source_from_packed(
+    packed: np.ndarray, shape: Shape, counts: np.ndarray | None = None
+) -> Source:
+    """Converts packed spikes to the input of a layer: events if marked as events, else rows.
+
+    ``counts`` are as for ``events_of``.
+    """
+    events = events_of(packed, shape, counts)
     return as_rows(unpack(bitmasks_of(packed), shape)) if events is None else events
 
 

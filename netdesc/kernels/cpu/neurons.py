@@ -96,6 +96,7 @@ def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
     return StateMemory(initial, allocate(shape, np.int32))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # training reports NaN and infinity
 @on_threads
 def neurons_backward(
     grad_out_TBN: Tensor, neurons: KernelNeurons, saved: Sequence[Tensor]
@@ -122,6 +123,7 @@ def recurrent(
     return run_neurons(forward, inputs_TBN, neurons, states, keep)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 @on_threads
 def recurrent_backward(
     grad_out_TBN: Tensor,

@@ -48,6 +48,8 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         shape, is_last = (steps, batch, len(weight_OI)), number == len(layers)
         packed = None if is_last else new_packed(shape)
         out = float_output(shape) if packed is None else OutputMemory(bitmasks_of(packed))
+        if layer.passed is not None:
+            layer.passed.append(source)
         if isinstance(source, Events):
             result = forward_by_events(source, weight_OI, neurons, out, keep)
         else:
@@ -70,6 +72,7 @@ def _current(rows: np.ndarray, weight_OI: np.ndarray, shape: Shape) -> np.ndarra
     return z_TBN
 
 
+@np.errstate(over="ignore", invalid="ignore")  # training reports NaN and infinity
 @on_threads
 def segment_backward(
     grad_out_TBN: Tensor,
@@ -86,7 +89,9 @@ def segment_backward(
         weight_OI, neurons = array_of(layers[number].weight_OI), layer_of(layers[number].neurons)
         packed, stored = saved_tensors[2 * number : 2 * number + 2]
         inputs = weight_OI.shape[1]
-        if number == 0:
+        if layers[number].passed:
+            source = layers[number].passed.pop()
+        elif number == 0:
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:
             source = source_from_packed(packed.numpy(), (steps, batch, inputs))

@@ -16,11 +16,17 @@ import torch
 
 from netdesc.kernels import van_rossum_coefficients
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
-from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread, flat, scalar
+from netdesc.kernels.cpu.runtime.memory_pool import (
+    allocate,
+    allocate_per_thread,
+    allocate_scratch,
+    flat,
+    scalar,
+)
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
-from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
+from netdesc.kernels.cpu.runtime.threads import on_threads, thread_count
 from netdesc.kernels.cpu.runtime.tiles import MAX_TILE
 from netdesc.kernels.reference import van_rossum as reference
 
@@ -108,16 +114,13 @@ class _Scratch(NamedTuple):
     @classmethod
     def for_tiles(cls, filter: Filter, steps: int, columns: int) -> "_Scratch":
         """Returns memory for tiles of up to ``MAX_TILE`` vectors, so that each thread has one."""
-        threads, kind = set_thread_count(), filter.tail.dtype.type
+        threads, kind = thread_count(), filter.tail.dtype.type
         vectors = -(-columns // LANES)
         tile_columns = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
         slots = tile_columns // LANES * _slots.py_func(filter)
-        return cls(
-            allocate_per_thread(threads, steps * min(tile_columns, columns), kind),
-            allocate_per_thread(threads, slots, kind),
-            allocate_per_thread(threads, tile_columns, kind),
-            allocate_per_thread(threads, tile_columns, np.float64),
-        )
+        sizes = steps * min(tile_columns, columns), slots, tile_columns
+        totals = allocate_per_thread(threads, tile_columns, np.float64)
+        return cls(*allocate_scratch(threads, sizes, kind), totals)
 
 
 class _Tile(NamedTuple):
@@ -217,4 +220,4 @@ def spike_time(
     squares, grad = np.empty(batch * neurons), grad_TBN.reshape(-1)
     scratch = _Scratch.for_tiles(filter, steps, len(squares))
     compute_distance(flat(output_TBN), flat(target_TBN), filter, scratch, grad, squares)
-    return scalar(squares.sum()), torch.from_numpy(grad_TBN)
+    return scalar(np.add.reduce(squares)), torch.from_numpy(grad_TBN)

@@ -1,6 +1,7 @@
 """The operators ``neurons`` and ``segment``: a layer's neurons, and consecutive dense layers."""
 
 import itertools
+import operator as attributes
 from collections.abc import Sequence
 from typing import Any
 
@@ -288,32 +289,29 @@ def prepared_segment(
 
     Returns output and notes. No compiler or transform of torch may see the call.
     """
-    learnt = [
-        (number, value)
-        for number, value in enumerate(
-            layer.neurons.real_parameters[place]
-            for layer in layers
-            for place in layer.neurons.learnable
-        )
-        if value.requires_grad
-    ]
-    tensors = [input_TBI, *(layer.weight_OI for layer in layers), *(value for _, value in learnt)]
-    if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)):
+    values = [value for layer in layers for value in layer.neurons.learnable_values]
+    tensors = [input_TBI, *(layer.weight_OI for layer in layers)]
+    tensors += filter(_requires_grad, values)
+    if not (torch.is_grad_enabled() and any(map(_requires_grad, tensors))):
         out_TBN, notes, _ = engine.segment(input_TBI, layers, False)
         return out_TBN, notes
     notes: list[Tensor] = []
-    return _PreparedSegment.apply(engine, layers, learnt, notes, *tensors), notes
+    return _PreparedSegment.apply(engine, layers, values, notes, *tensors), notes
+
+
+_requires_grad = attributes.attrgetter("requires_grad")
 
 
 class _PreparedSegment(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, engine: Any, layers: Any, learnt: Any, notes: list[Tensor], *tensors: Tensor
+        ctx: Any, engine: Any, layers: Any, values: Any, notes: list[Tensor], *tensors: Tensor
     ) -> Tensor:
         out_TBN, found, saved = engine.segment(tensors[0], layers, True)
         notes += found
         input_TBI = None if saved and holds_spikes(saved[0]) else tensors[0]
-        ctx.engine, ctx.layers, ctx.learnt = engine, layers, learnt
+        ctx.engine, ctx.layers, ctx.values = engine, layers, values
+        ctx.saved = len(saved)
         ctx.set_materialize_grads(False)
         # Torch notices if a saved tensor was changed before the backward pass.
         ctx.save_for_backward(input_TBI, *saved, *tensors[1:])
@@ -324,13 +322,14 @@ class _PreparedSegment(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise NotImplementedError("netdesc::segment has no second derivative")
         input_TBI, *saved = ctx.saved_tensors
-        layers, learnt, want_input = ctx.layers, ctx.learnt, ctx.needs_input_grad[4]
+        layers, want_input = ctx.layers, ctx.needs_input_grad[4]
         if grads[0] is None:  # no loss depends on the output
             return (None,) * len(ctx.needs_input_grad)
-        del saved[len(saved) - len(layers) - len(learnt) :]
+        del saved[ctx.saved :]
         grad_input, grad_weights, found = ctx.engine.segment_backward(
             grads[0], input_TBI, layers, saved, want_input
         )
-        grad_values = [parameter_gradient(found[number], value) for number, value in learnt]
+        pairs = zip(found, ctx.values, strict=True)
+        grad_values = [parameter_gradient(*pair) for pair in pairs if pair[1].requires_grad]
         grad_input = grad_input if want_input else None
         return None, None, None, None, grad_input, *grad_weights, *grad_values

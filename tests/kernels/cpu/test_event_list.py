@@ -26,11 +26,16 @@ def spikes(steps: int, batch: int, neurons: int, density: float, seed: int = 0) 
 
 @on_threads
 def events_of(values_TBN: np.ndarray) -> Events:
-    packed, count = pack(values_TBN)
-    assert count == values_TBN.sum()
-    mark_as_events(packed, count)
+    packed, counts = pack(values_TBN)
+    assert counts is not None
+    assert counts.sum() == values_TBN.sum()
+    mark_as_events(packed, int(counts.sum()))
     events = cpu_events.events_of(packed, values_TBN.shape)
+    again = cpu_events.events_of(packed, values_TBN.shape, counts)
     assert events is not None
+    assert again is not None
+    assert (events.starts == again.starts).all()
+    assert (events.sources[: events.starts[-1]] == again.sources[: again.starts[-1]]).all()
     return events
 
 
@@ -38,8 +43,8 @@ def events_of(values_TBN: np.ndarray) -> Events:
 @example(1, 1, 1, 1.0)
 def test_spikes_are_unpacked_as_they_were_packed(steps, batch, neurons, density):
     values = spikes(steps, batch, neurons, density)
-    packed, count = on_threads(pack)(values)
-    assert count == values.sum()
+    packed, counts = on_threads(pack)(values)
+    assert counts.tolist() == values.sum(2).reshape(-1).tolist()
     assert len(packed) == packed_size(values.shape)
     assert not holds_spikes(torch.from_numpy(packed)), "they are not marked as events"
     np.testing.assert_array_equal(on_threads(unpack)(bitmasks_of(packed), values.shape), values)

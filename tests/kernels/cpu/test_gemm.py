@@ -7,8 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.thread_counts import check_thread_counts
 
-from netdesc.kernels.cpu.gemm import matmul
+from netdesc.kernels.cpu import gemm
 from netdesc.kernels.cpu.runtime import threads
+from netdesc.kernels.cpu.runtime.threads import on_threads
+
+matmul = on_threads(gemm.matmul)
 
 threads.on_threads(lambda: None)()  # deletes cached kernels of older sources
 

@@ -6,7 +6,7 @@ import pytest
 from support.cli_process import run_python
 
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_threads_of
-from netdesc.kernels.cpu.runtime.threads import on_threads, set_thread_count
+from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.runtime.tiles import next_position
 
 COMPUTED = """
@@ -73,7 +73,6 @@ def test_each_number_is_called_once(threads: int) -> None:
 
     @on_threads
     def run() -> None:
-        set_thread_count()
         _run(threads, calls, numbers, floats, np.zeros(1, np.int64))
 
     run()

@@ -85,6 +85,19 @@ class MemoryPool:
         row = -(-numbers * item // _ALIGNMENT) * _ALIGNMENT
         return self._allocate_buffer((threads, row // item), dtype, threads * row)
 
+    def allocate_scratch(
+        self, threads: int, sizes: tuple[int, ...], dtype: type[np.generic]
+    ) -> list[np.ndarray]:
+        """Returns what ``allocate_per_thread`` does for each of ``sizes``, in one buffer."""
+        item, arrays, start = _ITEM_BYTES[dtype], list[np.ndarray](), 0
+        rows = [-(-size * item // _ALIGNMENT) * _ALIGNMENT for size in sizes]
+        total = threads * sum(rows)
+        buffer = self._allocate_buffer((total,), np.uint8, total)
+        for row in rows:
+            arrays.append(np.ndarray((threads, row // item), dtype, buffer, start))
+            start += threads * row
+        return arrays
+
     def _allocate_buffer(
         self, shape: tuple[int, ...], dtype: type[np.generic], size: int
     ) -> np.ndarray:
@@ -121,6 +134,7 @@ class MemoryPool:
 _pool = MemoryPool()
 allocate = _pool.allocate
 allocate_per_thread = _pool.allocate_per_thread
+allocate_scratch = _pool.allocate_scratch
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:

@@ -26,18 +26,14 @@ _MAX_THREADS: int = _config.NUMBA_NUM_THREADS
 _workqueue_lock = threading.RLock()
 
 
-def set_thread_count() -> int:
-    """Sets and returns the number of threads that Numba computes with (see ``kernel_threads``)."""
-    number = min(kernel_threads(), _MAX_THREADS)
-    # Others may have set it. A kernel on more threads would write beyond its scratch memory.
-    if number != numba.get_num_threads():
-        numba.set_num_threads(number)
-    return number
+def thread_count() -> int:
+    """Returns the number of threads of a call of kernels, which ``on_threads`` sets."""
+    return min(kernel_threads(), _MAX_THREADS)
 
 
 def thread_count_for(neurons: int) -> int:
     """Returns the number of threads that share the vectors of a layer of ``neurons`` neurons."""
-    return min(set_thread_count(), -(-neurons // LANES))
+    return min(thread_count(), -(-neurons // LANES))
 
 
 @functools.cache
@@ -70,7 +66,7 @@ def _contention_guard() -> ContentionGuard | None:
     if sys.platform != "linux" or is_decided(os.environ):
         return None
     return ContentionGuard(
-        lambda: team_sizes(len(os.sched_getaffinity(0)), set_thread_count(), _MAX_THREADS)
+        lambda: team_sizes(len(os.sched_getaffinity(0)), thread_count(), _MAX_THREADS)
     )
 
 
@@ -92,6 +88,10 @@ def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
             )
         if guard is not None:
             guard.poll()
+        number = thread_count()
+        # Others may have set it. A kernel on more threads would write beyond its scratch memory.
+        if number != numba.get_num_threads():
+            numba.set_num_threads(number)
         if layer == "workqueue":
             with _workqueue_lock:
                 return function(*args, **kwargs)

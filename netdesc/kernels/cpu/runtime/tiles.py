@@ -70,7 +70,7 @@ class BlockScratch(NamedTuple):
     sums: np.ndarray
     """Sums of the weights' gradient, [vectors of a block, inputs · LANES]."""
     product: np.ndarray
-    """What a product needs (see ``gemm.allocate_product_memory``)."""
+    """What a product needs (see ``gemm.product_memory``)."""
 
 
 class BlockWork(NamedTuple):

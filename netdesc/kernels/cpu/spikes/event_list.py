@@ -44,17 +44,23 @@ def mark_as_events(packed: np.ndarray, spikes: int) -> None:
     packed[2:4].view(np.int64)[0] = spikes
 
 
-def events_of(packed: np.ndarray, shape: Shape) -> Events | None:
-    """Lists the events of packed spikes. Returns None if the spikes are not marked as events."""
+def events_of(packed: np.ndarray, shape: Shape, counts: np.ndarray | None = None) -> Events | None:
+    """Lists the events of packed spikes. Returns None if the spikes are not marked as events.
+
+    ``counts`` are the numbers of spikes in each row, if they are known.
+    """
     if not (len(packed) and packed[0]):
         return None
     steps, batch, inputs = shape
+    bitmasks = bitmasks_of(packed)
     starts = allocate((steps * batch + 1,), np.int64)
     sources = allocate((_round_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
     starts[0] = 0
-    _count_by_row(bitmasks_of(packed), steps, batch, inputs, starts)
-    np.cumsum(starts, out=starts)
-    _list_sources(bitmasks_of(packed), steps, batch, inputs, starts, sources)
+    if counts is None:
+        counts = starts[1:]
+        _count_by_row(bitmasks, steps, batch, inputs, starts)
+    np.add.accumulate(counts, out=starts[1:])
+    _list_sources(bitmasks, steps, batch, inputs, starts, sources)
     return Events(steps, batch, starts, sources)
 
 

@@ -44,16 +44,16 @@ def bitmasks_of(packed: np.ndarray) -> np.ndarray:
     return packed[HEADER_NUMBERS:]
 
 
-def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, int | None]:
-    """Packs a float32 tensor. Returns the packed spikes and their number.
+def pack(values_TBN: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Packs a float32 tensor. Returns the packed spikes, and their number in each row.
 
-    The number is None if a value is neither 0 nor 1.
+    A row is a step of a sample. The numbers are None if a value is neither 0 nor 1.
     """
     packed = new_packed(values_TBN.shape)
     rows = values_TBN.shape[0] * values_TBN.shape[1]
     counts, are_not_binary = np.empty(rows, np.int64), np.empty(rows, np.bool_)
     _pack(values_TBN, bitmasks_of(packed), counts, are_not_binary)
-    return packed, None if are_not_binary.any() else int(counts.sum())
+    return packed, None if are_not_binary.any() else counts
 
 
 def packed_items(shape: Shape) -> int:

@@ -6,15 +6,17 @@ product that its neurons need. The blocks stay in the thread's cache, and no thr
 another. The whole product would take as much memory as the layer's activity.
 """
 
+import functools
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
-from netdesc.kernels.cpu.gemm import TILE_COLUMNS, TILE_ROWS, allocate_product_memory
-from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
+from netdesc.kernels.cpu.gemm import TILE_COLUMNS, TILE_ROWS, product_memory
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread, allocate_scratch
 from netdesc.kernels.cpu.runtime.simd import LANES
-from netdesc.kernels.cpu.runtime.threads import set_thread_count, thread_count_for
+from netdesc.kernels.cpu.runtime.threads import thread_count
 from netdesc.kernels.cpu.runtime.tiles import (
     MAX_TILE,
     RUN_STEPS,
@@ -22,6 +24,7 @@ from netdesc.kernels.cpu.runtime.tiles import (
     BlockScratch,
     BlockWork,
     FeedbackMemory,
+    LayerShape,
     layer_shape,
 )
 from netdesc.kernels.cpu.spikes.event_list import Events
@@ -30,6 +33,7 @@ from netdesc.kernels.cpu.synapses.weight_gradient import ROW_BY_ROW, EventsByInp
 from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory
 from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.kernels.cpu.walk.layer_forward import LayerNeurons
+from netdesc.neurons.program import Program
 
 _MAX_BLOCK_VECTORS = 4
 """Largest width of a product's block in vectors. Wide blocks read the left factor less often."""
@@ -103,8 +107,7 @@ def _activity(
 
 
 def _parameter_gradients(activity: BackwardActivity, shape: Shape) -> np.ndarray:
-    with np.errstate(over="ignore", invalid="ignore"):  # training reports NaN and infinity
-        return activity.grad_parameters.reshape(-1, *shape[1:]).sum(axis=1)
+    return np.add.reduce(activity.grad_parameters.reshape(-1, *shape[1:]), axis=1)
 
 
 def backward_to_current(
@@ -115,7 +118,7 @@ def backward_to_current(
     ``shape`` is [steps, batch, neurons]. ``upstream`` must not be a product.
     """
     kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
-    work = layer_shape(shape, neurons.delay, set_thread_count(), MAX_TILE)
+    work = layer_shape(shape, neurons.delay, thread_count(), MAX_TILE)
     grads = [allocate(shape, np.float32) for _ in neurons.program.inputs]
     size = work.tile * kernels.SLOTS * LANES
     scratch = allocate_per_thread(work.threads, size, np.float32).reshape(-1)
@@ -140,7 +143,7 @@ def backward_with_feedback(
     """
     kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
     steps, batch, count = shape
-    work = layer_shape(shape, neurons.delay, set_thread_count(), None)
+    work = layer_shape(shape, neurons.delay, thread_count(), None)
     group = min(TILE_ROWS, -(-batch // work.threads))
     # A tile of the product reads whole rows behind those of its samples.
     rows = [allocate((steps * batch + TILE_ROWS, count), np.float32) for _ in weights_NN]
@@ -186,11 +189,11 @@ def backward_by_events(
     """
     outputs, inputs = weights.weight_OI.shape
     shape = events.steps, events.batch, outputs
-    blocks = _blocks(upstream, shape)
-    by_input = order_by_input(events, inputs, outputs, blocks.steps)
+    plan = _plan_of(upstream, neurons, shape, inputs)
+    by_input = order_by_input(events, inputs, outputs, plan.blocks.steps)
     grad_z_TBN = allocate(shape if want_input else (0, 0, 0), np.float32)
     synapses = SynapsesMemory(events, by_input, weights, grad_z_TBN.reshape(-1))
-    parameters_PN = _backward_of_layer(upstream, neurons, stored, synapses, blocks, shape)
+    parameters_PN = _run(plan, upstream, neurons, stored, synapses)
     return Gradients(grad_z_TBN, weights.grad_OI, parameters_PN)
 
 
@@ -201,47 +204,80 @@ def backward_from_product(
     steps, batch, _ = shape
     no_events = Events(steps, batch, np.zeros(1, np.int64), np.empty(0, np.int32))
     weights = WeightMemory(_NO_MATRIX, *NO_LIMITS, _NO_MATRIX)
-    blocks, grad_z_TBN = _blocks(upstream, shape), allocate(shape, np.float32)
+    grad_z_TBN = allocate(shape, np.float32)
     synapses = SynapsesMemory(no_events, ROW_BY_ROW, weights, grad_z_TBN.reshape(-1))
-    parameters_PN = _backward_of_layer(upstream, neurons, stored, synapses, blocks, shape)
+    plan = _plan_of(upstream, neurons, shape, 0)
+    parameters_PN = _run(plan, upstream, neurons, stored, synapses)
     return Gradients(grad_z_TBN, _NO_MATRIX, parameters_PN)
 
 
-def _backward_of_layer(
+class BackwardPlan(NamedTuple):
+    """What all backward passes of a layer share, in which input and output have one shape."""
+
+    kernels: ModuleType
+    work: LayerShape
+    blocks: Blocks
+    scratch: tuple[int, ...]
+    """The numbers that a thread needs for each array of ``BlockScratch``."""
+
+
+def _plan_of(upstream: Upstream, neurons: LayerNeurons, shape: Shape, inputs: int) -> BackwardPlan:
+    terms = len(upstream.weight_KN) if upstream.above_TBK.size else 0
+    return _plan(
+        neurons.program, neurons.unit_bits, neurons.delay, shape, inputs, terms, thread_count()
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _plan(
+    program: Program,
+    unit_bits: int,
+    delay: int,
+    shape: Shape,
+    inputs: int,
+    terms: int,
+    threads: int,
+) -> BackwardPlan:
+    """``terms`` is the number of terms of the upstream product, 0 if it is no product."""
+    kernels = kernels_of(program, unit_bits, "backward")
+    blocks = _blocks(shape, terms, threads)
+    layer_vectors = -(-shape[2] // LANES)
+    work = layer_shape(shape, delay, min(threads, layer_vectors) if inputs else threads, 1)
+    rows = blocks.steps * blocks.samples if terms else 0
+    scratch = (
+        rows * blocks.vectors * LANES,
+        blocks.steps * LANES,
+        blocks.samples * blocks.vectors * kernels.SLOTS * LANES,
+        blocks.vectors * inputs * LANES,
+        product_memory(rows, terms, is_copied=False),
+    )
+    return BackwardPlan(kernels, work, blocks, scratch)
+
+
+def _run(
+    plan: BackwardPlan,
     upstream: Upstream,
     neurons: LayerNeurons,
     stored: np.ndarray,
     synapses: SynapsesMemory,
-    blocks: Blocks,
-    shape: Shape,
 ) -> np.ndarray:
-    kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
-    inputs = synapses.weights.weight_OI.shape[1]
-    threads = thread_count_for(shape[2]) if inputs else set_thread_count()
+    work = plan.work
+    shape = work.steps, work.batch, work.neurons
     activity = _activity(neurons, shape, stored)
-    work = layer_shape(shape, neurons.delay, threads, 1)
-    rows = blocks.steps * blocks.samples if upstream.above_TBK.size else 0
-    vectors = blocks.samples * blocks.vectors
-    memory = BlockScratch(
-        allocate_per_thread(threads, rows * blocks.vectors * LANES, np.float32),
-        allocate_per_thread(threads, blocks.steps * LANES, np.float32),
-        allocate_per_thread(threads, vectors * kernels.SLOTS * LANES, np.float32),
-        allocate_per_thread(threads, blocks.vectors * inputs * LANES, np.float32),
-        allocate_product_memory(threads, rows, len(upstream.weight_KN), is_copied=False),
-    )
-    kernels.backward_of_layer(
+    memory = BlockScratch(*allocate_scratch(work.threads, plan.scratch, np.float32))
+    plan.kernels.backward_of_layer(
         upstream, neurons.parameters, activity, synapses,
-        BlockWork(work, blocks, memory, np.zeros(1, np.int64)),
+        BlockWork(work, plan.blocks, memory, np.zeros(1, np.int64)),
     )  # fmt: skip
     return _parameter_gradients(activity, shape)
 
 
-def _blocks(upstream: Upstream, shape: Shape) -> Blocks:
+def _blocks(shape: Shape, terms: int, threads: int) -> Blocks:
     steps, batch, neurons = shape
-    if not upstream.above_TBK.size:
+    if not terms:
         return Blocks(1, min(steps, RUN_STEPS), 1)
     layer_vectors = -(-neurons // LANES)
-    vectors = min(_MAX_BLOCK_VECTORS, -(-layer_vectors // set_thread_count()))
+    vectors = min(_MAX_BLOCK_VECTORS, -(-layer_vectors // threads))
     if steps * batch <= _MAX_BLOCK_ROWS:
         return Blocks(vectors, steps, batch)
     tiles, runs = -(-steps // TILE_ROWS), -(-steps // _MAX_BLOCK_ROWS)

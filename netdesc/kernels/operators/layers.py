@@ -311,7 +311,7 @@ class _PreparedSegment(torch.autograd.Function):
         notes += found
         input_TBI = None if saved and holds_spikes(saved[0]) else tensors[0]
         ctx.engine, ctx.layers, ctx.values = engine, layers, values
-        ctx.saved = len(saved)
+        ctx.saved, ctx.only_reads_gradients = len(saved), True
         ctx.set_materialize_grads(False)
         # Torch notices if a saved tensor was changed before the backward pass.
         ctx.save_for_backward(input_TBI, *saved, *tensors[1:])

@@ -10,7 +10,7 @@ from netdesc.kernels.engines import assumed_engine, engine_for
 from netdesc.kernels.grid import quantize, straight_through
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.packing import SavedImages, holds_spikes, packed_size
-from netdesc.kernels.registration import fake, gradient, is_observed, operator
+from netdesc.kernels.registration import fake, gradient, operator
 
 
 @operator
@@ -229,19 +229,19 @@ def _(output_TBN, target_TBN, decay, order, length, keep):
 
 
 def _spike_time_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *_, ctx.keep = inputs
+    output_TBN, *_, ctx.keep = inputs
     _, grad_TBN = output
     ctx.save_for_backward(grad_TBN)
+    # A segment does not change the gradient of its output, and nobody else gets it.
+    ctx.is_shared = getattr(output_TBN.grad_fn, "only_reads_gradients", False)
 
 
 def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
     if not ctx.keep:
         raise RuntimeError("a loss was computed without keep, so that it has no backward pass")
     (grad_output,) = ctx.saved_tensors
-    if is_observed() or not (grad_loss.is_cpu and grad_loss == 1):
+    if not (ctx.is_shared and grad_loss.is_cpu and grad_loss == 1):
         grad_output = grad_output * grad_loss
-    # With this reference, autograd does not add to the saved memory. Torch notices others who do.
-    ctx.grad_output = grad_output
     return grad_output, -grad_output if ctx.needs_input_grad[1] else None, None, None, None, None
 
 

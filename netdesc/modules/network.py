@@ -109,17 +109,13 @@ class Network(nn.Module):
         if not is_seen and isinstance(input, Tensor):
             for prepared in self._prepared:
                 if prepared.fits(input):
-                    if prepared.has_swapped_axes:
-                        self._warn_of_swapped_axes(input)
+                    self._warn_of_swapped_axes(input)
                     return prepared
         self._check_input(input)
-        has_swapped_axes = self._has_swapped_axes(input)
-        if has_swapped_axes and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling():
             self._warn_of_swapped_axes(input)
-        segments = self._segments()
-        calls = order_calls(segments, self._inputs, self._readers, self.layers)
-        prepared = PreparedNetwork(segments, calls, self.layers, input, is_observed=is_seen)
-        prepared.has_swapped_axes = has_swapped_axes
+        calls = order_calls(self._segments(), self._inputs, self._readers, self.layers)
+        prepared = PreparedNetwork(calls, self.layers, input, is_observed=is_seen)
         if not is_seen:
             object.__setattr__(self, "_prepared", [prepared, *self._prepared[: _MAX_PREPARED - 1]])
         return prepared
@@ -149,9 +145,10 @@ class Network(nn.Module):
         before, after = state or {}, State()
 
         def run(call: LayerCall, total: Tensor) -> Tensor:
-            out, states = call.block.stream(total, before.get(call.output, ()))
-            if call.block.has_states:
-                after[call.output] = states
+            ((name,), (block,), *_) = call
+            out, states = block.stream(total, before.get(name, ()))
+            if block.has_states:
+                after[name] = states
             return out
 
         layers = [[name] for name in self._inputs]
@@ -220,16 +217,14 @@ class Network(nn.Module):
                 f"not {list(input.shape)}"
             )
 
-    def _has_swapped_axes(self, input: Tensor) -> bool:
-        return input.shape[0] != self.graph.steps == input.shape[1] > 1
-
     def _warn_of_swapped_axes(self, input: Tensor) -> None:
-        steps = self.graph.steps
-        warn(
-            f"network '{self.graph.name}' reads an input of shape {list(input.shape)} as "
-            f"{len(input)} steps of {steps} samples, but its document has {steps} steps: are the "
-            "axes in the wrong order? input.transpose(0, 1) exchanges them"
-        )
+        steps, (first, second) = self.graph.steps, input.shape[:2]
+        if first != steps == second > 1:
+            warn(
+                f"network '{self.graph.name}' reads an input of shape {list(input.shape)} as "
+                f"{first} steps of {steps} samples, but its document has {steps} steps: are the "
+                "axes in the wrong order? input.transpose(0, 1) exchanges them"
+            )
 
     def blocks(self) -> Iterator[tuple[str, SynapticBlock]]:
         """Yields name and block of each layer with synapses and neurons, in the graph's order."""

@@ -3,10 +3,11 @@
 ``PreparedNetwork`` holds the order of a network's layers in one mode, and for inputs of one shape.
 """
 
+import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,22 +20,38 @@ from netdesc.kernels.layer_neurons import make_neurons
 from netdesc.kernels.operators import prepared_segment
 from netdesc.kernels.segments import SegmentLayer, check_segment
 from netdesc.modules.block import SynapticBlock, hook_tables, run_segment
-from netdesc.modules.plain import Block
-
-States = dict[Signal, Tensor] | None
-"""Where states that losses read are added; None if nobody reads them."""
 
 
 class LayerCall(NamedTuple):
     """The call of a layer, or of a segment of consecutive layers."""
 
+    names: Sequence[str]
+    blocks: Sequence[Any]
     inputs: tuple[str, ...]
-    output: str
     last_reads: tuple[str, ...]
     """The inputs that no later layer or loss reads, so that their memory is freed."""
-    block: Block
-    """The first layer, which joins the inputs."""
-    run: Callable[[Tensor, States], Tensor]
+
+
+def order_calls(
+    segments: Sequence[Sequence[str]],
+    inputs: Mapping[str, tuple[str, ...]],
+    readers: Mapping[str, int],
+    layers: Any,
+) -> list[LayerCall]:
+    """Returns the calls of ``segments``, which are names of layers.
+
+    ``inputs`` and ``readers`` map a layer to what it reads, and to how many layers and losses read
+    it.
+    """
+    calls: list[LayerCall] = []
+    unread = dict(readers)
+    for names in segments:
+        read = inputs[names[0]]
+        for name in read:
+            unread[name] -= 1
+        last_reads = tuple(name for name in dict.fromkeys(read) if not unread[name])
+        calls.append(LayerCall(names, [layers[name] for name in names], read, last_reads))
+    return calls
 
 
 def walk(
@@ -46,44 +63,10 @@ def walk(
         signals = [values[name] for name in call.inputs]
         for name in call.last_reads:
             del values[name]
-        total = signals[0] if len(signals) == 1 else call.block.join(signals)
+        total = signals[0] if len(signals) == 1 else call.blocks[0].join(signals)
         signals.clear()
-        values[call.output] = run(call, total)
+        values[call.names[-1]] = run(call, total)
     return values
-
-
-def order_calls(
-    segments: Sequence[Sequence[str]],
-    inputs: Mapping[str, tuple[str, ...]],
-    readers: Mapping[str, int],
-    layers: Any,
-) -> list[LayerCall]:
-    """Returns the calls of ``segments``, which are names of layers; ``run`` is the block's call.
-
-    ``inputs`` and ``readers`` map a layer to what it reads, and to how many layers and losses read
-    it.
-    """
-    calls: list[LayerCall] = []
-    unread = dict(readers)
-    for names in segments:
-        for name in inputs[names[0]]:
-            unread[name] -= 1
-        last_reads = tuple(name for name in dict.fromkeys(inputs[names[0]]) if not unread[name])
-        block = cast(Block, layers[names[0]])
-        run = _run_block(names[0], block)
-        calls.append(LayerCall(inputs[names[0]], names[-1], last_reads, block, run))
-    return calls
-
-
-def _run_block(name: str, block: Block) -> Callable[[Tensor, States], Tensor]:
-    def run(total: Tensor, states: States) -> Tensor:
-        if states is None or not isinstance(block, SynapticBlock) or not block.read_states:
-            return block(total)
-        out, values = block.forward_with_states(total)
-        states.update({(name, state): value for state, value in values.items()})
-        return out
-
-    return run
 
 
 class PreparedNetwork:
@@ -94,38 +77,43 @@ class PreparedNetwork:
     """
 
     def __init__(
-        self,
-        segments: Sequence[Sequence[str]],
-        calls: Sequence[LayerCall],
-        layers: Any,
-        input: Tensor,
-        *,
-        is_observed: bool,
+        self, calls: Sequence[LayerCall], layers: Any, input: Tensor, *, is_observed: bool
     ) -> None:
-        self.has_swapped_axes = False
-        """Whether the input seems to have steps and samples in the wrong order."""
         device = input.device.type
         # 16 bits cannot hold sums of quantised weights.
         self._is_autocast = torch.amp.is_autocast_available(device)
         self._is_autocast = self._is_autocast and torch.is_autocast_enabled(device)
-        self._calls = list(calls)
-        for at, names in enumerate(segments):
-            blocks = [layers[name] for name in names]
+        self._calls = calls
+        self._segments: dict[str, Callable[[Tensor], Tensor]] = {}
+        """Name of the last layer -> what computes its segment; other layers are called."""
+        for names, blocks, *_ in calls:
             if is_observed and len(names) > 1:
-                self._calls[at] = calls[at]._replace(run=_run_observed(blocks))
-            elif not is_observed and all(_is_fused(block) for block in blocks):
-                run = PreparedSegment(blocks, input.device).run
-                self._calls[at] = calls[at]._replace(run=run)
+                self._segments[names[-1]] = functools.partial(run_segment, blocks)
+            elif not is_observed and all(map(_is_fused, blocks)):
+                self._segments[names[-1]] = PreparedSegment(blocks, input.device).run
         if not is_observed:
             self._watch(layers)
             self._facts = self._find_facts(input)
 
-    def run(self, input: Tensor, states: States) -> dict[str, Tensor]:
+    def run(self, input: Tensor, states: dict[Signal, Tensor] | None) -> dict[str, Tensor]:
         """Returns the outputs that losses read. Unless it is None, adds states to ``states``."""
         if self._is_autocast:
             with torch.autocast(input.device.type, enabled=False):
-                return walk(self._calls, input, lambda call, total: call.run(total, states))
-        return walk(self._calls, input, lambda call, total: call.run(total, states))
+                return self._walk(input, states)
+        return self._walk(input, states)
+
+    def _walk(self, input: Tensor, states: dict[Signal, Tensor] | None) -> dict[str, Tensor]:
+        def run(call: LayerCall, total: Tensor) -> Tensor:
+            name, block = call.names[-1], call.blocks[0]
+            if name in self._segments:
+                return self._segments[name](total)
+            if states is None or not getattr(block, "read_states", ()):
+                return block(total)
+            out, values = block.forward_with_states(total)
+            states.update({(name, state): value for state, value in values.items()})
+            return out
+
+        return walk(self._calls, input, run)
 
     def fits(self, input: Tensor) -> bool:
         """Whether modules, tensors, hooks, modes, engine and the input's shape are as before."""
@@ -175,10 +163,6 @@ def _is_fused(block: Any) -> bool:
     return isinstance(block, SynapticBlock) and block.is_fused and not block.has_hooks
 
 
-def _run_observed(blocks: Sequence[SynapticBlock]) -> Callable[..., Tensor]:
-    return lambda total, _: run_segment(blocks, total)
-
-
 class PreparedSegment:
     """Consecutive fused layers, whose engine, programs and parameters are known before a call."""
 
@@ -191,7 +175,7 @@ class PreparedSegment:
         self._is_checked = False
         self._warning = [block for block in blocks if block.warns_of_nan(device)]
 
-    def run(self, signal_TBI: Tensor, _: States = None) -> Tensor:
+    def run(self, signal_TBI: Tensor) -> Tensor:
         """Returns the output of the last layer [steps, batch, units]."""
         for block in self._warning:
             block.warn_of_nan()

@@ -23,9 +23,7 @@ neuron fired in the last step, else 0 (0 for neurons that do not spike); then, w
 output of the last step: 0 or 1 for spikes, in units of 1/4096 for a graded output. The output of
 consecutive runs is the same as of one long run. A backward pass needs neurons that begin at 0.
 
-**Notes**, int64 [states + 2]: the largest absolute value of each state before its reset, in state
-units and over all steps, neurons and samples; then the path (``PRODUCT`` or ``EVENTS``, how the
-layer's input was computed); then the number of outputs that are not 0.
+**Counts**, int64 [states + 2], are the numbers that ``LayerCounts`` names.
 
 **Saved tensors** are what the engine's backward pass reads; ``saved_shapes`` says their shapes.
 
@@ -62,6 +60,28 @@ from netdesc.neurons.program import Program
 
 PRODUCT, EVENTS = 0, 1
 """How a layer's input was computed: as a matrix product, or from the events of spikes."""
+
+
+class LayerCounts(NamedTuple):
+    """What a forward pass counts of a layer, on the device of its tensors."""
+
+    numbers: Tensor
+    """Int64 [states + 2]: ``peaks``, ``path``, ``spikes``."""
+
+    @property
+    def peaks(self) -> Tensor:
+        """The largest magnitude of each state before its reset, in state units, over all values."""
+        return self.numbers[:-2]
+
+    @property
+    def path(self) -> Tensor:
+        """How the layer's input was computed: ``PRODUCT`` or ``EVENTS``, []."""
+        return self.numbers[-2]
+
+    @property
+    def spikes(self) -> Tensor:
+        """The number of outputs that are not 0, []."""
+        return self.numbers[-1]
 
 
 @dataclass(eq=False)  # a frozen class takes microseconds for each new layer
@@ -127,7 +147,7 @@ class NeuronsOutput(NamedTuple):
     """The result of a forward pass. The module explains each part."""
 
     out_TBN: Tensor
-    notes: Tensor
+    counts: Tensor
     states: list[Tensor]
     saved: list[Tensor]
     """Empty if no backward pass follows."""

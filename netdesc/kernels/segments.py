@@ -5,7 +5,7 @@ layer reads the spikes of the previous layer, so only the last layer may hand on
 
 An operator receives a segment as a weight [outputs, inputs] for each layer, the real parameters of
 all layers in the order of their programs, a line with the text of a definition for each layer, and
-``NUMBERS_PER_LAYER`` for each layer. ``layer_neurons`` explains definitions, parameters, notes and
+``NUMBERS_PER_LAYER`` for each layer. ``layer_neurons`` explains definitions, parameters, counts and
 gradients of parameters.
 """
 
@@ -49,7 +49,7 @@ class SegmentOutput(NamedTuple):
 
     out_TBN: Tensor
     """Output of the last layer."""
-    notes: list[Tensor]
+    counts: list[Tensor]
     """Notes of each layer."""
     saved_tensors: list[Tensor]
     """What the backward pass needs (see ``segment_saved``); empty if none follows."""
@@ -172,16 +172,16 @@ def segment_by_layer(
     engine: LayerFunctions, input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool
 ) -> SegmentOutput:
     """Computes each layer with the output of the previous layer as its input."""
-    signal_TBN, saved_tensors, notes = input_TBI, list[Tensor](), list[Tensor]()
+    signal_TBN, saved_tensors, counts = input_TBI, list[Tensor](), list[Tensor]()
     for number, layer in enumerate(layers):
         if number:
             saved_tensors.append(signal_TBN)
         z_TBN = engine.dense(signal_TBN, layer.weight_OI)
         run = engine.neurons([z_TBN], layer.neurons, [], keep)
         signal_TBN = run.out_TBN
-        notes.append(run.notes)
+        counts.append(run.counts)
         saved_tensors += run.saved
-    return SegmentOutput(signal_TBN, notes, saved_tensors if keep else [])
+    return SegmentOutput(signal_TBN, counts, saved_tensors if keep else [])
 
 
 def segment_backward_by_layer(

@@ -14,6 +14,7 @@ from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.engines import engine_name
 from netdesc.kernels.kernel_shape import KernelShape
+from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.modules.neuron import NeuronModule
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
 from netdesc.modules.synapse import DRIVE, RECURRENT, Synapse, make_synapse
@@ -93,8 +94,8 @@ class SynapticBlock(Block):
     """Synapses into neurons.
 
     Neurons with two inputs have two synapses, which read the same spikes. ``engine`` is the name of
-    the engine that computed the last forward pass, or empty if torch compiled that pass. ``notes``
-    are statistics of the pass (see ``kernels.layer_neurons``). In training on the CPU, the block
+    the engine that computed the last forward pass, or empty if torch compiled that pass. ``counts``
+    are those of the pass. In training on the CPU, the block
     warns of NaN weights unless ``warns`` is False. On a GPU it does not check weights, because the
     check would have to wait for the device.
     """
@@ -118,7 +119,7 @@ class SynapticBlock(Block):
         self.neuron = NeuronModule(layer, generator)
         self.warns = True
         self.engine = ""
-        self.notes: Tensor | None = None
+        self.counts: LayerCounts | None = None
         self.read_states: tuple[str, ...] = ()
         """States of the neurons that losses read."""
 
@@ -126,8 +127,8 @@ class SynapticBlock(Block):
         if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
             return run_segment([self], signal)
         inputs_TBN, packed = self.arrive(signal)
-        out_TBN, notes = self.neuron(*inputs_TBN, recurrent_NN=self._recurrent_weights())
-        self._note(notes, packed)
+        out_TBN, counts = self.neuron(*inputs_TBN, recurrent_NN=self._recurrent_weights())
+        self._set_counts(counts, packed)
         return self._shaped(out_TBN)
 
     def forward_with_states(self, signal: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -137,7 +138,7 @@ class SynapticBlock(Block):
         run, states = self.neuron.run_with_states(
             inputs_TBN, self._recurrent_weights(), self.read_states
         )
-        self._note(run.notes, packed)
+        self._set_counts(run.counts, packed)
         shaped = {name: self._shaped(state_TBN) for name, state_TBN in states.items()}
         return self._shaped(run.out_TBN), shaped
 
@@ -145,7 +146,7 @@ class SynapticBlock(Block):
         self._warn_of_hooks("stream()")
         inputs_TBN, packed = self.arrive(signal)
         run = self.neuron.resume(inputs_TBN, states, self._recurrent_weights())
-        self._note(run.notes, packed)
+        self._set_counts(run.counts, packed)
         return self._shaped(run.out_TBN), run.states
 
     def _warn_of_hooks(self, where: str) -> None:
@@ -179,10 +180,12 @@ class SynapticBlock(Block):
                 found[path.replace("synapse", "recurrent")] = part
         return found
 
-    def _note(self, notes: Tensor, packed: Tensor) -> None:
+    def _set_counts(self, numbers: Tensor, packed: Tensor) -> None:
+        counts = LayerCounts(numbers)
         if packed.numel():  # its first number is 1 if the inputs were computed from events
-            notes = torch.cat([notes[:-2], packed[:1].to(torch.int64), notes[-1:]])
-        self.notes = notes
+            by_events = packed[:1].to(torch.int64)
+            counts = LayerCounts(torch.cat([counts.peaks, by_events, counts.spikes.view(1)]))
+        self.counts = counts
 
     @property
     def is_fused(self) -> bool:
@@ -268,11 +271,11 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
     keep = torch.is_grad_enabled() and any(
         tensor.requires_grad for tensor in (spikes_TBI, *weights, *parameters)
     )
-    out, notes, _ = operators.segment(
+    out, counts, _ = operators.segment(
         spikes_TBI, weights, parameters, "\n".join(definitions), numbers, keep
     )
-    for block, noted in zip(blocks, notes, strict=True):
-        object.__setattr__(block, "notes", noted)
+    for block, counted in zip(blocks, counts, strict=True):
+        object.__setattr__(block, "counts", LayerCounts(counted))
     axonal = blocks[-1].neuron.axonal
     return out if axonal is None else axonal(out)
 

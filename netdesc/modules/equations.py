@@ -46,12 +46,12 @@ def equations_of_state(
 class NeuronsRun(NamedTuple):
     """What a layer's neurons computed (see ``kernels.layer_neurons``).
 
-    ``out_TBN`` is float32 [steps, batch, units], ``notes`` are int64 [states + 2]. ``states`` are
+    ``out_TBN`` is float32 [steps, batch, units], ``counts`` are int64 [states + 2]. ``states`` are
     for the next steps; they are empty if none were given.
     """
 
     out_TBN: Tensor
-    notes: Tensor
+    counts: Tensor
     states: list[Tensor]
     normalised_TBN: Sequence[Tensor] = ()
     """What the equations behind a norm read; empty if the equations are not split."""

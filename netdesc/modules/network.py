@@ -18,6 +18,7 @@ from netdesc.graph.nodes import OUTPUT, Signal
 from netdesc.kernels.checks import check_tensor
 from netdesc.kernels.engines import engine_name
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
+from netdesc.kernels.layer_neurons import EVENTS
 from netdesc.kernels.registration import is_observed
 from netdesc.modules.block import SynapticBlock, make_block
 from netdesc.modules.plain import Block
@@ -330,13 +331,13 @@ class Network(nn.Module):
         """
         reports: list[LayerReport] = []
         for name, block in self.blocks():
-            if block.notes is None:
+            if block.counts is None:
                 continue
-            *states, by_events, spikes = block.notes.tolist()
-            path = "events" if by_events else "product"
-            engine = block.engine or engine_name(block.notes.device)
-            peaks = dict(zip(block.neuron.state_names, states, strict=True))
-            reports.append(LayerReport(name, engine, path, peaks, spikes))
+            counts = block.counts
+            path = "events" if counts.path == EVENTS else "product"
+            engine = block.engine or engine_name(counts.numbers.device)
+            peaks = dict(zip(block.neuron.state_names, counts.peaks.tolist(), strict=True))
+            reports.append(LayerReport(name, engine, path, peaks, int(counts.spikes)))
         return reports
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import MAX_BIAS, STATE_UNIT, WEIGHT_UNIT
-from netdesc.kernels.layer_neurons import arrivals, make_neurons, outputs_before
+from netdesc.kernels.layer_neurons import LayerCounts, arrivals, make_neurons, outputs_before
 from netdesc.kernels.reference.neurons import NeuronTraces, trace
 from netdesc.modules.delay import SignalDelay
 from netdesc.modules.equations import (
@@ -140,7 +140,7 @@ class NeuronModule(nn.Module):
     def forward(
         self, *inputs_TBN: Tensor, recurrent_NN: Sequence[Tensor] = ()
     ) -> tuple[Tensor, Tensor]:
-        """Returns output [steps, batch, units] and notes (see ``kernels.layer_neurons``).
+        """Returns output [steps, batch, units] and counts (see ``kernels.layer_neurons``).
 
         ``inputs_TBN`` are the synaptic inputs, one for each input of the equations. Dropout
         multiplies them by 0 or 1 / (1 − dropout), the same number for all steps of a sample.
@@ -148,7 +148,7 @@ class NeuronModule(nn.Module):
         ``kernels.layer_neurons``); dropout leaves alone what they add.
         """
         run, _ = self.run_with_states(inputs_TBN, recurrent_NN, ())
-        return run.out_TBN, run.notes
+        return run.out_TBN, run.counts
 
     def run_with_states(
         self, inputs_TBN: Sequence[Tensor], recurrent_NN: Sequence[Tensor], names: Sequence[str]
@@ -255,11 +255,13 @@ class NeuronModule(nn.Module):
         first = self._compute(before, inputs_TBN, 0, states[:count], traces)
         normalised = [self._normalise(norm, first.out_TBN)]
         second = self._compute(behind, normalised, self.delay, states[count:], traces)
-        peaks = dict(zip(before.states, first.notes[:-2].unbind(), strict=True))
-        peaks |= dict(zip(behind.states, second.notes[:-2].unbind(), strict=True))
-        notes = [*(peaks[name] for name in self._equations.states), *second.notes[-2:].unbind()]
+        counts_before, counts_behind = LayerCounts(first.counts), LayerCounts(second.counts)
+        peaks = dict(zip(before.states, counts_before.peaks.unbind(), strict=True))
+        peaks |= dict(zip(behind.states, counts_behind.peaks.unbind(), strict=True))
+        in_order = [peaks[name] for name in self._equations.states]
+        counts = [*in_order, counts_behind.path, counts_behind.spikes]
         states = first.states + second.states
-        return NeuronsRun(second.out_TBN, torch.stack(notes), states, normalised)
+        return NeuronsRun(second.out_TBN, torch.stack(counts), states, normalised)
 
     def _normalise(self, norm: MeanNorm, values_TBN: Tensor) -> Tensor:
         values_TBSC = values_TBN.unflatten(2, (-1, self._per_channel)).movedim(2, 3)
@@ -290,7 +292,7 @@ class NeuronModule(nn.Module):
         needs_gradient = any(each.requires_grad for each in used)
         keep = not states and torch.is_grad_enabled() and needs_gradient
         inputs, weights, text = list(inputs_TBN), list(recurrent_NN), equations.text
-        out_TBN, notes, after, _ = operators.neurons(
+        out_TBN, counts, after, _ = operators.neurons(
             inputs, weights, parameters, list(states), text, delay, learn, keep
         )
         if self.recorder is not None:
@@ -299,7 +301,7 @@ class NeuronModule(nn.Module):
                 before_TBN = outputs_before(out_TBN, delay, neurons.is_graded, states)
                 inputs = [each.detach() for each in arrivals(inputs, weights, before_TBN)]
             traces.append(trace(inputs, neurons, states))
-        return NeuronsRun(out_TBN, notes, after)
+        return NeuronsRun(out_TBN, counts, after)
 
     @property
     def level(self) -> Tensor | None:

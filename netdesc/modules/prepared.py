@@ -16,7 +16,7 @@ from torch.nn.modules.module import _has_any_global_hook
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.kernels.engines import engine_for, kernel_threads, requested_engine
-from netdesc.kernels.layer_neurons import make_neurons
+from netdesc.kernels.layer_neurons import LayerCounts, make_neurons
 from netdesc.kernels.operators import prepared_segment
 from netdesc.kernels.segments import SegmentLayer, check_segment
 from netdesc.modules.block import SynapticBlock, hook_tables, run_segment
@@ -185,7 +185,7 @@ class PreparedSegment:
             self._is_checked = True
         out_TBN, counts = prepared_segment(self._engine, signal_TBI, layers)
         for layer, numbers in zip(self._layers, counts, strict=True):
-            layer.attributes["notes"] = numbers
+            layer.attributes["counts"] = LayerCounts(numbers)
         return out_TBN if self._axonal is None else self._axonal(out_TBN)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.training.evaluate import Counter, Score
 
 
@@ -57,19 +58,19 @@ class EpochMetricsSum:
         self.counter = counter
         self._parameters = parameters_by_layer(network)
         self._norms = LayerNorms(self._parameters)
-        self._notes: dict[str, Tensor] = {}
+        self._counts: dict[str, LayerCounts] = {}
         self._sizes: dict[str, int] = {}
         self._factors: dict[tuple[float, ...], Tensor] = {}
         self._row: Tensor | None = None
         self._terms = 1
         self._sum: Tensor | None = None
 
-    def set_notes(self, name: str, notes: Tensor, size: int) -> None:
-        """Sets the statistics of a layer's last forward pass (see ``kernels.layer_neurons``).
+    def set_counts(self, name: str, counts: LayerCounts, size: int) -> None:
+        """Sets what a layer's last forward pass counted.
 
         ``size`` is the number of its output values, steps · batch · neurons.
         """
-        self._notes[name], self._sizes[name] = notes, size
+        self._counts[name], self._sizes[name] = counts, size
 
     def add_batch(self, terms: Sequence[Tensor], share: float, loss_weight: float) -> None:
         """Adds the metrics of a batch after its backward pass, without waiting for the device.
@@ -83,9 +84,9 @@ class EpochMetricsSum:
             numbers = [loss_weight] * len(terms) + [share] * len(self._parameters)
             numbers += [share / size for size in factors[2:]]
             self._factors[factors] = torch.tensor(numbers, dtype=torch.float64, device=device)
-        counts = [notes[-1] for notes in self._notes.values()]
+        spikes = [counts.spikes for counts in self._counts.values()]
         first, *others = [each.detach() for each in terms]
-        numbers = torch.stack([first.double(), *others, *counts])  # float64 as its first
+        numbers = torch.stack([first.double(), *others, *spikes])  # float64 as its first
         parts = numbers[: len(terms)], self._norms.of_gradients(), numbers[len(terms) :]
         self._row = torch.cat(parts)
         if self._sum is None:
@@ -117,7 +118,7 @@ class EpochMetricsSum:
             del values[: len(layers)]
             return dict(zip(layers, popped, strict=True))
 
-        gradients, rates = pop_values(self._parameters), pop_values(self._notes)
+        gradients, rates = pop_values(self._parameters), pop_values(self._counts)
         weights = pop_values(self._parameters)
         score = None if counter is None else counter.score(values)
         return MeasuredEpoch(

@@ -1,5 +1,24 @@
 """Computes a training step: loss and gradients of a batch, then the update of the weights.
 
+The way of a step, with the files that it enters on the CPU::
+
+    compute_gradients(batch)
+      Network.signals              modules/network      the prepared calls that fit, or new ones
+        PreparedNetwork.run        modules/prepared     layers in order: segments, other layers
+          PreparedSegment.run                           weights, and parameters if they changed
+            prepared_segment       operators/layers     what autograd saves for the backward pass
+              segment              cpu/segment          spikes packed, listed as events
+                forward_by_events  cpu/walk             one kernel a layer, of its own equations
+      TotalLoss.terms              losses               spike_time: the loss with its gradient
+      backward
+        segment_backward           cpu/segment          the last layer first
+          backward_by_events       cpu/walk             adjoint and gradient of weights: one kernel
+      EpochMetricsSum.add_batch    training/metrics     norms of gradients, counts of spikes
+    update()                                            torch's optimizer; learnt values clamped
+
+What does not change from step to step is found out before: a prepared call holds the order of
+layers, engine, programs and checks; plans in ``cpu/walk`` hold kernels, shapes and sizes of memory.
+
 The gradients and the update are two calls. At the end of an epoch, the loop reads the metrics
 between these calls, and copies the weights to which the metrics belong.
 """
@@ -78,8 +97,8 @@ class EagerStep:
         # Not in forward hooks, because a layer with hooks is not computed together with others.
         size = batch.input_TBN.shape[1]
         for name, block in self._blocks:
-            assert block.notes is not None, "the forward pass sets them"
-            epoch_sum.set_notes(name, block.notes, size * block.cells)
+            assert block.counts is not None, "the forward pass sets them"
+            epoch_sum.set_counts(name, block.counts, size * block.cells)
         add_up(terms).backward()
         loss_weight = batch.loss_weight(self._reduction, self._samples)
         epoch_sum.add_batch(terms, batch.size / self._samples, loss_weight)

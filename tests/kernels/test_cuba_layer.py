@@ -106,11 +106,11 @@ def test_any_float_as_an_input(rows, decay, delay):
     parameters = cuba_parameters(decays, torch.empty(0), (1.0, 1.0, 1.0))
     for engine in ENGINES:
         with use_engine(engine):
-            out, notes, *_ = operators.neurons(
+            out, counts, *_ = operators.neurons(
                 [torch.from_numpy(z)], [], parameters, [], CUBA, delay, False, False
             )
         np.testing.assert_array_equal(out.numpy(), exact.out)
-        assert notes.tolist()[:2] == [np.abs(exact.u).max(), np.abs(exact.v).max()]
+        assert counts.tolist()[:2] == [np.abs(exact.u).max(), np.abs(exact.v).max()]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -42,14 +42,14 @@ def test_outputs_states_and_notes_are_those_of_the_text(random: equations.Case, 
         name: max(np.abs(run.before_reset_TN[name]).max() for run in runs) for name in states
     }
     assume(max(largest.values()) < NO_SATURATION)
-    out_TBN, notes, final, _ = case.run(states=case.zero_states())
+    out_TBN, counts, final, _ = case.run(states=case.zero_states())
     for sample, run in enumerate(runs):
         output_TN = np.concatenate([np.zeros((delay, count)), run.output_TN])[:steps]
         np.testing.assert_array_equal(out_TBN[:, sample], (output_TN / 4096).astype(np.float32))
         for place, name in enumerate(states):
             np.testing.assert_array_equal(final[place][sample], run.after_TN[name][-1])
         np.testing.assert_array_equal(final[len(states)][sample], run.spikes_TN[-1])
-    assert notes.tolist() == [*largest.values(), 0, out_TBN.count_nonzero()]
+    assert counts.tolist() == [*largest.values(), 0, out_TBN.count_nonzero()]
 
 
 @settings(max_examples=30)
@@ -108,7 +108,7 @@ def test_gradients_where_both_branches_are_equal(value: str, expected: tuple[int
 def test_runs_that_continue_equal_one_long_run(case: NeuronCase, data: st.DataObject) -> None:
     steps = case.shape[0]
     cut = data.draw(st.integers(0, steps))
-    expected, notes, none, _ = case.run()
+    expected, counts, none, _ = case.run()
     assert none == []
     states = case.zero_states()
     parts, largest, spikes = [], 0, 0
@@ -120,8 +120,8 @@ def test_runs_that_continue_equal_one_long_run(case: NeuronCase, data: st.DataOb
             largest = torch.maximum(part_notes[:-2], torch.as_tensor(largest))
             spikes += part_notes[-1]
     assert torch.equal(torch.cat(parts), expected)
-    assert torch.equal(largest, notes[:-2])
-    assert spikes == notes[-1]
+    assert torch.equal(largest, counts[:-2])
+    assert spikes == counts[-1]
 
 
 def small_case(**changes: object) -> dict[str, object]:
@@ -194,17 +194,17 @@ def test_a_compiled_call_computes_the_same(name: str, learn: bool) -> None:
 
     def step(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         arguments = (list(inputs), [], parameters, [], text, 1, learn, True)
-        out_TBN, notes, *_ = operators.neurons(*arguments)
-        return out_TBN, notes
+        out_TBN, counts, *_ = operators.neurons(*arguments)
+        return out_TBN, counts
 
     results = []
     for call in (step, torch.compile(step, backend="aot_eager", fullgraph=True)):
         leaves = [each.clone().requires_grad_() for each in inputs]
         learnt = parameters[:1] if learn else []
         with use_engine("reference"):
-            out_TBN, notes = call(*leaves)
+            out_TBN, counts = call(*leaves)
             grads = torch.autograd.grad(out_TBN.square().sum(), [*leaves, *learnt])
-        results.append([out_TBN, notes, *grads])
+        results.append([out_TBN, counts, *grads])
     assert float(results[0][1][-1]) > 0
     for eager, compiled in zip(*results, strict=True):
         assert torch.equal(eager, compiled)

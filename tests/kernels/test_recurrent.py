@@ -28,11 +28,11 @@ def test_outputs_follow_from_what_arrives(case: RecurrentCase) -> None:
 
 
 def check_outputs(case: RecurrentCase) -> None:
-    out_TBN, notes, final, _ = case.run(states=case.zero_states())
+    out_TBN, counts, final, _ = case.run(states=case.zero_states())
     alone = case.without_loop()
-    expected_TBN, expected_notes, states, _ = alone.run(case.engine, alone.zero_states())
+    expected_TBN, expected_counts, states, _ = alone.run(case.engine, alone.zero_states())
     assert torch.equal(out_TBN, expected_TBN)
-    assert torch.equal(notes, expected_notes)
+    assert torch.equal(counts, expected_counts)
     assert all(map(torch.equal, final, states))
     assert torch.equal(case.run(keep=True)[0], out_TBN)
 
@@ -82,7 +82,7 @@ def check_gradients(case: RecurrentCase, seed: int) -> None:
 def test_runs_that_continue_equal_one_long_run(case: RecurrentCase, data: st.DataObject) -> None:
     steps = case.neurons.shape[0]
     cut = data.draw(st.integers(0, steps))
-    expected_TBN, notes, none, _ = case.run()
+    expected_TBN, counts, none, _ = case.run()
     assert none == []
     states, parts, nonzero = case.zero_states(), [], 0
     for part in (slice(0, cut), slice(cut, steps)):
@@ -91,7 +91,7 @@ def test_runs_that_continue_equal_one_long_run(case: RecurrentCase, data: st.Dat
             parts.append(out_TBN)
             nonzero += int(part_notes[-1])
     assert torch.equal(torch.cat(parts), expected_TBN)
-    assert nonzero == notes[-1]
+    assert nonzero == counts[-1]
 
 
 @settings(max_examples=15)

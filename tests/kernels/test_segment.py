@@ -79,14 +79,14 @@ class Case:
 
 
 def all_results(case: Case, engine: str, want_input: bool = True) -> list[torch.Tensor]:
-    """The output, the notes of each layer, then the gradients of input, weights, parameters."""
+    """The output, the counts of each layer, then the gradients of input, weights, parameters."""
     signal, *tensors = case.tensors()
     signal.requires_grad_(want_input)
     with use_engine(engine):
-        out, notes, _ = case.call(signal, *tensors)
+        out, counts, _ = case.call(signal, *tensors)
         out.backward(case.gradient())
     leaves = [leaf for leaf in (signal, *tensors[0], *tensors[1]) if leaf.requires_grad]
-    return [out.detach(), *notes, *(leaf.grad for leaf in leaves)]
+    return [out.detach(), *counts, *(leaf.grad for leaf in leaves)]
 
 
 def check(case: Case) -> list[int]:
@@ -184,9 +184,9 @@ def test_results_do_not_depend_on_the_number_of_threads(batch, density):
 def test_nothing_is_saved_without_a_backward_pass(engine, density):
     case = Case(density=density)
     with use_engine(engine), torch.no_grad():
-        out, notes, saved = case.call(*case.tensors(), keep=False)
+        out, counts, saved = case.call(*case.tensors(), keep=False)
     assert saved == []
-    for one, other in zip([out, *notes], all_results(case, engine), strict=False):
+    for one, other in zip([out, *counts], all_results(case, engine), strict=False):
         assert torch.equal(one, other)
 
 

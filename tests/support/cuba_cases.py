@@ -75,17 +75,17 @@ class Layer:
         return tensors
 
     def forward(self, engine: str, tensors: dict[str, torch.Tensor] | None = None) -> Any:
-        """Spikes and notes of a segment of this layer alone."""
+        """Spikes and counts of a segment of this layer alone."""
         tensors = self.tensors(engine=engine) if tensors is None else tensors
         decays = tensors["current_decay"], tensors["voltage_decay"]
         parameters = cuba_parameters(decays, tensors["bias"], self.numbers)
         learn = any(decay.requires_grad for decay in decays)
         numbers = [int(self.delay), int(learn)]
         with use_engine(engine):
-            out, (notes,), _ = operators.segment(
+            out, (counts,), _ = operators.segment(
                 tensors["spikes"], [tensors["weight"]], parameters, CUBA, numbers, True
             )
-        return out, notes
+        return out, counts
 
 
 def cuba_parameters(

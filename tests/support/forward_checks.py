@@ -10,12 +10,12 @@ from netdesc.kernels.cpu.runtime.simd_memory import load, store
 
 
 def check_forward(layer: Layer, engine: str) -> int:
-    """Compares the results of a forward pass with exact integers; returns the path in the notes."""
+    """Compares the results of a forward pass with exact integers; returns the path."""
     exact = layer.exact()
-    out, notes = layer.forward(engine)
+    out, counts = layer.forward(engine)
     assert out.dtype == torch.float32
     np.testing.assert_array_equal(out.numpy(), exact.out)
-    peak_u, peak_v, path, spikes = notes.tolist()
+    peak_u, peak_v, path, spikes = counts.tolist()
     assert (peak_u, peak_v) == (np.abs(exact.u).max(), np.abs(exact.v).max())
     assert spikes == exact.out.sum()
     return path

@@ -106,7 +106,7 @@ class NeuronCase:
         keep: bool = False,
         steps: slice = slice(None),
     ) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
-        """Calls the operator: returns output, notes, final states and saved tensors."""
+        """Calls the operator: returns output, counts, final states and saved tensors."""
         inputs = [each[steps] for each in self.inputs_TBN]
         text = self.definition.to_text()
         with use_engine(engine):

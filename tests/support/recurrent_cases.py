@@ -39,7 +39,7 @@ class RecurrentCase:
     def run(
         self, states: Sequence[Tensor] = (), keep: bool = False, steps: slice = slice(None)
     ) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
-        """Calls the operator: returns output, notes, final states and saved tensors."""
+        """Calls the operator: returns output, counts, final states and saved tensors."""
         case = self.neurons
         inputs = [each[steps] for each in case.inputs_TBN]
         arguments = list(states), case.definition.to_text(), case.delay, True, keep

@@ -18,9 +18,9 @@ def layer_of(density: float, batch: int = 2, neurons: int = 70) -> Layer:
 def all_results(layer: Layer) -> list[torch.Tensor]:
     """The results of forward pass, losses and backward pass of a layer."""
     tensors = layer.tensors(*LEARNT)
-    out, notes = layer.forward("cpu", tensors)
+    out, counts = layer.forward("cpu", tensors)
     target = torch.zeros_like(out)
     filters = (0.6, 2, 100), (0.99, 3, 10)
     losses = [operators.spike_time(out, target, *each, True)[0] for each in filters]
     sum(losses).backward()
-    return [out, notes, *losses, *(tensors[name].grad for name in LEARNT)]
+    return [out, counts, *losses, *(tensors[name].grad for name in LEARNT)]

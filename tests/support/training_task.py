@@ -14,6 +14,7 @@ from torch import nn
 from netdesc.api.load import load
 from netdesc.description import Description
 from netdesc.events import Event, write_events
+from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.training import loop
 from netdesc.training.session import Outcome
 from netdesc.training.setup import TrainingOptions
@@ -109,7 +110,7 @@ class Block(nn.Module):
         self.synapse.weight = nn.Parameter(torch.randn(5, 3))
         self.neuron = nn.Module()
         self.neuron.current_decay = nn.Parameter(torch.tensor(0.5))
-        self.notes = torch.tensor([0, 0, 0, 3])  # the last one counts spikes
+        self.counts = LayerCounts(torch.tensor([0, 0, 0, 3]))  # the last one counts spikes
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x @ self.synapse.weight.T * self.neuron.current_decay

@@ -10,6 +10,7 @@ from support.thread_counts import check_thread_counts
 from support.training_task import small_network
 from torch import nn
 
+from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.training.metrics import EpochMetricsSum
 
 
@@ -25,7 +26,7 @@ def run(root: nn.Module, epoch_sum: EpochMetricsSum, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for name, block in root.layers.items():
         size = block(torch.ones(2, 1, 3)).numel()
-        epoch_sum.set_notes(name, block.notes, size)
+        epoch_sum.set_counts(name, block.counts, size)
     for parameter in root.parameters():
         parameter.grad = torch.randn(parameter.shape, generator=generator)
 
@@ -86,7 +87,7 @@ def test_norms_do_not_depend_on_the_number_of_threads(seed: int) -> None:
 
     def compute_norm() -> list[torch.Tensor]:
         epoch_sum = EpochMetricsSum(root)
-        epoch_sum.set_notes("one", torch.tensor([0, 0, 0, 3]), 10)
+        epoch_sum.set_counts("one", LayerCounts(torch.tensor([0, 0, 0, 3])), 10)
         epoch_sum.add_batch([torch.tensor(1.0)], 1.0, 1.0)
         return [epoch_sum.gradient_norm()]
 

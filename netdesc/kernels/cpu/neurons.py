@@ -78,14 +78,14 @@ def run_neurons(
     result = forward(inputs, layer_of(neurons), out, keep, memory)
     return NeuronsOutput(
         torch.from_numpy(out.values.reshape(shape)),
-        notes_of(result, PRODUCT),
+        counts_of(result, PRODUCT),
         tensors_of(memory.final[: len(state_names(neurons))]),
         [torch.from_numpy(result.stored)] if keep else [],
     )
 
 
-def notes_of(result: ForwardResult, path: int) -> Tensor:
-    """Returns the notes of a layer; ``path`` is ``PRODUCT`` or ``EVENTS``."""
+def counts_of(result: ForwardResult, path: int) -> Tensor:
+    """Returns the counts of a layer; ``path`` is ``PRODUCT`` or ``EVENTS``."""
     return torch.from_numpy(np.array([*result.extents.tolist(), path, result.nonzero]))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from netdesc.kernels.cpu.gemm import matmul
 from netdesc.kernels.cpu.linear import Source, source_for_backward, source_from_packed, source_of
-from netdesc.kernels.cpu.neurons import layer_of, notes_of, tensors_of, upstream_of
+from netdesc.kernels.cpu.neurons import counts_of, layer_of, tensors_of, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, mark_as_events
@@ -41,7 +41,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
     """See ``operators.segment``."""
     steps, batch, _ = input_TBI.shape
     source, packed = source_of(input_TBI)
-    saved_tensors, notes = [packed], list[Tensor]()
+    saved_tensors, counts = [packed], list[Tensor]()
     values = np.empty(0, np.float32)
     for number, layer in enumerate(layers, 1):
         weight_OI, neurons = array_of(layer.weight_OI), layer_of(layer.neurons)
@@ -54,7 +54,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
             result = forward_by_events(source, weight_OI, neurons, out, keep)
         else:
             result = forward_from_current([_current(source, weight_OI, shape)], neurons, out, keep)
-        notes.append(notes_of(result, EVENTS if isinstance(source, Events) else PRODUCT))
+        counts.append(counts_of(result, EVENTS if isinstance(source, Events) else PRODUCT))
         saved_tensors.append(result.stored)
         if packed is None:
             values = out.values.reshape(shape)
@@ -63,7 +63,9 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
                 mark_as_events(packed, result.nonzero)
             source = source_from_packed(packed, shape)
             saved_tensors.append(packed)
-    return SegmentOutput(torch.from_numpy(values), notes, tensors_of(saved_tensors) if keep else [])
+    return SegmentOutput(
+        torch.from_numpy(values), counts, tensors_of(saved_tensors) if keep else []
+    )
 
 
 def _current(rows: np.ndarray, weight_OI: np.ndarray, shape: Shape) -> np.ndarray:
@@ -89,8 +91,9 @@ def segment_backward(
         weight_OI, neurons = array_of(layers[number].weight_OI), layer_of(layers[number].neurons)
         packed, stored = saved_tensors[2 * number : 2 * number + 2]
         inputs = weight_OI.shape[1]
-        if layers[number].passed:
-            source = layers[number].passed.pop()
+        passed = layers[number].passed
+        if passed:
+            source = passed.pop()
         elif number == 0:
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:

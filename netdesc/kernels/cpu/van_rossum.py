@@ -120,7 +120,8 @@ class _Scratch(NamedTuple):
         slots = tile_columns // LANES * _slots.py_func(filter)
         sizes = steps * min(tile_columns, columns), slots, tile_columns
         totals = allocate_per_thread(threads, tile_columns, np.float64)
-        return cls(*allocate_scratch(threads, sizes, kind), totals)
+        f, states, sums = allocate_scratch(threads, sizes, kind)
+        return cls(f, states, sums, totals)
 
 
 class _Tile(NamedTuple):

@@ -1,7 +1,7 @@
 """The CUDA engine: the functions of ``reference.engine`` with Triton kernels.
 
 No function waits for the device or reads a tensor's numbers. Every layer computes a matrix
-product, so notes say ``PRODUCT``. ``linear`` and ``convolution`` are the reference's functions:
+product, so counts say ``PRODUCT``. ``linear`` and ``convolution`` are the reference's functions:
 they are matrix products, which torch computes as fast as Triton. ``recurrent`` runs the kernel of
 neurons once a step, and ``recurrent_backward`` is the reference's, which is slow.
 """

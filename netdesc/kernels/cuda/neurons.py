@@ -33,7 +33,7 @@ def neurons(
     out_TBN = torch.empty_like(first, memory_format=torch.contiguous_format)
     shapes = saved_shapes(neurons, shape, "cuda") if keep else [(0,)]
     saved = [first.new_empty(each, dtype=torch.int32) for each in shapes]
-    notes = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
+    counts = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
     names = state_names(neurons) if states else []
     final = [first.new_empty(shape[1:], dtype=torch.int32) for _ in names]
     start_time_loop(
@@ -45,11 +45,11 @@ def neurons(
         out_TBN,
         saved[0],
         tuple(final),
-        notes,
+        counts,
         shape[0],
         columns,
         neurons.count,
-        added_to=(notes,),
+        added_to=(counts,),
         CONSTANTS_OF=generated.constants_of,
         STEP=generated.function,
         STATES=count,
@@ -59,7 +59,7 @@ def neurons(
         DELAY=neurons.delay,
         STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
-    return NeuronsOutput(out_TBN, notes, final, saved if keep else [])
+    return NeuronsOutput(out_TBN, counts, final, saved if keep else [])
 
 
 @on_tensor_device

@@ -64,7 +64,7 @@ def run_steps(
     out,
     stored,
     final,
-    notes,
+    counts,
     steps,
     columns,
     neurons,
@@ -85,7 +85,7 @@ def run_steps(
     ``UNIT`` states are a threshold unit. Outputs are multiplied by ``OUT_UNIT``.
 
     Writes ``out`` (float32 [steps, columns]), ``stored`` (int32 [SLOTS, steps, columns]) and
-    ``final``, and updates ``notes`` (int64 [STATES + 2], zeros before). Notes are integers, so that
+    ``final``, and updates ``counts`` (int64 [STATES + 2], zeros before). They are integers, so that
     the order of programs does not change them.
     """
     column = columns_of(tl.program_id(0), BLOCK)
@@ -123,8 +123,8 @@ def run_steps(
         stored_at = move_each(stored_at, STEPS_PER_LOAD * row)
         out_at += STEPS_PER_LOAD * row
     for k in tl.static_range(STATES):
-        tl.atomic_max(notes + k, tl.max(peaks[k], 0).to(tl.int64))
-    tl.atomic_add(notes + STATES + 1, tl.sum(count.to(tl.int64), 0))
+        tl.atomic_max(counts + k, tl.max(peaks[k], 0).to(tl.int64))
+    tl.atomic_add(counts + STATES + 1, tl.sum(count.to(tl.int64), 0))
     if len(final):
         store_each(final, column, states + (delayed,), column < columns)
 

@@ -3,7 +3,7 @@
 Each operator computes on the engine of its tensors' device (see ``engines``). Tensors are
 time-first. Floats are in threshold units, integer states are in units of 1/4096 of a threshold unit
 (see ``fixed_point``). Operators raise ValueError for tensors that do not fit.
-``kernels.layer_neurons`` explains the statistics ``notes``.
+``kernels.layer_neurons`` explains what passes count.
 """
 
 from netdesc.kernels.operators.layers import neurons as neurons

@@ -71,7 +71,7 @@ def neurons(
     learn: bool,
     keep: bool,
 ) -> _NeuronsForward:
-    """Runs neurons. Returns output [steps, batch, neurons], notes, final states, saved tensors.
+    """Runs neurons. Returns output [steps, batch, neurons], counts, final states, saved tensors.
 
     ``kernels.layer_neurons`` explains all of them, and the parts of ``states``, which may be empty.
     ``weights_NN`` are those of ``kernels.layer_neurons``, or empty. ``definition`` is
@@ -186,7 +186,7 @@ def segment(
     numbers: list[int],
     keep: bool,
 ) -> _SegmentForward:
-    """Returns the last layer's output [steps, batch, outputs], notes of layers, saved tensors.
+    """Returns the last layer's output [steps, batch, outputs], counts of layers, saved tensors.
 
     ``kernels.segments`` explains the lists, which describe the layers. A layer computes ``z = W s``
     with weights quantised by ``quantize_weight``. ``keep`` says whether a backward pass follows;
@@ -287,16 +287,16 @@ def prepared_segment(
 ) -> tuple[Tensor, list[Tensor]]:
     """Computes ``segment`` of layers that were checked, on an engine's module.
 
-    Returns output and notes. No compiler or transform of torch may see the call.
+    Returns output and counts. No compiler or transform of torch may see the call.
     """
     values = [value for layer in layers for value in layer.neurons.learnable_values]
     tensors = [input_TBI, *(layer.weight_OI for layer in layers)]
     tensors += filter(_requires_grad, values)
     if not (torch.is_grad_enabled() and any(map(_requires_grad, tensors))):
-        out_TBN, notes, _ = engine.segment(input_TBI, layers, False)
-        return out_TBN, notes
-    notes: list[Tensor] = []
-    return _PreparedSegment.apply(engine, layers, values, notes, *tensors), notes
+        out_TBN, counts, _ = engine.segment(input_TBI, layers, False)
+        return out_TBN, counts
+    counts: list[Tensor] = []
+    return _PreparedSegment.apply(engine, layers, values, counts, *tensors), counts
 
 
 _requires_grad = attributes.attrgetter("requires_grad")
@@ -305,10 +305,10 @@ _requires_grad = attributes.attrgetter("requires_grad")
 class _PreparedSegment(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, engine: Any, layers: Any, values: Any, notes: list[Tensor], *tensors: Tensor
+        ctx: Any, engine: Any, layers: Any, values: Any, counts: list[Tensor], *tensors: Tensor
     ) -> Tensor:
         out_TBN, found, saved = engine.segment(tensors[0], layers, True)
-        notes += found
+        counts += found
         input_TBI = None if saved and holds_spikes(saved[0]) else tensors[0]
         ctx.engine, ctx.layers, ctx.values = engine, layers, values
         ctx.saved, ctx.only_reads_gradients = len(saved), True

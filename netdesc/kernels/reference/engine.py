@@ -14,7 +14,13 @@ from torch import Tensor
 from netdesc.kernels.fixed_point import DEVICE_BITS
 from netdesc.kernels.grid import quantize, straight_through, truncate
 from netdesc.kernels.kernel_shape import KernelShape
-from netdesc.kernels.layer_neurons import KernelNeurons, NeuronsGradients, NeuronsOutput, to_values
+from netdesc.kernels.layer_neurons import (
+    KernelNeurons,
+    LayerCounts,
+    NeuronsGradients,
+    NeuronsOutput,
+    to_values,
+)
 from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
@@ -113,8 +119,8 @@ def recurrent_by_steps(
         result = run(z_TBN, delayed, after, False)
         after = result.states
         out.append(to_values(after[-1], neurons.is_graded))
-        peaks = torch.maximum(peaks, result.notes[:count])
-        path = result.notes[count : count + 1]
+        counts = LayerCounts(result.counts)
+        peaks, path = torch.maximum(peaks, counts.peaks), counts.path.reshape(1)
         if keep:
             saved.append([truncate(each, neurons.state_unit)[0] for each in z_TBN])
     out_TBN = torch.stack(out[:-1] if neurons.delay else out[1:])

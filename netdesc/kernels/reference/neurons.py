@@ -200,19 +200,19 @@ def neurons(
     before = _states_before(neurons, states, first)
     steps = list(_run_integers(neurons, grid_TBN, before))
     output = [before[count + 1]] if neurons.delay else []
-    notes = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
+    counts = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
     for step in steps:
         output.append(
             step.out // (neurons.state_unit // STATE_UNIT) if neurons.is_graded else step.out
         )
         for place, state in enumerate(step.before_reset):
-            notes[place] = torch.maximum(notes[place], state.abs().max())
+            counts[place] = torch.maximum(counts[place], state.abs().max())
     out_TBN = torch.stack(output[: len(first)]).to(torch.float32)
-    notes[count], notes[count + 1] = PRODUCT, out_TBN.count_nonzero()
+    counts[count], counts[count + 1] = PRODUCT, out_TBN.count_nonzero()
     final = [*steps[-1].states, steps[-1].fired, *output[len(first) :]] if states else []
     return NeuronsOutput(
         out_TBN / STATE_UNIT if neurons.is_graded else out_TBN,
-        notes,
+        counts,
         [each.to(torch.int32) for each in final],
         grid_TBN if keep else [],
     )

@@ -1,4 +1,4 @@
-"""Neurons on the CPU engine: outputs, states, notes and gradients are those of the reference."""
+"""Neurons on the CPU engine: outputs, states, counts and gradients are those of the reference."""
 
 from dataclasses import replace
 
@@ -21,10 +21,10 @@ UNSATURATED = (0.0, 0.1, 1.0, 30.0)
 
 
 def check_forward(case: NeuronCase) -> None:
-    expected, notes, *_ = case.run("reference")
-    out_TBN, own_notes, _, saved = case.run("cpu", keep=True)
+    expected, counts, *_ = case.run("reference")
+    out_TBN, own_counts, _, saved = case.run("cpu", keep=True)
     assert torch.equal(out_TBN, expected)
-    assert torch.equal(own_notes, notes)
+    assert torch.equal(own_counts, counts)
     assert saved
     *_, states, _ = case.run("reference", states=case.zero_states())
     middle = len(out_TBN) // 2

@@ -237,14 +237,14 @@ def one_step(parameters: dict[str, torch.Tensor], cuba: SegmentLayer) -> list[to
     from netdesc.kernels.cuda import engine
 
     spikes, decay = parameters["spikes"], parameters["current_decay"]
-    out, notes, saved = engine.segment(spikes, [cuba], True)
+    out, counts, saved = engine.segment(spikes, [cuba], True)
     loss, grad = engine.spike_time(out, torch.zeros_like(out), 0.9, 2, 3, True)
     grad_input, *grads = engine.segment_backward(grad, spikes, [cuba], saved, True)
     resonators = make_neurons(RF.to_text(), True, [decay] * 5, 37, 1)
-    graded, notes_of_them, _, saved = engine.neurons([out, grad], resonators, [], True)
+    graded, counts_of_them, _, saved = engine.neurons([out, grad], resonators, [], True)
     back = engine.neurons_backward(grad, resonators, saved)
     return [
-        out, *notes, loss, grad_input, *grads[0], *grads[1], graded, notes_of_them,
+        out, *counts, loss, grad_input, *grads[0], *grads[1], graded, counts_of_them,
         *back.inputs_TBN, *back.parameters,
     ]  # fmt: skip
 
@@ -296,7 +296,7 @@ def test_parameters_take_no_operations_of_torch(
         out, _, saved = engine.segment(spikes, layers, True)
     with OperationsOfTorch() as seen_back:
         engine.segment_backward(out, spikes, layers, saved, True)
-    assert seen.names == ["zeros"], "the notes"
+    assert seen.names == ["zeros"], "the counts"
     assert seen_back.names == ["sum"] * learn, "over the samples"
 
 

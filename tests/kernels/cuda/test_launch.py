@@ -39,11 +39,11 @@ def all_results(neurons: int = 37) -> list[torch.Tensor]:
     layer = plain_layer(3, steps=4, neurons=neurons, density=0.3)
     tensors = layer.tensors("weight", "current_decay", "voltage_decay", engine="cuda")
     with use_engine("cuda"):
-        out, notes = layer.forward("cuda", tensors)
+        out, counts = layer.forward("cuda", tensors)
         loss, _ = operators.spike_time(out, torch.zeros_like(out), 0.7, 2, 100, True)
         loss.backward()
     names = ("weight", "current_decay", "voltage_decay")
-    return [out.detach(), notes, loss.detach(), *(tensors[name].grad for name in names)]
+    return [out.detach(), counts, loss.detach(), *(tensors[name].grad for name in names)]
 
 
 def test_the_fastest_block_is_used_and_changes_no_result(

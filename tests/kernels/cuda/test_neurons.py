@@ -1,4 +1,4 @@
-"""Neurons on the CUDA engine: outputs, states, notes and gradients are those of the reference.
+"""Neurons on the CUDA engine: outputs, states, counts and gradients are those of the reference.
 
 Without a GPU, Triton interprets the kernels (see ``conftest``), so that layers are small here.
 """
@@ -42,21 +42,21 @@ def random_states(case: NeuronCase, rng: np.random.Generator) -> list[torch.Tens
 
 
 def check_forward(case: NeuronCase, rng: np.random.Generator) -> torch.Tensor:
-    """Compares all bits; returns the notes."""
+    """Compares all bits; returns the counts."""
     states = random_states(case, rng)
     for given in ([], states):
-        expected, notes, expected_states, _ = case.run("reference", given)
-        own, own_notes, own_states, _ = case.to(GPU).run("cuda", [each.to(GPU) for each in given])
-        found, wanted = [own, own_notes, *own_states], [expected, notes, *expected_states]
+        expected, counts, expected_states, _ = case.run("reference", given)
+        own, own_counts, own_states, _ = case.to(GPU).run("cuda", [each.to(GPU) for each in given])
+        found, wanted = [own, own_counts, *own_states], [expected, counts, *expected_states]
         for one, other in zip(found, wanted, strict=True):
             assert (one.dtype, one.device.type) == (other.dtype, GPU.type)
             assert torch.equal(one.cpu(), other)
-    return notes
+    return counts
 
 
 def check(case: NeuronCase, seed: int) -> None:
-    notes = check_forward(case, np.random.default_rng(seed))
-    if notes[:-2].max() < STATE_LIMIT:  # saturation hides what an adjoint derives
+    counts = check_forward(case, np.random.default_rng(seed))
+    if counts[:-2].max() < STATE_LIMIT:  # saturation hides what an adjoint derives
         case.check_gradients("cuda", seed)
 
 

@@ -27,7 +27,7 @@ pytestmark = [
 
 
 def check(layer: Layer) -> None:
-    """Compares all bits of output and notes with the reference."""
+    """Compares all bits of output and counts with the reference."""
     for ours, theirs in zip(layer.forward("cuda"), layer.forward("reference"), strict=True):
         assert (ours.dtype, ours.device.type) == (theirs.dtype, GPU.type)
         assert torch.equal(ours.cpu(), theirs)
@@ -65,9 +65,9 @@ def test_a_segment_of_several_layers_equals_the_reference() -> None:
         parameters = [torch.tensor(x, device=device) for x in (0.5, 0.3, 0.1, 0.0, 0.1, 0.5)] * 2
         arguments = f"{CUBA}\n{CUBA}", [1, 0] * 2, True
         with use_engine(engine):
-            out, notes, _ = operators.segment(spikes.to(device), real, parameters, *arguments)
+            out, counts, _ = operators.segment(spikes.to(device), real, parameters, *arguments)
             out.backward(grad_out.to(device))
-        results.append(([out, *notes], [each.grad for each in real]))
+        results.append(([out, *counts], [each.grad for each in real]))
     (found, grads), (expected, expected_grads) = results
     assert all(torch.equal(a.cpu(), b) for a, b in zip(found, expected, strict=True))
     assert expected[0].sum() > 0

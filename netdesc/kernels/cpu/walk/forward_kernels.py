@@ -53,10 +53,10 @@ SLOTS = CARRIED + 1
 
 
 class Scratch(NamedTuple):
-    """A thread's memory between runs, and where its notes and a vector's states begin in it."""
+    """A thread's memory between runs, and where its counts and a vector's states begin in it."""
 
     memory: np.ndarray
-    notes: int
+    counts: int
     """``EXTENTS`` vectors, the largest extents so far, then the number of outputs not 0."""
     states: int
     """``SLOTS`` vectors."""
@@ -160,11 +160,11 @@ def _run_of(arrive: Any) -> Any:
             )
         store_tuple(scratch.memory, scratch.states, states)
         store(scratch.memory, scratch.states + CARRIED * LANES, output, LANES)
-        noted = load_tuple(scratch.memory, scratch.notes, EXTENTS)
+        noted = load_tuple(scratch.memory, scratch.counts, EXTENTS)
         store_tuple(
-            scratch.memory, scratch.notes, maximum_where(first_lanes(place.size), noted, extents)
+            scratch.memory, scratch.counts, maximum_where(first_lanes(place.size), noted, extents)
         )
-        scratch.memory[np.uint64(scratch.notes + EXTENTS * LANES)] += count
+        scratch.memory[np.uint64(scratch.counts + EXTENTS * LANES)] += count
 
     return walk_run
 
@@ -181,7 +181,7 @@ def _begin(activity, shape, place, scratch):
     if shape.delay:
         output = load(scratch.memory, scratch.states + (SLOTS - 1) * LANES, LANES)
         count = _emit(activity, shape, place, 0, output, _lane_bits(place))
-        scratch.memory[np.uint64(scratch.notes + EXTENTS * LANES)] += count
+        scratch.memory[np.uint64(scratch.counts + EXTENTS * LANES)] += count
 
 
 @jit_no_refcount
@@ -205,7 +205,7 @@ def _tiles_of(arrive: Any, source_of_run: Any = _same_source) -> Any:
     @jit_no_refcount
     def walk_tiles(source, parameters, activity, shape, queue, thread):
         memory = activity.scratch
-        notes = thread * (EXTENTS + 1 + shape.tile * SLOTS) * LANES
+        counts = thread * (EXTENTS + 1 + shape.tile * SLOTS) * LANES
         tiles = (shape.vectors + shape.tile - 1) // shape.tile
         while True:
             position = next_position(queue)
@@ -214,19 +214,19 @@ def _tiles_of(arrive: Any, source_of_run: Any = _same_source) -> Any:
             item = item_at(position, shape.batch * tiles, shape.threads)
             sample, first = item // tiles, item % tiles * shape.tile
             last = min(shape.vectors, first + shape.tile)
-            states = notes + (EXTENTS + 1) * LANES
+            states = counts + (EXTENTS + 1) * LANES
             for vector in range(first, last):
-                scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
+                scratch = Scratch(memory, counts, states + (vector - first) * SLOTS * LANES)
                 _begin(activity, shape, place_of(shape, sample, vector), scratch)
             for step in range(0, shape.steps, shape.run):
                 run = StepRun(step, min(shape.steps, step + shape.run))
                 run_source = source_of_run(source, shape, memory, states, thread)
                 for vector in range(first, last):
-                    scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
+                    scratch = Scratch(memory, counts, states + (vector - first) * SLOTS * LANES)
                     place = place_of(shape, sample, vector)
                     walk_run(run_source, parameters, activity, shape, place, run, scratch)
             for vector in range(first, last):
-                scratch = Scratch(memory, notes, states + (vector - first) * SLOTS * LANES)
+                scratch = Scratch(memory, counts, states + (vector - first) * SLOTS * LANES)
                 _end(activity, shape, place_of(shape, sample, vector), scratch)
 
     return walk_tiles

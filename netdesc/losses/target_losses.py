@@ -42,9 +42,9 @@ class SpikeTimeLoss(Loss):
             raise ValueError(
                 f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
             )
-        output_TBN, target_TBN = (
+        output_TBN, target_TBN = [
             self.drop_skipped_steps(each).flatten(2).to(torch.float32) for each in (output, target)
-        )
+        ]
         # Also if the output needs no gradient: torch.export and vmap do not show whether it does.
         keep = torch.is_grad_enabled()
         total, _ = operators.spike_time(output_TBN, target_TBN, *self._filter, keep)

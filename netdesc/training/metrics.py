@@ -154,7 +154,8 @@ class LayerNorms:
         return self._join([p.new_zeros(()) if grad is None else grad for p, grad in pairs])
 
     def _join(self, tensors: list[Tensor]) -> Tensor:
-        norms = torch.stack([*torch._foreach_norm(tensors), self._zero]).double()
+        each = torch._foreach_norm(tensors)  # pyright: ignore[reportPrivateImportUsage]
+        norms = torch.stack([*each, self._zero]).double()
         return torch.linalg.vector_norm(norms[self._places], dim=1)
 
 

@@ -37,16 +37,15 @@ def layer_of(neurons: KernelNeurons) -> LayerNeurons:
     """Returns a layer's neurons with arrays of parameters."""
     if neurons.engine_form is None:
         program, unit = neurons.program, neurons.state_unit
-        arrays = tuple(
+        pairs = zip(program.parameters.values(), neurons.real_parameters, strict=True)
+        arrays = [
             array_of(parameter_vector(kind, value, neurons.count, unit))
             if value.dim()
             else _shared_array(kind, value.item(), neurons.count, unit)
-            for kind, value in zip(
-                program.parameters.values(), neurons.real_parameters, strict=True
-            )
-        )
+            for kind, value in pairs
+        ]
         unit_bits = neurons.definition.unit_bits
-        neurons.engine_form = LayerNeurons(program, unit_bits, arrays, neurons.delay)
+        neurons.engine_form = LayerNeurons(program, unit_bits, tuple(arrays), neurons.delay)
     return neurons.engine_form
 
 

@@ -290,13 +290,13 @@ def prepared_segment(
     Returns output and counts. No compiler or transform of torch may see the call.
     """
     values = [value for layer in layers for value in layer.neurons.learnable_values]
-    tensors = [input_TBI, *(layer.weight_OI for layer in layers)]
+    tensors = [input_TBI, *[layer.weight_OI for layer in layers]]
     tensors += filter(_requires_grad, values)
     if not (torch.is_grad_enabled() and any(map(_requires_grad, tensors))):
         out_TBN, counts, _ = engine.segment(input_TBI, layers, False)
         return out_TBN, counts
     counts: list[Tensor] = []
-    return _PreparedSegment.apply(engine, layers, values, counts, *tensors), counts
+    return _PreparedSegment.apply((engine, layers, values, counts), *tensors), counts
 
 
 _requires_grad = attributes.attrgetter("requires_grad")
@@ -304,11 +304,10 @@ _requires_grad = attributes.attrgetter("requires_grad")
 
 class _PreparedSegment(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, engine: Any, layers: Any, values: Any, counts: list[Tensor], *tensors: Tensor
-    ) -> Tensor:
-        out_TBN, found, saved = engine.segment(tensors[0], layers, True)
-        counts += found
+    def forward(ctx: Any, call: tuple[Any, ...], *tensors: Tensor) -> Tensor:
+        engine, layers, values, counts = call
+        out_TBN, counted, saved = engine.segment(tensors[0], layers, True)
+        counts += counted
         input_TBI = None if saved and holds_spikes(saved[0]) else tensors[0]
         ctx.engine, ctx.layers, ctx.values = engine, layers, values
         ctx.saved, ctx.only_reads_gradients = len(saved), True
@@ -322,7 +321,7 @@ class _PreparedSegment(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise NotImplementedError("netdesc::segment has no second derivative")
         input_TBI, *saved = ctx.saved_tensors
-        layers, want_input = ctx.layers, ctx.needs_input_grad[4]
+        layers, want_input = ctx.layers, ctx.needs_input_grad[1]
         if grads[0] is None:  # no loss depends on the output
             return (None,) * len(ctx.needs_input_grad)
         del saved[ctx.saved :]
@@ -332,4 +331,4 @@ class _PreparedSegment(torch.autograd.Function):
         pairs = zip(found, ctx.values, strict=True)
         grad_values = [parameter_gradient(*pair) for pair in pairs if pair[1].requires_grad]
         grad_input = grad_input if want_input else None
-        return None, None, None, None, grad_input, *grad_weights, *grad_values
+        return None, grad_input, *grad_weights, *grad_values

@@ -11,15 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.caller import warn
+from netdesc.events import binning
 from netdesc.events.animation import FORMATS as ANIMATION_FORMATS
 from netdesc.events.animation import NotebookAnimation, write_animation
-from netdesc.events.binning import (
-    Duplicates,
-    Rounding,
-    event_counts,
-    require_choice,
-    step_starts_us,
-)
 from netdesc.events.columns import EventColumns
 from netdesc.events.numbers import number_array, shape_sizes, within_limits
 from netdesc.events.pictures import FORMATS, NotebookPicture, make_picture, save_picture
@@ -102,8 +96,8 @@ class Event(EventColumns):
         steps: int,
         step_ms: float = 1.0,
         *,
-        rounding: Rounding = "nearest",
-        duplicates: Duplicates = "or",
+        rounding: binning.Rounding = "nearest",
+        duplicates: binning.Duplicates = "or",
     ) -> torch.Tensor:
         """Bins the events into a float32 tensor ``[steps, *shape]``, as ``events.to_dense`` does.
 
@@ -121,8 +115,8 @@ class Event(EventColumns):
         tensor: torch.Tensor,
         step_ms: float = 1.0,
         *,
-        rounding: Rounding = "nearest",
-        duplicates: Duplicates = "or",
+        rounding: binning.Rounding = "nearest",
+        duplicates: binning.Duplicates = "or",
     ) -> torch.Tensor:
         """Bins the events into the given ``tensor``, [steps, *shape] of any dtype, and returns it.
 
@@ -163,7 +157,7 @@ class Event(EventColumns):
 
     @staticmethod
     def from_tensor(
-        tensor: torch.Tensor, step_ms: float = 1.0, *, duplicates: Duplicates = "or"
+        tensor: torch.Tensor, step_ms: float = 1.0, *, duplicates: binning.Duplicates = "or"
     ) -> Event:
         """Converts a tensor ``[steps, *shape]`` to events, as ``events.from_dense`` does.
 
@@ -183,8 +177,8 @@ def to_dense(
     shape: tuple[int, ...],
     steps: int,
     step_ms: float,
-    rounding: Rounding = "nearest",
-    duplicates: Duplicates = "or",
+    rounding: binning.Rounding = "nearest",
+    duplicates: binning.Duplicates = "or",
 ) -> tuple[NDArray[np.float32], int]:
     """Bins events into a float32 array ``[steps, *shape]``.
 
@@ -208,7 +202,9 @@ def to_dense(
     return dense.reshape(steps, *shape), dropped
 
 
-def from_dense(spikes_TN: object, step_ms: float = 1.0, duplicates: Duplicates = "or") -> Event:
+def from_dense(
+    spikes_TN: object, step_ms: float = 1.0, duplicates: binning.Duplicates = "or"
+) -> Event:
     """Converts an array or a tensor ``[steps, *shape]`` to events, sorted by step and then by cell.
 
     With ``or``, each nonzero cell is one event. With ``sum``, the value of a cell is its number of
@@ -220,21 +216,21 @@ def from_dense(spikes_TN: object, step_ms: float = 1.0, duplicates: Duplicates =
     whole microsecond of its step. If steps are at least 2 µs long, ``to_dense`` bins the event into
     the same step again.
     """
-    require_choice(duplicates, Duplicates)
+    binning.require_choice(duplicates, binning.Duplicates)
     spikes_TN = number_array(spikes_TN)
     if spikes_TN.ndim == 0:
         raise ValueError("spikes need an axis of steps: [steps, *shape]")
     flat_TN = spikes_TN.reshape(len(spikes_TN), math.prod(spikes_TN.shape[1:]))
     index = np.flatnonzero(flat_TN)
     if duplicates == "sum":
-        index = index.repeat(event_counts(flat_TN.reshape(-1)[index]))
+        index = index.repeat(binning.event_counts(flat_TN.reshape(-1)[index]))
     return from_index(index, spikes_TN.shape[1:], step_ms)
 
 
 def from_index(index: NDArray[np.int64], shape: tuple[int, ...], step_ms: float) -> Event:
     """Converts indices in ``[steps, *shape]`` to events, as ``from_dense`` does."""
     step, cell = np.divmod(index, max(1, math.prod(shape)))
-    t = step_starts_us(step, step_ms) / 1000.0
+    t = binning.step_starts_us(step, step_ms) / 1000.0
     if len(shape) != 3:
         return Event(cell.astype(np.int32), None, np.zeros(len(cell), np.int32), t)
     p, y, x = (axis.astype(np.int32) for axis in np.unravel_index(cell, shape))

@@ -16,16 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from netdesc.kernels import layer_neurons
 from netdesc.kernels.checks import check_signal, check_weight
-from netdesc.kernels.layer_neurons import (
-    KernelNeurons,
-    NeuronsGradients,
-    NeuronsOutput,
-    check_parameters,
-    compile_text,
-    make_neurons,
-    saved_shapes,
-)
 from netdesc.kernels.packing import packed_size
 from netdesc.neurons.definition import ParameterKind
 
@@ -39,7 +31,7 @@ class SegmentLayer(NamedTuple):
 
     weight_OI: Tensor
     """Real weights; the layer quantises them to 8 bits."""
-    neurons: KernelNeurons
+    neurons: layer_neurons.KernelNeurons
     passed: list[Any] | None = None
     """What an engine's forward pass leaves to its backward pass, which can do without."""
 
@@ -82,7 +74,7 @@ def _read_layers(definitions: str, numbers: tuple[int, ...]) -> list[_Text]:
     for number, text in enumerate(texts):
         at = NUMBERS_PER_LAYER * number
         delay, learn = numbers[at : at + NUMBERS_PER_LAYER]
-        definition, program = compile_text(text, bool(learn))
+        definition, program = layer_neurons.compile_text(text, bool(learn))
         if len(definition.inputs) != 1:
             names = ", ".join(definition.inputs)
             raise ValueError(f"neurons with the inputs {names} do not fit; one input is needed")
@@ -106,7 +98,7 @@ def segment_layers(
     layers: list[SegmentLayer] = []
     for weight_OI, text in zip(weights, texts, strict=True):
         values, count = parameters[text.places], weight_OI.shape[0]
-        neurons = make_neurons(text.definition, text.learn, values, count, text.delay)
+        neurons = layer_neurons.make_neurons(text.definition, text.learn, values, count, text.delay)
         layers.append(SegmentLayer(weight_OI, neurons))
     needed = texts[-1].places.stop
     if len(parameters) != needed:
@@ -120,7 +112,7 @@ def check_segment(input_TBI: Tensor, layers: Sequence[SegmentLayer]) -> None:
     steps, batch, inputs = input_TBI.shape
     for layer in layers:
         check_weight(layer.weight_OI, (steps, batch, inputs), input_TBI.device)
-        check_parameters(layer.neurons, input_TBI.device)
+        layer_neurons.check_parameters(layer.neurons, input_TBI.device)
         inputs = layer.neurons.count
 
 
@@ -150,7 +142,7 @@ def segment_saved(
             saved.append(((packed_size((steps, batch, inputs)),), torch.int32))
         elif saved:
             saved.append(((steps, batch, inputs), torch.float32))
-        shapes = saved_shapes(layer.neurons, (steps, batch, count), engine)
+        shapes = layer_neurons.saved_shapes(layer.neurons, (steps, batch, count), engine)
         saved += [(each, torch.int32) for each in shapes]
         inputs = count
     return saved
@@ -164,8 +156,8 @@ class LayerFunctions(NamedTuple):
     dense_backward: Callable[[Tensor, Tensor, Tensor, bool], tuple[Tensor, Tensor]]
     """``dense_backward(grad_z_TBO, signal_TBI, weight_OI, want_input)`` returns the gradients of
     the signal, which is empty unless ``want_input``, and of the real weights."""
-    neurons: Callable[..., NeuronsOutput]
-    neurons_backward: Callable[..., NeuronsGradients]
+    neurons: Callable[..., layer_neurons.NeuronsOutput]
+    neurons_backward: Callable[..., layer_neurons.NeuronsGradients]
 
 
 def segment_by_layer(

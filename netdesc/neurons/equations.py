@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial, reduce
 from itertools import islice
 
+from netdesc.neurons import names
 from netdesc.neurons.definition import Definition, ParameterKind
 from netdesc.neurons.expressions import (
     GRID_ZERO,
@@ -18,14 +19,6 @@ from netdesc.neurons.expressions import (
     with_gradient,
 )
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
-from netdesc.neurons.names import (
-    declared_mistakes,
-    missing_mistakes,
-    norm_mistakes,
-    reserved_use,
-    state_mistakes,
-    unread_mistakes,
-)
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import STATE_AT_BEGINNING, Equation, EquationSource, parse_equation
 from netdesc.neurons.program import Neuron, NormPlaces
@@ -63,7 +56,7 @@ class _DefinitionReader(Reader):
         self.surrogate = SurrogateGradient(definition.surrogate, definition.unit_bits)
         self.step = self._equations("step", definition.step)
         self.reset = self._equations("reset", definition.reset)
-        self.mistakes += missing_mistakes(definition)
+        self.mistakes += names.missing_mistakes(definition)
         self._declare_names()
 
     def neuron(self) -> Neuron:
@@ -111,7 +104,9 @@ class _DefinitionReader(Reader):
         # Also of texts that are no equations, so that no name is called unknown because of them.
         begun = map(STATE_AT_BEGINNING.match, (*self.definition.step, *self.definition.reset))
         assigned = dict.fromkeys(found[1] for found in begun if found is not None)
-        new = [each for each in assigned if each not in self.values and not reserved_use(each)]
+        new = [
+            each for each in assigned if each not in self.values and not names.reserved_use(each)
+        ]
         self.values_before |= {name: _leaf("state", name) for name in new}
         self.values |= self.values_before
 
@@ -193,7 +188,7 @@ class _DefinitionReader(Reader):
         place = self.source.place(node.args[0])
         self.norm = NormPlaces(self.source.place(node), place)
         text = self.source.text_of(node.args[0])
-        self.mistakes += norm_mistakes(text, place, self.step, self.reset)
+        self.mistakes += names.norm_mistakes(text, place, self.step, self.reset)
         return argument + parameter("bias", GRID)
 
     def _after_reset(
@@ -220,13 +215,13 @@ class _DefinitionReader(Reader):
         """Adds the mistakes that concern names and no single expression."""
         equations = [*self.step, *self.reset]
         added = {*self._added_parameters(), "bias"}  # a norm or the layer may add a bias
-        self.mistakes += declared_mistakes(self.definition, added)
-        self.mistakes += state_mistakes(self.definition, equations)
+        self.mistakes += names.declared_mistakes(self.definition, added)
+        self.mistakes += names.state_mistakes(self.definition, equations)
         for place in islice(self.places.values(), MAX_EXPRESSIONS, MAX_EXPRESSIONS + 1):
             message = f"This is one expression too many; at most {MAX_EXPRESSIONS} are allowed."
             self.mistakes.append(Mistake(place, message))
         if not self.mistakes:  # a mistake may be the reason why nothing reads a name
-            self.mistakes += unread_mistakes(self.definition, equations)
+            self.mistakes += names.unread_mistakes(self.definition, equations)
 
 
 def _leaf(operation: str, name: str) -> Expression:

@@ -10,14 +10,7 @@ from netdesc.description import Description, DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.tree import Parts
 from netdesc.graph import SynapticNode, build_graph
-from netdesc.modules import build
-from netdesc.modules.initial_scale import (
-    FoundScale,
-    assumed_input,
-    find_scales,
-    sample_count,
-    searched_fields,
-)
+from netdesc.modules import build, initial_scale
 from netdesc.training.weights import load_masks
 
 MAX_ZEROS, MAX_CLAMPED = 0.75, 0.1
@@ -44,17 +37,17 @@ def fill_scales(
     """
     document = description.document
     graph, seed = build_graph(document), document.training.seed
-    searched = [layer for layer in graph.neuron_layers if searched_fields(layer)]
+    searched = [layer for layer in graph.neuron_layers if initial_scale.searched_fields(layer)]
     if document.weights is not None or not searched:
         return description
-    input_TBN = take(sample_count(graph))
+    input_TBN = take(initial_scale.sample_count(graph))
     if input_TBN is None:
-        input_TBN = assumed_input(graph, seed)
+        input_TBN = initial_scale.assumed_input(graph, seed)
     elif not input_TBN.any():
         raise DescriptionError([_silent(description, searched[0])])
     network = build(graph, seed)
     load_masks(description, network)
-    scales = find_scales(network, input_TBN)
+    scales = initial_scale.find_scales(network, input_TBN)
     for layer in searched:
         if problem := _problem(layer, scales[layer.name]):
             warn(f"{problem} (netdesc explain ND404)")
@@ -100,7 +93,7 @@ def _silent(description: Description, layer: SynapticNode) -> Diagnostic:
     )
 
 
-def _problem(layer: SynapticNode, found: FoundScale) -> str:
+def _problem(layer: SynapticNode, found: initial_scale.FoundScale) -> str:
     if not found.activity:
         return f'layer "{layer.name}" stays silent with any scale of its weights'
     if found.zeros > MAX_ZEROS:

@@ -4,16 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from netdesc.description.models import data
 from netdesc.description.models.arrays import DataSection
-from netdesc.description.models.data import (
-    PARTS,
-    SHA256_EXAMPLE,
-    BinnedEvents,
-    Pair,
-    PathText,
-    Sha256,
-    path_field,
-)
 from netdesc.sections import Section, field
 
 
@@ -21,44 +13,44 @@ class SpikeFiles(DataSection):
     """Samples, each an event file with its target or label."""
 
     type: Literal["spike_files"]
-    train: tuple[Pair, ...] = field(
+    train: tuple[data.Pair, ...] = field(
         "The training samples.",
         example=[{"input": {"path": "input.bs1"}, "label": 0}],
         min_length=1,
     )
-    validation: tuple[Pair, ...] = field(
+    validation: tuple[data.Pair, ...] = field(
         "The validation samples, which choose the best weights and are never trained on.",
         default=(),
         example=[{"input": {"path": "held_out.bs1"}, "label": 0}],
     )
-    test: tuple[Pair, ...] = field(
+    test: tuple[data.Pair, ...] = field(
         "The test samples, which only evaluate measures.",
         default=(),
         example=[{"input": {"path": "test.bs1"}, "label": 0}],
     )
 
     @property
-    def pairs(self) -> dict[str, tuple[Pair, ...]]:
-        return {name: getattr(self, name) for name in PARTS}
+    def pairs(self) -> dict[str, tuple[data.Pair, ...]]:
+        return {name: getattr(self, name) for name in data.PARTS}
 
 
 class EventFolder(Section):
     """A folder with a folder of event files for each class."""
 
-    path: PathText = path_field(
+    path: data.PathText = data.path_field(
         "Folder with a folder for each class, which holds the event files of this class: .bin or "
         ".bs2 (N-MNIST), .bs1 or .npy.",
         example="NMNIST/Train",
     )
-    sha256: Sha256 | None = field(
+    sha256: data.Sha256 | None = field(
         "SHA-256 that the folder must have, 64 lower-case hexadecimal digits: that of the names "
         "and SHA-256 of all its files, as the lock of a run has it.",
         default=None,
-        example=SHA256_EXAMPLE,
+        example=data.SHA256_EXAMPLE,
     )
 
 
-class EventFolders(DataSection, BinnedEvents):
+class EventFolders(DataSection, data.BinnedEvents):
     """Recordings in folders, one for each class. Batches are read from the files one by one."""
 
     type: Literal["event_folders"]
@@ -83,7 +75,7 @@ class EventFolders(DataSection, BinnedEvents):
     @property
     def parts(self) -> dict[str, EventFolder]:
         """The folder of each part that there is: train, validation and test."""
-        known = {name: getattr(self, name) for name in PARTS}
+        known = {name: getattr(self, name) for name in data.PARTS}
         return {name: folder for name, folder in known.items() if folder is not None}
 
 
@@ -99,14 +91,14 @@ Option = Annotated[
 ]
 
 
-class Tonic(DataSection, BinnedEvents):
+class Tonic(DataSection, data.BinnedEvents):
     """A dataset of the package Tonic, which loads or downloads it: pip install tonic."""
 
     type: Literal["tonic"]
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)] = field(
         "Name of the dataset's class in tonic.datasets.", example="NMNIST"
     )
-    path: PathText = path_field(
+    path: data.PathText = data.path_field(
         "Folder in which Tonic keeps its datasets, and into which it downloads them.",
         example="datasets",
     )

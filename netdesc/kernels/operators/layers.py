@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netdesc.kernels import segments
 from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engines import EngineError, assumed_engine, engine_for, engine_name
 from netdesc.kernels.grid import parameter_gradient
@@ -21,14 +22,6 @@ from netdesc.kernels.layer_neurons import (
 )
 from netdesc.kernels.packing import holds_spikes
 from netdesc.kernels.registration import fake, gradient, operator
-from netdesc.kernels.segments import (
-    NUMBERS_PER_LAYER,
-    SegmentLayer,
-    check_segment,
-    learnable_places,
-    segment_layers,
-    segment_saved,
-)
 
 
 def check_saved(saved: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:
@@ -192,8 +185,8 @@ def segment(
     with weights quantised by ``quantize_weight``. ``keep`` says whether a backward pass follows;
     otherwise no tensors are saved.
     """
-    layers = segment_layers(weights, parameters, definitions, numbers)
-    check_segment(input_TBI, layers)
+    layers = segments.segment_layers(weights, parameters, definitions, numbers)
+    segments.check_segment(input_TBI, layers)
     return tuple(engine_for(input_TBI.device).segment(input_TBI, layers, keep))
 
 
@@ -214,9 +207,9 @@ def segment_backward(
     hold its spikes. Raises EngineError if another engine saved these tensors.
     """
     device = grad_out_TBN.device
-    layers = segment_layers(weights, parameters, definitions, numbers)
+    layers = segments.segment_layers(weights, parameters, definitions, numbers)
     shape = *grad_out_TBN.shape[:2], weights[0].shape[1]
-    expected = [each for each, _ in segment_saved(layers, shape, engine_name(device))]
+    expected = [each for each, _ in segments.segment_saved(layers, shape, engine_name(device))]
     check_saved(saved_tensors, expected)
     engine = engine_for(device)
     gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
@@ -225,10 +218,10 @@ def segment_backward(
 
 @fake("segment")
 def _(input_TBI, weights, parameters, definitions, numbers, keep):
-    layers = segment_layers(weights, parameters, definitions, numbers)
+    layers = segments.segment_layers(weights, parameters, definitions, numbers)
     steps, batch, _ = input_TBI.shape
     engine = assumed_engine(input_TBI.device)
-    saved = segment_saved(layers, input_TBI.shape, engine) if keep else []
+    saved = segments.segment_saved(layers, input_TBI.shape, engine) if keep else []
     return (
         input_TBI.new_empty(steps, batch, len(weights[-1])),
         [
@@ -243,7 +236,7 @@ def _(input_TBI, weights, parameters, definitions, numbers, keep):
 def _(
     grad_out_TBN, input_TBI, weights, parameters, definitions, numbers, saved_tensors, want_input
 ):
-    layers = segment_layers(weights, parameters, definitions, numbers)
+    layers = segments.segment_layers(weights, parameters, definitions, numbers)
     steps, batch, _ = grad_out_TBN.shape
     return (
         grad_out_TBN.new_empty((steps, batch, weights[0].shape[1]) if want_input else (0,)),
@@ -267,7 +260,7 @@ def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _SegmentForward)
 def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     if not ctx.keep:
         raise RuntimeError("a segment ran without keep, so that it has no backward pass")
-    count, want_input = len(ctx.numbers) // NUMBERS_PER_LAYER, ctx.needs_input_grad[0]
+    count, want_input = len(ctx.numbers) // segments.NUMBERS_PER_LAYER, ctx.needs_input_grad[0]
     kept = iter(ctx.saved_tensors)
     parameters, input_TBI = list(itertools.islice(kept, ctx.parameters)), next(kept)
     weights, saved_tensors = list(itertools.islice(kept, count)), list(kept)
@@ -275,7 +268,7 @@ def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     grad_input, grad_weights, found = segment_backward(
         grad_out, input_TBI, weights, parameters, *layers, saved_tensors, want_input
     )
-    grads = gradients_of_parameters(parameters, learnable_places(*layers), found)
+    grads = gradients_of_parameters(parameters, segments.learnable_places(*layers), found)
     return grad_input if want_input else None, grad_weights, grads, None, None, None
 
 
@@ -283,7 +276,7 @@ gradient(segment, _segment_gradient, _segment_context)
 
 
 def prepared_segment(
-    engine: Any, input_TBI: Tensor, layers: Sequence[SegmentLayer]
+    engine: Any, input_TBI: Tensor, layers: Sequence[segments.SegmentLayer]
 ) -> tuple[Tensor, list[Tensor]]:
     """Computes ``segment`` of layers that were checked, on an engine's module.
 

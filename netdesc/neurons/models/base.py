@@ -12,14 +12,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 from pydantic import model_validator
 
 from netdesc.neurons.definition import Definition, ParameterKind
-from netdesc.neurons.models.fields import (
-    DEFAULT_PEAK,
-    DEFAULT_WIDTH,
-    Surrogate,
-    TauGrad,
-    TauGradSchedule,
-    width_at,
-)
+from netdesc.neurons.models import fields
 from netdesc.sections import Section, extra, field
 
 Line = tuple[str, str]
@@ -62,7 +55,7 @@ class NeuronSection(Section):
     """Fields, and the only value of each with which a ``.net`` file can hold the neurons. None if
     it can hold no neurons of this type."""
 
-    tau_grad: TauGrad | None = field(
+    tau_grad: fields.TauGrad | None = field(
         "Width of slayer's surrogate gradient in units of 100·threshold, for rf and adrf of "
         "threshold/2; or an object that changes the width over the run. Null is 1 beside "
         "scale_grad.",
@@ -77,7 +70,7 @@ class NeuronSection(Section):
         example=1.0,
         gt=0,
     )
-    surrogate: Surrogate | None = field(
+    surrogate: fields.Surrogate | None = field(
         "Surrogate gradient, in place of tau_grad and scale_grad. Null is that of slayer if one of "
         "these is stated, else one with the default shape, width and peak.",
         default=None,
@@ -142,12 +135,12 @@ class NeuronSection(Section):
         is_slayer = self.tau_grad is not None or self.scale_grad is not None
         if self.equations().spike is None or (self.surrogate is None and is_slayer):
             return self
-        surrogate = self.surrogate or Surrogate()
+        surrogate = self.surrogate or fields.Surrogate()
         object.__setattr__(self, "surrogate", surrogate)  # the section is frozen for others
         threshold = self.values().get("threshold", 1.0)
         if "threshold" in self.learn or isinstance(threshold, tuple):
             return self
-        first = None if surrogate.width is None else width_at(surrogate.width, 0.0)
+        first = None if surrogate.width is None else fields.width_at(surrogate.width, 0.0)
         peak, width = self.surrogate_at(max(1, trunc(64 * abs(threshold))) / 64, first)
         if first != surrogate.width:
             width, peak = surrogate.width, surrogate.peak if self._spikes_by_phase else peak
@@ -252,7 +245,7 @@ class NeuronSection(Section):
         return (state, f"A spike carries {state}.") if self.graded else None
 
     @property
-    def width_schedule(self) -> float | TauGradSchedule:
+    def width_schedule(self) -> float | fields.TauGradSchedule:
         """The field that sets the width of the surrogate gradient, and may change it over a run.
 
         It is 1 if the threshold alone sets the width.
@@ -273,10 +266,10 @@ class NeuronSection(Section):
             return peak_factor * scale / (2 * width), width
         if self.surrogate.width is None:
             # Locks of earlier versions, which state tau_grad beside a surrogate, mean 1 threshold.
-            width = (DEFAULT_WIDTH if self.tau_grad is None else 1.0) * threshold
+            width = (fields.DEFAULT_WIDTH if self.tau_grad is None else 1.0) * threshold
         peak = self.surrogate.peak
         if peak is None:
-            peak = DEFAULT_PEAK / threshold * (4 * width if self._spikes_by_phase else 1)
+            peak = fields.DEFAULT_PEAK / threshold * (4 * width if self._spikes_by_phase else 1)
         return peak, width
 
     @property

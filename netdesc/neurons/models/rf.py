@@ -8,14 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from netdesc.neurons.definition import ParameterKind
+from netdesc.neurons.models import fields
 from netdesc.neurons.models.base import Equations, NeuronSection
-from netdesc.neurons.models.fields import (
-    RANGE_TEXT,
-    Decay,
-    Threshold,
-    parameter_field,
-    threshold_field,
-)
 from netdesc.sections import OrPair
 
 Period = OrPair[Annotated[float, Field(ge=4)]]
@@ -54,8 +48,10 @@ class Resonator(NeuronSection):
     input_names = ("x", "y")
     log_spaced = ("period",)
 
-    threshold: Threshold = threshold_field("Real or imaginary part at which the neuron spikes.")
-    period: Period = parameter_field(
+    threshold: fields.Threshold = fields.threshold_field(
+        "Real or imaginary part at which the neuron spikes."
+    )
+    period: Period = fields.parameter_field(
         "real",
         "Steps in which the state turns once. The device holds the sine "
         "round(4096·(1 - decay)·sin(2π/period)), and the cosine likewise. With per_channel also "
@@ -64,9 +60,9 @@ class Resonator(NeuronSection):
         unit="steps",
         example=10.0,
     )
-    decay: Decay = parameter_field(
+    decay: fields.Decay = fields.parameter_field(
         "real",
-        "Share of the state lost per step, at least 1/4096." + RANGE_TEXT,
+        "Share of the state lost per step, at least 1/4096." + fields.RANGE_TEXT,
         learnt_range=DECAYS,
         unit="share per step",
         example=0.1,

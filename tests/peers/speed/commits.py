@@ -2,8 +2,8 @@
 
     python tests/peers/speed/commits.py CHECKOUT CHECKOUT [ROUNDS]
 
-Each checkout trains its own documents, so that their formats may differ. In each round every task
-runs once a checkout, in shuffled order and in a process of its own. Printed are the medians in
+Oxford's document is the first checkout's for both, and then each one's own. In each round every
+task runs once a checkout, in shuffled order and in a process of its own. Printed are the medians in
 milliseconds and the median of the rounds' ratios, second checkout to first.
 """
 
@@ -19,18 +19,27 @@ from pathlib import Path
 
 EPOCHS = {"oxford": 150, "digits": 4}
 PASSES = 40
-LAYER_STEPS, LAYER_BATCH = 500, 16
 
 
-def train(example: str) -> float:
-    """Returns the median milliseconds of an epoch; the first ones load kernels."""
+def train(example: str, folder: str = ".") -> float:
+    """Returns the median milliseconds of an epoch; the first ones load kernels.
+
+    The example is that of ``folder``, with data and loss of the checkout: examples change.
+    """
     import netdesc
 
-    with tempfile.TemporaryDirectory() as folder:
-        overrides = {"training.epochs": EPOCHS[example.partition("_")[0]]}
-        document = netdesc.load(f"examples/{example}.json", overrides)
-        netdesc.train(document, run_dir=Path(folder) / "run", progress="quiet")
-        lines = (Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
+    own, path = Path(f"examples/{example}.json"), Path(f"examples/timed_{os.getpid()}.json")
+    document = json.loads(Path(folder, own).read_text())
+    document |= {part: json.loads(own.read_text())[part] for part in ("data", "loss")}
+    document["training"]["epochs"] = EPOCHS[example.partition("_")[0]]
+    path.write_text(json.dumps(document))
+    try:
+        with tempfile.TemporaryDirectory() as runs:
+            run_dir = Path(runs) / "run"
+            netdesc.train(netdesc.load(path), run_dir=run_dir, progress="quiet")
+            lines = (run_dir / "metrics.jsonl").read_text().splitlines()
+    finally:
+        path.unlink()
     return 1000 * statistics.median(json.loads(line)["seconds"] for line in lines[2:])
 
 
@@ -43,7 +52,7 @@ def digits_step() -> float:
     return train("digits") / -(-samples // training.batch_size)
 
 
-def passes(inputs: int, neurons: int) -> float:
+def passes(inputs: int, neurons: int, steps: int = 500, batch: int = 16) -> float:
     """Returns the median milliseconds of forward and backward pass of a dense layer."""
     import torch
 
@@ -53,15 +62,18 @@ def passes(inputs: int, neurons: int) -> float:
     document = {
         "format": 1,
         "name": "layer",
-        "time": {"steps": LAYER_STEPS},
+        "time": {"steps": steps},
         "input": {"shape": [inputs]},
         "layers": [{"name": "a", "type": "dense", "units": neurons, "neuron": neuron}],
         "loss": {"type": "spike_time", "time_constant_ms": 2.0},
         "training": {"epochs": 1, "optimizer": {"type": "adam", "learning_rate": 0.001}},
     }
-    model = netdesc.compile(document).model
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "layer.json")
+        path.write_text(json.dumps(document))
+        model = netdesc.compile(netdesc.load(path)).model
     generator = torch.Generator().manual_seed(0)
-    spikes = torch.rand(LAYER_STEPS, LAYER_BATCH, inputs, generator=generator).lt(0.05).float()
+    spikes = torch.rand(steps, batch, inputs, generator=generator).lt(0.05).float()
     seconds = list[float]()
     for _ in range(PASSES):
         start = time.perf_counter()
@@ -71,16 +83,19 @@ def passes(inputs: int, neurons: int) -> float:
 
 
 TASKS = {
-    "oxford": lambda: train("oxford_slayer"),
+    "oxford": lambda: train("oxford_slayer", sys.argv[3]),
+    "oxford, own document": lambda: train("oxford_slayer"),
     "digits": digits_step,
     "layer": lambda: passes(512, 512),
+    "one sample": lambda: passes(256, 256, 2000, 1),
     "neuron": lambda: passes(1, 1),
 }
 
 
-def run(checkout: str, task: str) -> float:
+def run(checkout: str, task: str, first: str) -> float:
     environment = os.environ | {"PYTHONPATH": str(Path(checkout).resolve())}
     command = [sys.executable, str(Path(__file__).resolve()), "--task", task]
+    command.append(str(Path(first).resolve()))
     result = subprocess.run(
         command, cwd=checkout, env=environment, capture_output=True, text=True, check=True
     )
@@ -93,7 +108,9 @@ def main(first: str, second: str, rounds: str = "7") -> None:
         jobs = [(task, checkout) for task in TASKS for checkout in (first, second)]
         random.Random(number).shuffle(jobs)
         for task, checkout in jobs:
-            times.setdefault((task, checkout), []).append(run(checkout, task))
+            times.setdefault((task, checkout), []).append(
+                run(checkout, task, str(Path(first).resolve()))
+            )
     for task in TASKS:
         before, after = times[task, first], times[task, second]
         ratio = statistics.median(b / a for a, b in zip(before, after, strict=True))

@@ -9,16 +9,12 @@ from typing import Any, Literal, cast, get_origin
 from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
+from netdesc.description import model_validation
 from netdesc.description.diagnostics.diagnostic import Diagnostic, end_search
 from netdesc.description.fixes import rewrite_value
 from netdesc.description.json.literals import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted, lookup, members
-from netdesc.description.model_validation import (
-    InvalidDocumentError,
-    LocatedError,
-    types_with_field,
-)
 from netdesc.description.source_map import On, RelatedPath, SourceMap
 from netdesc.description.spelling import allowed_note, closest_name, did_you_mean, normalise_name
 from netdesc.description.synonyms import VALUES, hint_for_type, hint_for_unsupported, suggest_field
@@ -68,7 +64,9 @@ _HINTS: dict[tuple[Parts, type], str] = {
 """Hints by the path and the type of the wrong value."""
 
 
-def diagnose(invalid: InvalidDocumentError, source_map: SourceMap) -> list[Diagnostic]:
+def diagnose(
+    invalid: model_validation.InvalidDocumentError, source_map: SourceMap
+) -> list[Diagnostic]:
     """Returns a diagnostic for each error, but one for all fields of the same other ``type``.
 
     They are in the order of the file. The last one says how many errors are not shown.
@@ -77,7 +75,7 @@ def diagnose(invalid: InvalidDocumentError, source_map: SourceMap) -> list[Diagn
     foreign: dict[tuple[Parts, str], list[str]] = {}
     for error in invalid.errors:
         if error.kind == "extra_forbidden" and error.suggestion is None:
-            types = types_with_field(error, source_map.data)
+            types = model_validation.types_with_field(error, source_map.data)
             if types:
                 foreign.setdefault((error.parts[:-1], types[0]), []).append(str(error.parts[-1]))
             else:
@@ -124,7 +122,7 @@ def _known_names(parent: Parts, source_map: SourceMap) -> tuple[str, ...]:
     return (allowed_note(structure.required_first(structure.fields_at(parent, source_map.data))),)
 
 
-def _unknown_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _unknown_field(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     parent, key = error.parts[:-1], str(error.parts[-1])
     subject = source_map.subject(parent)
     hint = error.suggestion.question if error.suggestion is not None else ""
@@ -154,7 +152,7 @@ def _hint_for_parameter(parts: Parts, source_map: SourceMap) -> str:
     return f'equations read their numbers from "parameters": {{{entry}}}'
 
 
-def _missing_field(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _missing_field(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     parent, key, data = error.parts[:-1], error.parts[-1], source_map.data
     subject = source_map.subject(parent)
     if isinstance(key, int):
@@ -179,7 +177,7 @@ def _hint_for_missing(name: str, info: FieldInfo) -> tuple[str, tuple[str, ...]]
     return hint, (f"{name}: {sentence}" + (f"; unit: {unit}" if unit != "1" else ""),)
 
 
-def _no_type(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _no_type(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     """Returns the diagnostic of a value for which no ``type`` chooses a model."""
     if error.context.get("discriminator") == "form_tag()":
         return _wrong_form(error, source_map)
@@ -216,7 +214,7 @@ def _has_the_fields_of(value: dict[str, Any], model: structure.Model) -> bool:
     return required <= value.keys() <= fields.keys()
 
 
-def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _unknown_choice(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     names, actual = structure.literals_at(error.parts, source_map.data), error.value
     notes = (allowed_note(sorted(names)),)
     if not isinstance(actual, str):
@@ -231,7 +229,7 @@ def _unknown_choice(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     return source_map.diagnostic(code, error.parts, message, hint=hint, notes=notes)
 
 
-def _limit(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _limit(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     name, hint = dotted(error.parts), ""
     (limit,) = error.context.values()
     shown = f"{limit:g}" if isinstance(limit, float) and limit < 1e6 else f"{limit}"
@@ -242,7 +240,7 @@ def _limit(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     return source_map.diagnostic("ND106", error.parts, message, hint=hint)
 
 
-def _length(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _length(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     name, size = source_map.subject(error.parts), len(error.value)
     on: On = "key" if error.on_key else "value"
     if size == 0:
@@ -258,7 +256,7 @@ def _length(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     return source_map.diagnostic("ND108", error.parts, message, on=on)
 
 
-def _pattern(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _pattern(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     pattern = error.context["pattern"]
     message = f"{_show(error.value)} is not {_PATTERNS[pattern]}"
     names = [re.sub(part, "_", error.value.strip()) for part in ("[^A-Za-z0-9_-]+", r"\W+|-+")]
@@ -268,11 +266,11 @@ def _pattern(error: LocatedError, source_map: SourceMap) -> Diagnostic:
     return source_map.diagnostic("ND109", error.parts, message, hint=hint, on=on)
 
 
-def _wrong_form(error: LocatedError, source_map: SourceMap) -> Diagnostic:
+def _wrong_form(error: model_validation.LocatedError, source_map: SourceMap) -> Diagnostic:
     return _must_be(error.parts, _forms(error, source_map), error.value, source_map)
 
 
-def _forms(error: LocatedError, source_map: SourceMap) -> str:
+def _forms(error: model_validation.LocatedError, source_map: SourceMap) -> str:
     """Names all JSON types that the field may have, such as "a number or an object"."""
     words: list[str] = []
     for annotation in structure.annotations_at(error.parts, source_map.data):

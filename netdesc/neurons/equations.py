@@ -5,19 +5,8 @@ from collections.abc import Sequence
 from functools import partial, reduce
 from itertools import islice
 
-from netdesc.neurons import names
+from netdesc.neurons import expressions, names
 from netdesc.neurons.definition import Definition, ParameterKind
-from netdesc.neurons.expressions import (
-    GRID_ZERO,
-    ONE,
-    Expression,
-    constant,
-    expression,
-    make,
-    parameter,
-    where,
-    with_gradient,
-)
 from netdesc.neurons.mistakes import EquationError, Mistake, Part, closest
 from netdesc.neurons.operations import BOOL, GRID, REAL, SHARE, Type
 from netdesc.neurons.parser import STATE_AT_BEGINNING, Equation, EquationSource, parse_equation
@@ -64,7 +53,7 @@ class _DefinitionReader(Reader):
         for each in self.step:
             value = self.read_text(each.source, GRID)
             if value is not None and each.state in self.values_before:
-                self.values[each.state] = make("saturate", value)
+                self.values[each.state] = expressions.make("saturate", value)
         before_reset = {state: self.values[state] for state in self.values_before}
         spike, output = None if spike_text is None else self._spike(spike_text), None
         if output_text is not None:
@@ -72,7 +61,11 @@ class _DefinitionReader(Reader):
         after = self._after_reset(before_reset, spike)
         if self.definition.signal is not None and spike is not None:
             # The spike is no output then, so that a state remembers whether the neuron fired.
-            fired = where(spike, constant(1 << self.definition.unit_bits, GRID), GRID_ZERO)
+            fired = expressions.where(
+                spike,
+                expressions.constant(1 << self.definition.unit_bits, GRID),
+                expressions.GRID_ZERO,
+            )
             before_reset["spike"] = after["spike"] = fired
         if self.definition.signal is not None:
             spike, output = None, before_reset.get(self.definition.signal)
@@ -98,9 +91,9 @@ class _DefinitionReader(Reader):
     def _declare_names(self) -> None:
         self.values |= {name: _leaf("input", name) for name in self.definition.inputs}
         for name, kind in self.definition.parameters:
-            value = parameter(name, _TYPES[kind])
+            value = expressions.parameter(name, _TYPES[kind])
             # A name stands for its value: a decay is what it loses, its share what it keeps.
-            self.values[name] = make("rest", value) if kind == "decay" else value
+            self.values[name] = expressions.make("rest", value) if kind == "decay" else value
         # Also of texts that are no equations, so that no name is called unknown because of them.
         begun = map(STATE_AT_BEGINNING.match, (*self.definition.step, *self.definition.reset))
         assigned = dict.fromkeys(found[1] for found in begun if found is not None)
@@ -110,7 +103,7 @@ class _DefinitionReader(Reader):
         self.values_before |= {name: _leaf("state", name) for name in new}
         self.values |= self.values_before
 
-    def _spike(self, text: str) -> Expression | None:
+    def _spike(self, text: str) -> expressions.Expression | None:
         """Returns the spike: a comparison or a phase, and conditions joined to it by ``and``."""
         tree = self.parse(EquationSource.of("spike", 0, text))
         if tree is None:
@@ -120,10 +113,10 @@ class _DefinitionReader(Reader):
         conditions = complete([self.read_as(each, BOOL) for each in further])
         if fires is None or conditions is None:
             return None
-        joined, pairs = reduce(partial(make, "and"), conditions, fires[0]), fires[1]
-        return with_gradient(joined, *pairs)
+        joined, pairs = reduce(partial(expressions.make, "and"), conditions, fires[0]), fires[1]
+        return expressions.with_gradient(joined, *pairs)
 
-    def _first_term(self, node: ast.expr) -> tuple[Expression, Pairs] | None:
+    def _first_term(self, node: ast.expr) -> tuple[expressions.Expression, Pairs] | None:
         """Returns the condition that has a surrogate, and its gradients."""
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "phase_spike":
             return self._phase(node)
@@ -141,7 +134,7 @@ class _DefinitionReader(Reader):
         larger, smaller = (a, b) if fires.operation.startswith("greater") else (b, a)
         return fires, self.surrogate.of_comparison(larger, smaller)
 
-    def _phase(self, node: ast.Call) -> tuple[Expression, Pairs] | None:
+    def _phase(self, node: ast.Call) -> tuple[expressions.Expression, Pairs] | None:
         if not self.has_arguments(node, "phase_spike"):
             return None
         im_node = node.args[1]
@@ -173,9 +166,12 @@ class _DefinitionReader(Reader):
         exact = self.definition.has_exact_reset
         if self.definition.signal is not None:
             state = _leaf("state", "spike")
-            return with_gradient(make("less", GRID_ZERO, state), *((state, ONE) if exact else ()))
-        fired = expression("fired_before", type=BOOL)
-        return fired if exact else with_gradient(fired)
+            return expressions.with_gradient(
+                expressions.make("less", expressions.GRID_ZERO, state),
+                *((state, expressions.ONE) if exact else ()),
+            )
+        fired = expressions.expression("fired_before", type=BOOL)
+        return fired if exact else expressions.with_gradient(fired)
 
     def _norm(self, node: ast.Call) -> Operand:
         argument = self.read_as(node.args[0], GRID)
@@ -189,20 +185,22 @@ class _DefinitionReader(Reader):
         self.norm = NormPlaces(self.source.place(node), place)
         text = self.source.text_of(node.args[0])
         self.mistakes += names.norm_mistakes(text, place, self.step, self.reset)
-        return argument + parameter("bias", GRID)
+        return argument + expressions.parameter("bias", GRID)
 
     def _after_reset(
-        self, before_reset: dict[str, Expression], spike: Expression | None
-    ) -> dict[str, Expression]:
+        self, before_reset: dict[str, expressions.Expression], spike: expressions.Expression | None
+    ) -> dict[str, expressions.Expression]:
         after = dict(before_reset)
         for each in self.reset:
             value = self.read_text(each.source, GRID)
             if value is None or spike is None or each.state not in before_reset:
                 continue
             state = before_reset[each.state]
-            after[each.state] = where(spike, make("saturate", value), state)
+            after[each.state] = expressions.where(spike, expressions.make("saturate", value), state)
             if not self.definition.has_exact_reset:
-                after[each.state] = with_gradient(after[each.state], state, ONE)
+                after[each.state] = expressions.with_gradient(
+                    after[each.state], state, expressions.ONE
+                )
         return after
 
     def _added_parameters(self) -> dict[str, ParameterKind]:
@@ -224,8 +222,8 @@ class _DefinitionReader(Reader):
             self.mistakes += names.unread_mistakes(self.definition, equations)
 
 
-def _leaf(operation: str, name: str) -> Expression:
-    return expression(operation, value=name, type=GRID)
+def _leaf(operation: str, name: str) -> expressions.Expression:
+    return expressions.expression(operation, value=name, type=GRID)
 
 
 def _terms(tree: ast.expr) -> list[ast.expr]:

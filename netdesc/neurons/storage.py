@@ -16,44 +16,34 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain, product
 
-from netdesc.neurons.expressions import (
-    GRID_ZERO,
-    Expression,
-    constant,
-    expression,
-    in_order,
-    make,
-    remake,
-    rewrite,
-    where,
-)
+from netdesc.neurons import expressions
 from netdesc.neurons.operations import GRID, REAL
 from netdesc.neurons.program import Adjoint, Neuron
 
-_UNLESS_FIRST = partial(make, "unless_first")
+_UNLESS_FIRST = partial(expressions.make, "unless_first")
 
-Stored = tuple[Expression, ...]
-_Value = tuple[Expression, bool]
+Stored = tuple[expressions.Expression, ...]
+_Value = tuple[expressions.Expression, bool]
 """An integer or condition of the forward step, and whether it is that of the step before."""
-_Rule = tuple[_Value, tuple[_Value, ...], Callable[..., Expression]]
+_Rule = tuple[_Value, tuple[_Value, ...], Callable[..., expressions.Expression]]
 """A value, what it follows from, and how."""
 
 
-def spike_flag(spike: Expression) -> Expression:
+def spike_flag(spike: expressions.Expression) -> expressions.Expression:
     """Returns a spike as an integer, which can be stored."""
-    return where(spike, constant(1, GRID), GRID_ZERO)
+    return expressions.where(spike, expressions.constant(1, GRID), expressions.GRID_ZERO)
 
 
 class Derivation:
     """All ways in which what ``roots``, the adjoint, read may follow from stored values."""
 
-    def __init__(self, neuron: Neuron, roots: list[Expression]) -> None:
+    def __init__(self, neuron: Neuron, roots: list[expressions.Expression]) -> None:
         # Here a value is a value, wherever its gradient goes.
         flags = [] if neuron.spike is None else [spike_flag(neuron.spike)]
-        self._plain = rewrite([*neuron.roots, *flags, *roots], _without_gradient)
+        self._plain = expressions.rewrite([*neuron.roots, *flags, *roots], _without_gradient)
         self._roots = [self._plain[root] for root in roots]
-        self._order = in_order(self._roots)
-        step = in_order([*(self._plain[root] for root in neuron.roots), *self._roots])
+        self._order = expressions.in_order(self._roots)
+        step = expressions.in_order([*(self._plain[root] for root in neuron.roots), *self._roots])
         self._invariant = [a for a in step if a.is_invariant]
         self._rules = [*self._link_steps(neuron, step), *_list_operation_rules(step)]
         self._readers: dict[_Value, list[int]] = {}
@@ -61,7 +51,7 @@ class Derivation:
             for source in dict.fromkeys(sources):
                 self._readers.setdefault(source, []).append(index)
 
-    def _link_steps(self, neuron: Neuron, step: list[Expression]) -> Iterable[_Rule]:
+    def _link_steps(self, neuron: Neuron, step: list[expressions.Expression]) -> Iterable[_Rule]:
         for a in step:
             if a.operation == "state":
                 yield (a, False), ((self._plain[neuron.after[str(a.value)]], True),), _UNLESS_FIRST
@@ -76,7 +66,7 @@ class Derivation:
         """Returns whether the roots follow from ``stored``."""
         derived = {value for value, _, _ in self._rules_in_use(stored)}
         known = self._known_at_first(stored).keys() | derived
-        expressed: set[Expression] = set()
+        expressed: set[expressions.Expression] = set()
         for a in self._order:
             if (a, False) in known or (
                 a.operation not in _OF_FORWARD_STEP and expressed.issuperset(a.arguments)
@@ -84,25 +74,27 @@ class Derivation:
                 expressed.add(a)
         return expressed.issuperset(self._roots)
 
-    def express(self, stored: Stored) -> list[Expression]:
+    def express(self, stored: Stored) -> list[expressions.Expression]:
         """Returns the roots in terms of ``stored``, which suffices."""
         known = self._known_at_first(stored)
         for value, sources, build in self._rules_in_use(stored):
             known[value] = build(*(known[each] for each in sources))
-        expressed: dict[Expression, Expression] = {}
+        expressed: dict[expressions.Expression, expressions.Expression] = {}
         for a in self._order:
             if (a, False) in known:
                 expressed[a] = known[a, False]
             elif expressed.keys() >= {*a.arguments}:
-                expressed[a] = remake(a, *(expressed[each] for each in a.arguments))
+                expressed[a] = expressions.remake(a, *(expressed[each] for each in a.arguments))
         return [expressed[root] for root in self._roots]
 
-    def _known_at_first(self, stored: Stored) -> dict[_Value, Expression]:
-        known: dict[_Value, Expression] = {}
+    def _known_at_first(self, stored: Stored) -> dict[_Value, expressions.Expression]:
+        known: dict[_Value, expressions.Expression] = {}
         for is_before, leaf in ((False, "stored"), (True, "stored_before")):
             known |= {(a, is_before): a for a in self._invariant}
             for slot, a in enumerate(stored):
-                known[self._plain[a], is_before] = expression(leaf, value=slot, type=GRID)
+                known[self._plain[a], is_before] = expressions.expression(
+                    leaf, value=slot, type=GRID
+                )
         return known
 
     def _rules_in_use(self, stored: Stored) -> Iterable[_Rule]:
@@ -131,27 +123,32 @@ class Derivation:
 _OF_FORWARD_STEP = ("state", "fired_before", "input")  # leaves that the adjoint does not have
 
 
-def _without_gradient(a: Expression, arguments: tuple[Expression, ...]) -> Expression:
-    return arguments[0] if a.operation == "with_gradient" else remake(a, *arguments)
+def _without_gradient(
+    a: expressions.Expression, arguments: tuple[expressions.Expression, ...]
+) -> expressions.Expression:
+    return arguments[0] if a.operation == "with_gradient" else expressions.remake(a, *arguments)
 
 
-def _list_operation_rules(step: list[Expression]) -> Iterable[_Rule]:
+def _list_operation_rules(step: list[expressions.Expression]) -> Iterable[_Rule]:
     """An expression follows from its arguments, and an argument from the expression and others."""
     for is_before, a in product((False, True), step):
         if a.is_invariant or not a.arguments or a.type is REAL:
             continue
         arguments = tuple((each, is_before) for each in a.arguments)
-        yield (a, is_before), arguments, partial(remake, a)
+        yield (a, is_before), arguments, partial(expressions.remake, a)
         for index, solve in enumerate(_SOLUTIONS.get(a.operation, ())):
             others = arguments[:index] + arguments[index + 1 :]
             yield arguments[index], ((a, is_before), *others), solve
 
 
-def _from_flag(flag: Expression) -> Expression:
-    return make("greater", flag, GRID_ZERO)
+def _from_flag(flag: expressions.Expression) -> expressions.Expression:
+    return expressions.make("greater", flag, expressions.GRID_ZERO)
 
 
-_Solution = Callable[[Expression], Expression] | Callable[[Expression, Expression], Expression]
+_Solution = (
+    Callable[[expressions.Expression], expressions.Expression]
+    | Callable[[expressions.Expression, expressions.Expression], expressions.Expression]
+)
 _SOLUTIONS: dict[str, tuple[_Solution, ...]] = {
     "add": (lambda total, b: total - b, lambda total, a: total - a),
     "subtract": (lambda difference, b: difference + b, lambda difference, a: a - difference),
@@ -169,8 +166,8 @@ def choose_stored(neuron: Neuron, adjoint: Adjoint) -> tuple[Stored, Adjoint]:
     """
     roots = [*chain(*adjoint.roots)]
     derivation = Derivation(neuron, roots)
-    read = in_order(roots, with_gradients=False)
-    inputs = [a for a in in_order([*neuron.roots, *roots]) if a.operation == "input"]
+    read = expressions.in_order(roots, with_gradients=False)
+    inputs = [a for a in expressions.in_order([*neuron.roots, *roots]) if a.operation == "input"]
     flags = [] if neuron.spike is None else [spike_flag(neuron.spike)]
     states = [*neuron.after.values(), *neuron.before_reset.values()]
     differences = [a.arguments[0] for a in read if a.operation == "to_real"]
@@ -195,7 +192,7 @@ def _shrunk(stored: Stored, derivation: Derivation) -> Stored:
     return stored
 
 
-def _storable(values: Iterable[Expression]) -> Stored:
+def _storable(values: Iterable[expressions.Expression]) -> Stored:
     """Returns the integers that vary and are of this step, once each, without their gradients."""
     plain = dict.fromkeys(a.arguments[0] if a.operation == "with_gradient" else a for a in values)
     integers = (a for a in plain if a.type is GRID and not a.is_invariant)

@@ -2,14 +2,8 @@
 
 import math
 
+from netdesc.description import shapes
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
-from netdesc.description.shapes import (
-    INPUT,
-    output_locations,
-    shape_locations,
-    trace_shape,
-    trace_source,
-)
 
 
 @rule("ND207")
@@ -19,7 +13,7 @@ def layer_shape(context: Context) -> Found:
         if problem.error is not None:
             document, wiring, error = context.document, context.wiring, problem.error
             layer, source = document.layers[problem.layer], wiring.sources[problem.layer][0]
-            trace = trace_source(document, wiring, source)
+            trace = shapes.trace_source(document, wiring, source)
             message = f'{layer.type} layer "{layer.name}" {error}'
             shape = problem.shapes[0] if problem.shapes else None
             if shape is not None:
@@ -29,7 +23,7 @@ def layer_shape(context: Context) -> Found:
                 message,
                 hint=error.hint,
                 notes=(f"shapes: {trace} → {layer.name} {layer.type}",),
-                related=() if shape is None else shape_locations(document, source, shape),
+                related=() if shape is None else shapes.shape_locations(document, source, shape),
             )
 
 
@@ -46,13 +40,13 @@ def sum_of_shapes(context: Context) -> Found:
                 f'layer "{name}" adds "{problem.source}" of shape {list(other)} to the shape '
                 f"{list(first)}",
                 notes=tuple(
-                    f"shapes: {trace_source(document, wiring, source)}"
+                    f"shapes: {shapes.trace_source(document, wiring, source)}"
                     for source in (problem.first, problem.source)
-                    if source != INPUT  # a related place shows the input's shape
+                    if source != shapes.INPUT  # a related place shows the input's shape
                 ),
                 related=(
-                    *shape_locations(document, problem.first, first),
-                    *shape_locations(document, problem.source, other),
+                    *shapes.shape_locations(document, problem.first, first),
+                    *shapes.shape_locations(document, problem.source, other),
                 ),
             )
 
@@ -81,8 +75,8 @@ def too_large(context: Context) -> Found:
                 ("layers", index, layer.size_field or "name"),
                 f'layer "{layer.name}" has {synapses:,} weights; at most {MAX_SYNAPSES:,} are '
                 "possible",
-                notes=(f"shapes: {trace_shape(document, wiring, index)}",),
-                related=shape_locations(document, wiring.sources[index][0], shape),
+                notes=(f"shapes: {shapes.trace_shape(document, wiring, index)}",),
+                related=shapes.shape_locations(document, wiring.sources[index][0], shape),
             )
 
 
@@ -118,5 +112,8 @@ def loss_list(context: Context) -> Found:
                 f'{loss.type} reads layer "{name}" of shape {list(shape or ())}; labels and '
                 f"targets fit the last layer, of shape {list(outputs[-1] or ())}",
                 hint=f'add a layer that reads "{name}" and has the shape of the last one',
-                related=(*shape_locations(document, name, shape), *output_locations(document)),
+                related=(
+                    *shapes.shape_locations(document, name, shape),
+                    *shapes.output_locations(document),
+                ),
             )

@@ -7,33 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from netdesc.kernels import layer_neurons
 from netdesc.kernels.cpu.linear import source_of, weight_gradient
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.walk.layer_backward import (
-    Upstream,
-    backward_to_current,
-    backward_with_feedback,
-)
-from netdesc.kernels.cpu.walk.layer_forward import (
-    ForwardResult,
-    LayerNeurons,
-    StateMemory,
-    float_output,
-    forward_from_current,
-    forward_with_feedback,
-)
+from netdesc.kernels.cpu.walk import layer_backward, layer_forward
 from netdesc.kernels.grid import parameter_vector, shared_vector
-from netdesc.kernels.layer_neurons import (
-    PRODUCT,
-    KernelNeurons,
-    NeuronsGradients,
-    NeuronsOutput,
-    state_names,
-)
 
 
-def layer_of(neurons: KernelNeurons) -> LayerNeurons:
+def layer_of(neurons: layer_neurons.KernelNeurons) -> layer_forward.LayerNeurons:
     """Returns a layer's neurons with arrays of parameters."""
     if neurons.engine_form is None:
         program, unit = neurons.program, neurons.state_unit
@@ -45,7 +27,9 @@ def layer_of(neurons: KernelNeurons) -> LayerNeurons:
             for kind, value in pairs
         ]
         unit_bits = neurons.definition.unit_bits
-        neurons.engine_form = LayerNeurons(program, unit_bits, tuple(arrays), neurons.delay)
+        neurons.engine_form = layer_forward.LayerNeurons(
+            program, unit_bits, tuple(arrays), neurons.delay
+        )
     return neurons.engine_form
 
 
@@ -55,70 +39,73 @@ _shared_array = functools.lru_cache(maxsize=1024)(shared_vector)
 
 @on_threads
 def neurons(
-    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
-) -> NeuronsOutput:
+    inputs_TBN: Sequence[Tensor],
+    neurons: layer_neurons.KernelNeurons,
+    states: Sequence[Tensor],
+    keep: bool,
+) -> layer_neurons.NeuronsOutput:
     """See ``kernels.layer_neurons``."""
-    return run_neurons(forward_from_current, inputs_TBN, neurons, states, keep)
+    return run_neurons(layer_forward.forward_from_current, inputs_TBN, neurons, states, keep)
 
 
 def run_neurons(
-    forward: Callable[..., ForwardResult],
+    forward: Callable[..., layer_forward.ForwardResult],
     inputs_TBN: Sequence[Tensor],
-    neurons: KernelNeurons,
+    neurons: layer_neurons.KernelNeurons,
     states: Sequence[Tensor],
     keep: bool,
-) -> NeuronsOutput:
+) -> layer_neurons.NeuronsOutput:
     """Runs neurons with a function of ``layer_forward``, which gets these arguments as arrays."""
     inputs = [array_of(each) for each in inputs_TBN]
     shape = inputs[0].shape
-    out, memory = float_output(shape), StateMemory()
+    out, memory = layer_forward.float_output(shape), layer_forward.StateMemory()
     if states:
         memory = _memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
     result = forward(inputs, layer_of(neurons), out, keep, memory)
-    return NeuronsOutput(
+    return layer_neurons.NeuronsOutput(
         torch.from_numpy(out.values.reshape(shape)),
-        counts_of(result, PRODUCT),
-        tensors_of(memory.final[: len(state_names(neurons))]),
+        counts_of(result, layer_neurons.PRODUCT),
+        tensors_of(memory.final[: len(layer_neurons.state_names(neurons))]),
         [torch.from_numpy(result.stored)] if keep else [],
     )
 
 
-def counts_of(result: ForwardResult, path: int) -> Tensor:
+def counts_of(result: layer_forward.ForwardResult, path: int) -> Tensor:
     """Returns the counts of a layer; ``path`` is ``PRODUCT`` or ``EVENTS``."""
     return torch.from_numpy(np.array([*result.extents.tolist(), path, result.nonzero]))
 
 
-def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> StateMemory:
+def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> layer_forward.StateMemory:
     initial = np.zeros(shape, np.int32)
     for slot, state in enumerate(states):
         initial[slot] = state.numpy()
-    return StateMemory(initial, allocate(shape, np.int32))
+    return layer_forward.StateMemory(initial, allocate(shape, np.int32))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # training reports NaN and infinity
 @on_threads
 def neurons_backward(
-    grad_out_TBN: Tensor, neurons: KernelNeurons, saved: Sequence[Tensor]
-) -> NeuronsGradients:
+    grad_out_TBN: Tensor, neurons: layer_neurons.KernelNeurons, saved: Sequence[Tensor]
+) -> layer_neurons.NeuronsGradients:
     """See ``kernels.layer_neurons``."""
     steps, batch, count = grad_out_TBN.shape
-    inputs, parameters = backward_to_current(
+    inputs, parameters = layer_backward.backward_to_current(
         upstream_of(grad_out_TBN), layer_of(neurons), saved[0].numpy(), (steps, batch, count)
     )
-    return NeuronsGradients(tensors_of(inputs), [], tensors_of(parameters))
+    return layer_neurons.NeuronsGradients(tensors_of(inputs), [], tensors_of(parameters))
 
 
 @on_threads
 def recurrent(
     inputs_TBN: Sequence[Tensor],
     weights_NN: Sequence[Tensor],
-    neurons: KernelNeurons,
+    neurons: layer_neurons.KernelNeurons,
     states: Sequence[Tensor],
     keep: bool,
-) -> NeuronsOutput:
+) -> layer_neurons.NeuronsOutput:
     """See ``kernels.layer_neurons``."""
     weights = [array_of(each) for each in weights_NN]
-    forward = functools.partial(forward_with_feedback, weights_NN=weights)
+    forward = functools.partial(layer_forward.forward_with_feedback, weights_NN=weights)
     return run_neurons(forward, inputs_TBN, neurons, states, keep)
 
 
@@ -128,15 +115,15 @@ def recurrent_backward(
     grad_out_TBN: Tensor,
     before_TBN: Tensor,
     weights_NN: Sequence[Tensor],
-    neurons: KernelNeurons,
+    neurons: layer_neurons.KernelNeurons,
     saved: Sequence[Tensor],
     want_weights: bool,
-) -> NeuronsGradients:
+) -> layer_neurons.NeuronsGradients:
     """See ``kernels.layer_neurons``."""
     weights = [array_of(each) for each in weights_NN]
     steps, batch, count = grad_out_TBN.shape
     upstream, stored = upstream_of(grad_out_TBN), saved[0].numpy()
-    grads, parameters = backward_with_feedback(
+    grads, parameters = layer_backward.backward_with_feedback(
         upstream, weights, layer_of(neurons), stored, (steps, batch, count)
     )
     found: list[Tensor] = []
@@ -144,18 +131,18 @@ def recurrent_backward(
         source, _ = source_of(before_TBN)
         pairs = zip(grads, weights, strict=True)
         found = tensors_of(weight_gradient(grad, source, weight) for grad, weight in pairs)
-    return NeuronsGradients(tensors_of(grads), found, tensors_of(parameters))
+    return layer_neurons.NeuronsGradients(tensors_of(grads), found, tensors_of(parameters))
 
 
 def tensors_of(arrays: Iterable[np.ndarray]) -> list[Tensor]:
     return [torch.from_numpy(each) for each in arrays]
 
 
-def upstream_of(grad_TBN: Tensor) -> Upstream:
+def upstream_of(grad_TBN: Tensor) -> layer_backward.Upstream:
     """Converts the gradient of a layer's output to ``Upstream``.
 
     The stride is 0 if all steps share one gradient, which is common for losses of rates.
     """
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
-        return Upstream(flat(grad_TBN[0]), 0)
-    return Upstream(flat(grad_TBN), grad_TBN[0].numel())
+        return layer_backward.Upstream(flat(grad_TBN[0]), 0)
+    return layer_backward.Upstream(flat(grad_TBN), grad_TBN[0].numel())

@@ -6,35 +6,32 @@ from itertools import chain
 import torch
 from torch import Tensor
 
+from netdesc.kernels import layer_neurons
 from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
 from netdesc.kernels.cuda.printer import generate
 from netdesc.kernels.cuda.time_loops import run_adjoints, run_steps
 from netdesc.kernels.fixed_point import STATE_UNIT
-from netdesc.kernels.layer_neurons import (
-    KernelNeurons,
-    NeuronsGradients,
-    NeuronsOutput,
-    saved_shapes,
-    state_names,
-)
 from netdesc.neurons.expressions import in_order
 from netdesc.neurons.program import Adjoint
 
 
 @on_tensor_device
 def neurons(
-    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor], keep: bool
-) -> NeuronsOutput:
+    inputs_TBN: Sequence[Tensor],
+    neurons: layer_neurons.KernelNeurons,
+    states: Sequence[Tensor],
+    keep: bool,
+) -> layer_neurons.NeuronsOutput:
     """Runs neurons."""
     program, generated = neurons.program, generate(neurons.definition, neurons.learn, "step")
     first = inputs_TBN[0]
     shape, columns = first.shape, first[0].numel()
     count = len(program.states)
     out_TBN = torch.empty_like(first, memory_format=torch.contiguous_format)
-    shapes = saved_shapes(neurons, shape, "cuda") if keep else [(0,)]
+    shapes = layer_neurons.saved_shapes(neurons, shape, "cuda") if keep else [(0,)]
     saved = [first.new_empty(each, dtype=torch.int32) for each in shapes]
     counts = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
-    names = state_names(neurons) if states else []
+    names = layer_neurons.state_names(neurons) if states else []
     final = [first.new_empty(shape[1:], dtype=torch.int32) for _ in names]
     start_time_loop(
         run_steps,
@@ -59,13 +56,13 @@ def neurons(
         DELAY=neurons.delay,
         STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
-    return NeuronsOutput(out_TBN, counts, final, saved if keep else [])
+    return layer_neurons.NeuronsOutput(out_TBN, counts, final, saved if keep else [])
 
 
 @on_tensor_device
 def neurons_backward(
-    grad_out_TBN: Tensor, neurons: KernelNeurons, saved: Sequence[Tensor]
-) -> NeuronsGradients:
+    grad_out_TBN: Tensor, neurons: layer_neurons.KernelNeurons, saved: Sequence[Tensor]
+) -> layer_neurons.NeuronsGradients:
     """Returns the gradients of the inputs and of the learnable parameters."""
     program, generated = neurons.program, generate(neurons.definition, neurons.learn, "adjoint")
     grad_out_TBN = grad_out_TBN.contiguous()
@@ -93,10 +90,10 @@ def neurons_backward(
         DELAY=neurons.delay,
         STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
-    return NeuronsGradients(grad_inputs, [], [*grad_LBN.sum(1)] if learnable else [])
+    return layer_neurons.NeuronsGradients(grad_inputs, [], [*grad_LBN.sum(1)] if learnable else [])
 
 
-def _pointers(neurons: KernelNeurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+def _pointers(neurons: layer_neurons.KernelNeurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
     parameters = tuple(neurons.real_parameters)
     return parameters, tuple(each.stride(0) if each.dim() else 0 for each in parameters)
 

@@ -11,16 +11,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from netdesc.kernels import layer_neurons
 from netdesc.kernels.fixed_point import DEVICE_BITS
 from netdesc.kernels.grid import quantize, straight_through, truncate
 from netdesc.kernels.kernel_shape import KernelShape
-from netdesc.kernels.layer_neurons import (
-    KernelNeurons,
-    LayerCounts,
-    NeuronsGradients,
-    NeuronsOutput,
-    to_values,
-)
 from netdesc.kernels.packing import SavedImages
 from netdesc.kernels.reference.convolution import convolve, convolve_backward
 from netdesc.kernels.reference.neurons import neurons, neurons_backward
@@ -88,17 +82,20 @@ def convolution_backward(
     return grad_signal, grad_weight
 
 
-Run = Callable[[Sequence[Tensor], KernelNeurons, Sequence[Tensor], bool], NeuronsOutput]
+Run = Callable[
+    [Sequence[Tensor], layer_neurons.KernelNeurons, Sequence[Tensor], bool],
+    layer_neurons.NeuronsOutput,
+]
 
 
 def recurrent_by_steps(
     run: Run,
     inputs_TBN: Sequence[Tensor],
     weights_NN: Sequence[Tensor],
-    neurons: KernelNeurons,
+    neurons: layer_neurons.KernelNeurons,
     states: Sequence[Tensor],
     keep: bool,
-) -> NeuronsOutput:
+) -> layer_neurons.NeuronsOutput:
     """Runs neurons, as ``kernels.layer_neurons`` says, with the function ``neurons`` of an engine.
 
     Saves what ``reference.recurrent_backward`` needs.
@@ -111,20 +108,20 @@ def recurrent_by_steps(
     delayed = dataclasses.replace(neurons, delay=1)
     peaks = torch.zeros(count, dtype=torch.int64, device=zeros.device)
     saved: list[list[Tensor]] = []
-    out: list[Tensor] = [to_values(after[-1], neurons.is_graded)]
+    out: list[Tensor] = [layer_neurons.to_values(after[-1], neurons.is_graded)]
     path = torch.zeros(1, dtype=torch.int64, device=zeros.device)
     for t in range(steps):
         pairs = zip(inputs_TBN, weights_NN, strict=True)
         z_TBN = [each_TBN[t : t + 1] + out[-1] @ weight.T for each_TBN, weight in pairs]
         result = run(z_TBN, delayed, after, False)
         after = result.states
-        out.append(to_values(after[-1], neurons.is_graded))
-        counts = LayerCounts(result.counts)
+        out.append(layer_neurons.to_values(after[-1], neurons.is_graded))
+        counts = layer_neurons.LayerCounts(result.counts)
         peaks, path = torch.maximum(peaks, counts.peaks), counts.path.reshape(1)
         if keep:
             saved.append([truncate(each, neurons.state_unit)[0] for each in z_TBN])
     out_TBN = torch.stack(out[:-1] if neurons.delay else out[1:])
-    return NeuronsOutput(
+    return layer_neurons.NeuronsOutput(
         out_TBN,
         torch.cat([peaks, path, out_TBN.count_nonzero().reshape(1)]),
         after if states else [],
@@ -139,10 +136,10 @@ def recurrent_backward(
     grad_out_TBN: Tensor,
     before_TBN: Tensor,
     weights_NN: Sequence[Tensor],
-    layer: KernelNeurons,
+    layer: layer_neurons.KernelNeurons,
     saved: Sequence[Tensor],
     want_weights: bool,
-) -> NeuronsGradients:
+) -> layer_neurons.NeuronsGradients:
     """See ``kernels.layer_neurons``."""
     gradients = neurons_backward(grad_out_TBN, layer, saved, weights_NN)
     return gradients if want_weights else gradients._replace(weights_NN=[])

@@ -59,8 +59,7 @@ class LayerReport:
 class Network(nn.Module):
     """A network: maps spikes [steps, batch, *input shape] to [steps, batch, *output shape].
 
-    ``generator`` draws the initial weights and values of neurons; without it, torch's own
-    generator does.
+    ``generator`` draws the initial weights and values of neurons; without it, torch's does.
     """
 
     def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
@@ -235,8 +234,7 @@ class Network(nn.Module):
     def record(
         self, layers: Iterable[str] | str | None = None
     ) -> AbstractContextManager[dict[str, LayerRecording]]:
-        """Records output and states of ``layers``: names, or one name (default: all layers that
-        have neurons).
+        """Records output and states of ``layers``: names, or one (default: all with neurons).
 
         The result is for a ``with`` statement. Within it, and afterwards, it maps the name of a
         layer to the ``LayerRecording`` of the last forward pass. ValueError if a layer does not

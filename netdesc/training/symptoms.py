@@ -61,8 +61,7 @@ class WatchedNetwork:
     """A network after some epochs of training. Losses are per sample.
 
     ``network`` has the weights to look at, ``initial`` are tensors of its state before training
-    (none if they are lost), and ``silent_loss`` is the loss of an output without spikes, None if
-    unknown.
+    (none if they are lost), and ``silent_loss`` is the loss of an output without spikes, or None.
     """
 
     setup: Setup

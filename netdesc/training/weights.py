@@ -28,8 +28,7 @@ warns if the file is of another network."""
 def load_initial_weights(description: Description, network: Network, warn: Warn) -> None:
     """Copies the weights and the masks that a document names, if it names any, into the network.
 
-    Raises the errors of ``load_weights``, and DataError if the file has another SHA-256 than the
-    document says.
+    Raises what ``load_weights`` does, and DataError for another SHA-256 than the document's.
     """
     load_masks(description, network)
     weights = description.document.weights

@@ -101,9 +101,7 @@ class Context:
         return layer.neuron_of(self.document.neurons)
 
     def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:
-        """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
-        that layers contain.
-        """
+        """Yields every neuron with its place: the entries of ``neurons``, then those of layers."""
         for parts, section in self.sections():
             if isinstance(section, NeuronSection):
                 yield parts, section

@@ -1,7 +1,6 @@
 """Writes the step of a neuron, and its adjoint, as source text for Numba.
 
-``walk.neuron_step`` describes the functions that are written. Their values are SIMD vectors of
-neurons.
+``walk.neuron_step`` describes the functions that are written. Values are SIMD vectors.
 """
 
 from collections.abc import Iterator

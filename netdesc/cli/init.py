@@ -26,25 +26,6 @@ SCHEMA = "schemas/network.schema.json"
 _NAME = re.compile(r"\w[\w.-]{0,99}(?<!\.lock)", re.IGNORECASE | re.ASCII)
 """A network's name. The document of ``x.lock``, ``x.lock.json``, would look like a run's lock."""
 
-_README = """# {name}
-
-{description}
-
-```bash
-{commands}
-```
-
-The first command shows the layers, the second trains the network, the third measures it. Then open
-`runs/first/report.html`.
-
-| file | content |
-|---|---|
-| `{name}.json` | network, data and training; `netdesc validate {name}.json` checks it |
-| `data/` | the training data |
-| `schemas/network.schema.json` | lets an editor complete and explain every field |
-| `runs/` | the results of training; git ignores this folder |
-"""
-
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc init first\n  netdesc init mine --template blank --name reach"
@@ -147,9 +128,9 @@ def _write(folder: Path, template: str, name: str, commands: list[str]) -> None:
         f"{name}.json": document_text(content),
         SCHEMA: schema_text(),
         ".gitignore": "runs/\n",
-        "README.md": _README.format(
-            name=name, description=document.description, commands="\n".join(commands)
-        ),
+        "README.md": shipped("netdesc/templates/README.md")
+        .read_text(encoding="utf-8")
+        .format(name=name, description=document.description, commands="\n".join(commands)),
     }
     (folder / SCHEMA).parent.mkdir()
     for path, text in texts.items():

@@ -8,6 +8,7 @@ values are numpy arrays. Python needs no compiler, so it runs the first steps.
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,60 +53,10 @@ _PRINTER = Printer(
     {GRID: "int64", SHARE: "int64", REAL: "float32"},
 )
 
-_LOOP = '''
-@step_function
-def shift(values, bits):
-    """Multiplies by 2 to the power of ``bits``. Rounds toward zero if ``bits`` is negative."""
-    left, right = max(bits, 0), max(-bits, 0)
-    return (values + ((values >> 63) & ((1 << right) - 1))) >> right << left
-
-
-@step_function
-def wrap(state):
-    """Wraps states into −2²³ < u ≤ 2²³, as the device's adders do."""
-    return ((state + {limit}) & 0xFFFFFF) - {limit}
-
-
-@step_function
-def clip(state):
-    return np.minimum(np.maximum(state, -{limit}), {limit})
-
-
-@neuron_kernel
-def run(inputs, bits, parameters, states_SN, counts_S, resets_T, recurrent_IMN, output_TN):
-    for t in range(len(output_TN)):
-        if resets_T[t]:
-            for n in {neurons}:
-                {reset}
-        for i in range(len(recurrent_IMN)):
-            for m in range(recurrent_IMN.shape[1]):
-                value = states_SN[{output_row}, m]
-                if value != 0:
-                    for n in {neurons}:
-                        inputs[i][t, n] += recurrent_IMN[i, m, n] * value
-        {zeros}
-        for n in {neurons}:
-            {body}
-        {sums}
-'''
-
-_NUMBA_HEADER = """\
-import numpy as np
-
-from netdesc.kernels.cpu.runtime.numba_internals import step_function
-from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
-
-
-@step_function
-def where(condition, a, b):
-    return a if condition else b
-
-
-@step_function
-def count(a):
-    return int(a)
-
-"""
+_LOOP, _NUMBA_HEADER = (
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("neuron_loop.txt", "numba_header.txt")
+)
 
 _NUMPY_NAMES = {
     "np": np,

@@ -175,8 +175,7 @@ class Metrics:
     def part(self) -> str:
         """The part of the data whose accuracy is reported: ``validation`` or ``training``.
 
-        That of training is an average over an epoch in which the weights changed, and so not that
-        of the saved weights.
+        That of training is an average over changing weights, not that of the saved ones.
         """
         return "validation" if self.has("validation_accuracy") else "training"
 

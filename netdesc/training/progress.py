@@ -52,8 +52,7 @@ class Log(contextlib.AbstractContextManager["Log"]):
 class Display(contextlib.AbstractContextManager["Display"]):
     """Prints messages and, at intervals, a progress line. Writes both to the log.
 
-    Messages before ``attach_log`` are kept until ``attach_log`` writes them. If ``is_quiet``, only
-    warnings are printed.
+    Messages are kept until ``attach_log`` writes them. ``is_quiet`` prints only warnings.
     """
 
     interval_s = _PLAIN_INTERVAL_S

@@ -1,8 +1,7 @@
 """A memory pool for the arrays that the engine returns, and conversions of tensors to arrays.
 
 New memory costs a page fault every 4 kB, which takes as long as the kernels themselves. Each
-training step needs arrays of the same sizes, so the pool reuses a buffer as soon as no array or
-tensor uses it any more.
+training step needs arrays of the same sizes, so a buffer is used again as soon as it is free.
 """
 
 import math
@@ -35,8 +34,7 @@ _ITEM_BYTES: dict[type[np.generic], int] = {
 _FREE_REFCOUNT = 2
 """Reference count of a free buffer's memory.
 
-The references are the buffer's attribute and the argument of ``getrefcount``. Each array, view or
-tensor of the memory adds 1.
+They are the buffer's attribute and the argument of ``getrefcount``. Each array adds 1.
 """
 
 

@@ -11,56 +11,43 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netdesc import events as events
-    from netdesc.api.compile import Compiled, compile
-    from netdesc.api.evaluate import evaluate
-    from netdesc.api.export import export_net
-    from netdesc.api.load import check, load, loads
-    from netdesc.api.predict import predict
-    from netdesc.api.run import run, run_integer
-    from netdesc.api.train import train
-    from netdesc.api.trained_run import Run
-    from netdesc.api.verify import verify
-    from netdesc.description import Description, DescriptionError
-    from netdesc.exchange import import_net
+    from netdesc.api.compile import Compiled as Compiled
+    from netdesc.api.compile import compile as compile
+    from netdesc.api.evaluate import evaluate as evaluate
+    from netdesc.api.export import export_net as export_net
+    from netdesc.api.load import check as check
+    from netdesc.api.load import load as load
+    from netdesc.api.load import loads as loads
+    from netdesc.api.predict import predict as predict
+    from netdesc.api.run import run as run
+    from netdesc.api.run import run_integer as run_integer
+    from netdesc.api.train import train as train
+    from netdesc.api.trained_run import Run as Run
+    from netdesc.api.verify import verify as verify
+    from netdesc.description import Description as Description
+    from netdesc.description import DescriptionError as DescriptionError
+    from netdesc.exchange import import_net as import_net
 
 __version__ = "0.1.0"
 
 IMPORTING_PROCESS = os.getpid()
 """The process that has imported netdesc, which may be the parent of the present one."""
 
-__all__ = [
-    "Compiled",
-    "Description",
-    "DescriptionError",
-    "Run",
-    "__version__",
-    "check",
-    "compile",
-    "evaluate",
-    "export_net",
-    "import_net",
-    "load",
-    "loads",
-    "predict",
-    "run",
-    "run_integer",
-    "train",
-    "verify",
-]
-
-_MODULES = {
-    **dict.fromkeys(("Compiled", "compile"), "netdesc.api.compile"),
-    **dict.fromkeys(("Description", "DescriptionError"), "netdesc.description"),
-    **dict.fromkeys(("check", "load", "loads"), "netdesc.api.load"),
-    **dict.fromkeys(("run", "run_integer"), "netdesc.api.run"),
-    "evaluate": "netdesc.api.evaluate",
-    "predict": "netdesc.api.predict",
-    "Run": "netdesc.api.trained_run",
-    "train": "netdesc.api.train",
-    "verify": "netdesc.api.verify",
-    "export_net": "netdesc.api.export",
-    "import_net": "netdesc.exchange",
+_NAMES = {
+    "netdesc.api.compile": ("Compiled", "compile"),
+    "netdesc.api.evaluate": ("evaluate",),
+    "netdesc.api.export": ("export_net",),
+    "netdesc.api.load": ("check", "load", "loads"),
+    "netdesc.api.predict": ("predict",),
+    "netdesc.api.run": ("run", "run_integer"),
+    "netdesc.api.train": ("train",),
+    "netdesc.api.trained_run": ("Run",),
+    "netdesc.api.verify": ("verify",),
+    "netdesc.description": ("Description", "DescriptionError"),
+    "netdesc.exchange": ("import_net",),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = [*_MODULES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

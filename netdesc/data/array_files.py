@@ -58,7 +58,9 @@ class ArraySource(Protocol):
 
 
 class OpenedArray(NamedTuple):
-    """An array as an open .npy file. ``start`` of its values in ``path`` is None if compressed."""
+    """An array as an open .npy file. ``start`` is where its values begin in ``path``; None if they
+    are compressed.
+    """
 
     npy: IO[bytes]
     header: ArrayHeader

@@ -95,7 +95,8 @@ class EventColumns:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
         """Returns the indices in ``[steps, *shape]`` of the cells with events, and their values.
 
-        The third value is the number of events outside. For the rest see ``to_dense``.
+        The third value is the number of events outside. ``to_dense`` explains indices and values,
+        and lists the errors.
         """
         require_choice(duplicates, Duplicates)
         every, is_inside = self.cells(shape, steps, step_ms, rounding)

@@ -13,7 +13,8 @@ from netdesc.graph.nodes import Classifier, Graph, LayerNode, SynapticNode
 def build_graph(document: Document) -> Graph:
     """Builds the graph of a document that ``load`` or ``check`` has accepted.
 
-    ValueError if layers do not fit or a neuron is unknown: the document was not checked.
+    ValueError if layers do not fit together or a neuron is unknown, which happens only for a
+    document that was not checked.
     """
     wiring = wire(document)
     if wiring.problems:

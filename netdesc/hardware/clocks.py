@@ -54,7 +54,8 @@ class Resets:
 class Clock:
     """The steps of one layer of neurons.
 
-    ``silent_steps`` are computed before the input; None if neurons begin with it.
+    ``silent_steps`` is the number of steps before the input that its neurons compute; None if they
+    begin with the input.
     """
 
     def __init__(self, lag: int, timing: Timing, resets: Resets, phase: int) -> None:

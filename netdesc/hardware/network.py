@@ -31,7 +31,8 @@ class LayerCounts:
 
     ``spikes`` counts the outputs that are not 0, before the layer's delays. ``exceeded`` counts for
     each state how often it exceeded 24 bits, and wrapped around or was clipped. If one of these
-    numbers is above 0, torch can give other spikes, as its states have a larger range.
+    numbers is above 0, the torch network can give other spikes, because its states have a larger
+    range.
     """
 
     layer: str
@@ -61,7 +62,8 @@ class IntegerNetwork:
     ) -> None:
         """With the timing "lava", biases act before the input arrives, as on Lava.
 
-        ``weights`` are those of a state dict. HardwareError (a ValueError) if a layer does not fit.
+        ``weights`` are those of a state dict. Raises HardwareError (a ValueError) if the device
+        cannot store a layer.
         """
         self.graph = graph
         self._clocks = make_clocks(graph, timing, resets)

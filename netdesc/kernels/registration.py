@@ -18,7 +18,8 @@ _library = torch.library.Library("netdesc", "DEF")
 def operator(function: Callable[..., Any]) -> Any:
     """Decorates a function that becomes the operator ``torch.ops.netdesc.<name of the function>``.
 
-    ``torch.library.custom_op`` would load torch's compiler, which takes longer than a short run.
+    ``torch.library.custom_op`` is not used, because its first call loads torch's compiler, which
+    takes longer than a short training run.
     """
     name = function.__name__
     _library.define(name + torch.library.infer_schema(function, mutates_args=()))

@@ -185,7 +185,8 @@ def segment_backward_by_layer(
 ) -> SegmentGradients:
     """Computes the gradients of each layer, from the last to the first.
 
-    ``saved_tensors`` are ``segment_by_layer``'s. Without ``want_input``, its gradient is empty.
+    ``saved_tensors`` come from ``segment_by_layer``. The input's gradient is empty unless
+    ``want_input``.
     """
     assert input_TBI is not None, "only the CPU engine packs the input's spikes"
     signals, kept = [input_TBI, *saved_tensors[1::2]], saved_tensors[::2]

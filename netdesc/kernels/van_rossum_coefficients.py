@@ -22,7 +22,8 @@ _NEGLIGIBLE_TAIL = 1e-12
 _MAX_STEPS_IN_32_BITS = 16
 """Largest ``order / (1 − a)`` for states of 32 bits: the number of steps that a filter looks back.
 
-The relative error of ``a`` in 32 bits, 6e-8 at most, grows to 1e-6 in so many steps.
+Rounding ``a`` to 32 bits causes a relative error of up to 6e-8. Over this number of steps, the
+filter's error grows to 1e-6.
 """
 
 _MAX_CANCELLATION = 1e8

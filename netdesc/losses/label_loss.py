@@ -36,7 +36,8 @@ class _LabelLoss(Loss):
 
         ``labels`` are integers [batch]; with a window, or if each step is compared, they may also
         be [steps, batch]. The costs of a label are multiplied by its class weight. Raises
-        ValueError if shapes, types or weights do not fit, TypeError if an argument is no tensor.
+        ValueError if shapes or types do not fit or the weights are still "balanced", TypeError if
+        an argument is not a tensor.
         """
         self.check(output)
         if self._has_unknown_weights:

@@ -95,8 +95,9 @@ class SynapticBlock(Block):
 
     Neurons with two inputs have two synapses, which read the same spikes. ``engine`` is the name of
     the engine that computed the last forward pass, or empty if torch compiled that pass. ``counts``
-    are those of the pass. In training on the CPU, the block warns of NaN weights unless ``warns``
-    is False. On a GPU, the check would have to wait.
+    are those of the pass. In training on the CPU, the block
+    warns of NaN weights unless ``warns`` is False. On a GPU it does not check weights, because the
+    check would have to wait for the device.
     """
 
     has_states = True

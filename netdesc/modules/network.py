@@ -82,8 +82,9 @@ class Network(nn.Module):
         """Returns the output layer's spikes, float32 [steps, batch, *output shape].
 
         ``input`` is [steps, batch, *input shape] of any real type, and is converted to float32.
-        Raises TypeError if ``input`` is not a tensor, ValueError if it is complex, sparse, of
-        another shape or on another device, EngineError if no engine runs there.
+        Raises TypeError if ``input`` is not a tensor, ValueError if it is complex or sparse, has
+        another shape or is on another device than the network, EngineError if no engine can run on
+        its device.
         """
         return self._prepare(input).run(input, None)[self._output]
 
@@ -92,7 +93,8 @@ class Network(nn.Module):
 
         ``input`` and errors are those of a call of the network. The result maps (layer, "output")
         to the layer's output, float32 [steps, batch, *shape], among them that of the last layer,
-        and (layer, state) to a state before the reset, undelayed, in threshold units.
+        and (layer, state) to a state of its neurons before the reset, in threshold units. States
+        have no axonal delay.
 
         >>> signals = compiled.model.signals(input_TBN)
         >>> loss = compiled.loss(signals, target_TBN)
@@ -292,6 +294,7 @@ class Network(nn.Module):
         optimizer moves all values by about as much in a step, so they would all round to other
         values at once, and the network would lose what it had learnt. Outputs stay equal to the
         bit. Weights, biases or delays of a layer change only if they learn and all are on the grid.
+        ``seed`` determines the values.
         """
         # Seeds of documents are not negative: these numbers are independent of initial weights.
         generator = torch.Generator().manual_seed(-1 - seed)

@@ -38,9 +38,10 @@ def _draw(shape: tuple[int, ...], mask: layers.Mask) -> Tensor:
 class Synapse(nn.Module):
     """Weights in threshold units, initially drawn with the scale ``weight_scale`` / √inputs.
 
-    The first axis of the weights is the output channel. With ``weight_norm``, each row is ``gain ·
-    weight / ‖weight‖`` (Salimans & Kingma, 2016). With ``bits``, weights are quantised, and 8 bits
-    hold all; the gradient is straight-through, 0 for clamped ones.
+    The first axis of the weights is the output channel. With ``weight_norm``, each row is
+    ``gain · weight / ‖weight‖`` (Salimans & Kingma, 2016). With ``bits``, the network computes with
+    quantised weights, all of which 8 bits hold; the gradient passes straight through, but is 0 for
+    clamped weights.
     """
 
     paths = ("synapse",)

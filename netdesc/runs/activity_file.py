@@ -245,7 +245,8 @@ def _read(arrays: "_Arrays", graph: Any) -> Activity:
 class _Arrays(dict[str, NDArray[Any]]):
     """The arrays of an activity file, by name.
 
-    Each method checks and returns one array. KeyError if it is missing, ValueError if it is wrong.
+    Each method checks and returns one array. KeyError if the array is missing, ValueError if its
+    shape, type or values are wrong.
     """
 
     def array(self, name: str, dimensions: int, kinds: str) -> NDArray[Any]:

@@ -94,7 +94,8 @@ def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
     Writes ``network.json`` (``document``), ``run.json`` (``record``) and, last,
     ``network.lock.json`` (``lock``: the document with all defaults). If ``network.lock.json``
     exists, the run can be resumed. If a run was killed before it wrote this file, the folder counts
-    as empty. RunError if it is not empty or in use, StorageError if it cannot be written.
+    as empty. Raises RunError if the folder is not empty or is in use, StorageError if it cannot be
+    written.
     """
     if os.path.exists(path) and not path.is_dir():
         raise RunError(f"{path} is a file; a run needs a folder of its own", exit_code=2)

@@ -175,7 +175,8 @@ class Metrics:
     def part(self) -> str:
         """The part of the data whose accuracy is reported: ``validation`` or ``training``.
 
-        That of training is an average over changing weights, not that of the saved ones.
+        That of training is an average over an epoch in which the weights changed, and so not that
+        of the saved weights.
         """
         return "validation" if self.has("validation_accuracy") else "training"
 

@@ -219,7 +219,8 @@ class ActivityRecorder:
     def restore_frames(self, tensors: Mapping[str, Tensor], epoch: int) -> None:
         """Replaces the frames by those of a checkpoint after so many epochs.
 
-        If the run had another number of epochs, the nearest to the planned frames are kept.
+        If the run had another number of epochs, those nearest to the planned frames are kept.
+        ValueError if a name holds no epoch.
         """
         frames: dict[int, activity_file.NamedArrays] = {}
         for key, tensor in tensors.items():

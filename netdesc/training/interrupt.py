@@ -3,7 +3,8 @@
 The first signal only sets a flag, because Python runs a signal's handler anywhere. An exception
 raised in the ``__del__`` of an object is printed and lost, and one raised between taking and
 releasing a lock, as in llvmlite, leaves the lock taken. So training and the compilation of kernels
-look at the flag where they can end. The second signal raises an exception, in case training hangs.
+look at the flag where they can end. The second signal raises an exception, so that a training that
+hangs can be ended.
 """
 
 import contextlib

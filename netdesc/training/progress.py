@@ -52,7 +52,8 @@ class Log(contextlib.AbstractContextManager["Log"]):
 class Display(contextlib.AbstractContextManager["Display"]):
     """Prints messages and, at intervals, a progress line. Writes both to the log.
 
-    Messages are kept until ``attach_log`` writes them. ``is_quiet`` prints only warnings.
+    Messages before ``attach_log`` are kept until ``attach_log`` writes them. If ``is_quiet``, only
+    warnings are printed.
     """
 
     interval_s = _PLAIN_INTERVAL_S

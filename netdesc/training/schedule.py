@@ -89,7 +89,8 @@ def _constant(_schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule
 def _cosine(schedule: Any, rate: float, epochs: int) -> LearningRateSchedule:
     """Returns a linear warm-up to the full rate, followed by half a cosine toward ``final_rate``.
 
-    The cosine would reach ``final_rate`` after the last epoch, as a rate of 0 changes nothing.
+    The cosine would reach ``final_rate`` one epoch after the last epoch, because an epoch with a
+    rate of 0 would change nothing.
     """
     warmup, final = schedule.warmup_epochs, schedule.final_rate
 

@@ -237,7 +237,8 @@ def _memory_ends(terms):
 def product_memory(rows: int, terms: int, is_copied: bool) -> int:
     """Returns the numbers of a thread's scratch memory for ``multiply_block``.
 
-    A block has ``rows`` rows. ``is_copied``: the rows of the left factor are not contiguous.
+    A block has ``rows`` rows. ``is_copied`` says that the rows of the left factor are not
+    contiguous, so that they are copied.
     """
     _, size = _memory_ends.py_func(terms)
     if is_copied:

@@ -181,7 +181,8 @@ def segment(
     """Returns the last layer's output [steps, batch, outputs], counts of layers, saved tensors.
 
     ``kernels.segments`` explains the lists, which describe the layers. A layer computes ``z = W s``
-    with weights quantised by ``quantize_weight``. ``keep`` says whether a backward pass follows.
+    with weights quantised by ``quantize_weight``. ``keep`` says whether a backward pass follows;
+    otherwise no tensors are saved.
     """
     layers = segments.segment_layers(weights, parameters, definitions, numbers)
     segments.check_segment(input_TBI, layers)

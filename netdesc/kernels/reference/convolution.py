@@ -47,7 +47,9 @@ def _sizes(tensor: Tensor) -> Pair:
 
 
 def swap_channels(weight: Tensor, groups: int) -> Tensor:
-    """Exchanges output and input: [out, in / groups, …] to [in, out / groups, …], or back."""
+    """Exchanges the channels of output and input: from [out, in / groups, …] to [in, out / groups,
+    …], or back.
+    """
     return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
 
 
@@ -64,7 +66,9 @@ def _gather(images: Tensor, weight: Tensor, shape: KernelShape, sizes: Pair) -> 
 
 
 def _spread(images: Tensor, weight: Tensor, shape: KernelShape, sizes: Pair) -> Tensor:
-    """Returns the transposed convolution: a turned kernel gathers inputs between zeros."""
+    """Returns the transposed convolution: zeros go between the inputs, and a kernel that is turned
+    by 180° gathers them.
+    """
     n, channels, height, width = images.shape
     (by_row, by_column), dilation = shape.stride, shape.dilation
     wide = images.new_zeros(n, channels, (height - 1) * by_row + 1, (width - 1) * by_column + 1)

@@ -1,9 +1,10 @@
 """The definition of the operator ``neurons``: a program's forward step in plain torch.
 
-A table says how torch computes each operation. Forward, states are 64-bit integers, so that nothing
-can overflow. Backward, a second table computes the same values in double precision and threshold
-units, and torch's autograd differentiates them: rounding and saturation pass gradients straight
-through. The adjoint of a program is never read, so that this checks other engines.
+A table says how torch computes each operation. Forward, states are 64-bit
+integers, so that nothing can overflow. Backward, a second table computes the same values in double
+precision and threshold units, and torch's autograd differentiates them: rounding and saturation
+pass gradients straight through. The adjoint of a program is never read, so that other engines
+can be checked against this one.
 """
 
 import contextlib

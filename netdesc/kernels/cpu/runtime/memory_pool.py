@@ -1,7 +1,8 @@
 """A memory pool for the arrays that the engine returns, and conversions of tensors to arrays.
 
 New memory costs a page fault every 4 kB, which takes as long as the kernels themselves. Each
-training step needs arrays of the same sizes, so a buffer is used again as soon as it is free.
+training step needs arrays of the same sizes, so the pool reuses a buffer as soon as no array or
+tensor uses it any more.
 """
 
 import math
@@ -34,7 +35,8 @@ _ITEM_BYTES: dict[type[np.generic], int] = {
 _FREE_REFCOUNT = 2
 """Reference count of a free buffer's memory.
 
-They are the buffer's attribute and the argument of ``getrefcount``. Each array adds 1.
+The references are the buffer's attribute and the argument of ``getrefcount``. Each array, view or
+tensor of the memory adds 1.
 """
 
 

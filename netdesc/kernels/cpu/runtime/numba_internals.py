@@ -1,7 +1,8 @@
 """What kernels use of Numba beyond its documented interface, and what they use without it.
 
 The names below are not in Numba's manual. If one is missing, ``IS_PLAIN`` is True: then kernels are
-compiled by ``numba.njit`` alone, slower: on one thread, and not cached.
+compiled by ``numba.njit`` alone, compute on one thread and are not cached. They are slower, and
+compute the same.
 
 - **Reference counts.** Numba counts the references to an array. Each use of an array in a tuple
   adds a reference and drops it, with a function call each. In a time loop this happens at every

@@ -35,7 +35,8 @@ _POLL_INTERVAL_S = 0.1
 _CONTENDED_SHARE = 0.15
 """Cores are contended if a thread is ready but has no core for more than this share of the time.
 
-The share is mostly below 0.01 on an idle machine, and above 0.3 beside one busy program.
+The share is below 0.01 on an idle machine, apart from rare delays of some milliseconds, and above
+0.3 beside one busy program.
 """
 
 _CALM_S = 2.0

@@ -3,7 +3,8 @@
 This file is compiled once for each neuron: ``generated`` writes a copy of it in which the imports
 from ``neuron_step`` are the functions of the neuron.
 
-As in ``forward_kernels``, a thread takes a tile through a run of steps, from the last to the first.
+As in ``forward_kernels``, a thread takes a tile of vectors through a run of steps, from the last
+step to the first.
 
 The loops use fast floating-point arithmetic, because they compute only gradients, not states. Each
 vector's loop adds in a fixed order, so that no result depends on the number of threads. NaN and

@@ -83,7 +83,8 @@ def remove_abandoned(folder: Path) -> None:
 def _resolve_target(path: Path) -> Path:
     """Follows all links of ``path`` and returns the path of the file, which need not exist.
 
-    NoFileError if it leads to a folder, a pipe or a device, or from one suffix to another.
+    NoFileError if it leads to a folder, a pipe or a device, or from one suffix to another, such as
+    to a document.
     """
     try:
         mode = path.stat().st_mode  # first: /dev/stdout may be a link that realpath cannot follow

@@ -112,7 +112,8 @@ class OpenedNetwork(NamedTuple):
     """A compiled network, and its document; None for a ``.net`` file, which holds no document.
 
     ``folder`` is that of the run whose best weights the network has; None for other networks.
-    ``is_imported`` is True for a ``.net`` file. ``file_warnings`` are those of the file.
+    ``is_imported`` is True for a ``.net`` file. ``file_warnings`` are those of this file, or of the
+    one that a document names.
     """
 
     compiled: Compiled

@@ -114,7 +114,8 @@ def evaluate(
 
     DataError if the split has no samples, the data does not fit or the network names none, or
     ``predictions`` has another suffix, OSError if it cannot be written, DescriptionError if the
-    document is invalid or its data have changed, TypeError if ``part`` is no text.
+    document is invalid or its data files or those of the run have changed, TypeError if ``part`` is
+    no text.
 
     >>> evaluation = netdesc.evaluate("examples/oxford.json")
     >>> evaluation.part, evaluation.samples, evaluation.matched.target_spikes

@@ -17,7 +17,8 @@ def export_net(network: Source | FoldedModel, path: str | Path) -> list[str]:
     as another one. NetFileError (a ValueError) if the file cannot be written, if ``path`` does not
     end in ``.net``, or if the format cannot hold a layer: one that reads another layer than the
     previous one, is not quantised to 8 bits, has neurons that the format does not know, spikes
-    without an axonal delay step, or has a parameter that is NaN. Also the errors of ``compile``.
+    without an axonal delay step, or has a parameter that is NaN. The errors of ``compile`` if the
+    network cannot be built.
 
     >>> netdesc.export_net(compiled, "oxford.net")
     []

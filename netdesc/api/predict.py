@@ -48,7 +48,8 @@ class Predictions:
     output. ``confidence`` has their shape: the share of the class in the outputs or its softmax, 0
     to 1. Both are None without classes. ``labels`` are those of the data, None if there are none.
     ``samples`` are the numbers of the samples, from 0, in the arrays that hold them or in the list
-    of their part. A file names them sample, outputs, predictions (classes), confidence, labels.
+    of their part. A file has these arrays by the names sample, outputs, predictions (the classes),
+    confidence and labels.
     """
 
     outputs: NDArray

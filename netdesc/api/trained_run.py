@@ -32,7 +32,8 @@ class Run(Outlined):
     best epoch is that with the best ``training.best`` of the document: by default of the highest
     accuracy or, without labels, the lowest loss, in either case of the validation samples if there
     are some. ``compile`` and ``evaluate`` take its weights. ``test`` is the result of these weights
-    on the test samples (``loss``, and with labels ``accuracy`` and more), None before the end.
+    on the test samples (``loss``, and with labels ``accuracy`` and more), None if there are none or
+    the run is not done.
 
     Losses are per sample, unless they are means, and epochs count from 1. In the files of the run,
     epochs count from 0 and losses are as the document defines them.

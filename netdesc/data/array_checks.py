@@ -38,7 +38,8 @@ class ArrayChecks:
 
     ``file`` names their file in messages, or ``files`` by the field of each array. The values of
     arrays with more than ``max_bytes`` are not checked; ``unchecked`` then names these arrays.
-    ``run`` fills ``problems`` and ``arrays`` (by field), and sets ``training_set``.
+    ``run`` fills ``problems`` and ``arrays``, the checked arrays by the field that names them, and
+    sets ``training_set``.
     """
 
     def __init__(
@@ -378,7 +379,8 @@ def _first_wrong(
 ) -> tuple[str, Any, int]:
     """Returns the place of the first wrong value, this value, and the number of wrong values.
 
-    The place is a text such as ``inputs[0, 3]``. ``start`` is the number of the first sample.
+    The place is a text such as ``inputs[0, 3]``. The first sample of ``values`` has the number
+    ``start``.
     """
     index = np.unravel_index(is_wrong.argmax(), is_wrong.shape)
     first, *others = (int(each) for each in index)

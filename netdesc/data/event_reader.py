@@ -76,7 +76,8 @@ class EventReader:
     ) -> SparseSpikes | None:
         """Returns the spikes of a file; ``None`` if it has an error.
 
-        The document has the file's ``name`` at ``parts``; events are binned as ``binning`` says.
+        The document has the file's ``name`` at ``parts``, and ``binning`` says how events are
+        binned.
         """
         spec, context = self.context.spec, self.context
         grid = Grid(spec.steps, spec.step_ms, spec.input_shape, False)

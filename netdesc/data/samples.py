@@ -121,8 +121,9 @@ class Samples(Protocol):
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Returns the inputs, float32 [steps, samples, *input shape], and targets of all samples.
 
-        Targets are float32 [steps, samples, *output shape] or, if they are values of whole samples,
-        [1, samples, *output shape]; or labels [samples] or [steps, samples]. Random inputs are
-        drawn from ``rngs``, one a sample. Targets may be the same array.
+        Targets are float32 [steps, samples, *output shape] or, if they are values of whole
+        samples, [1, samples, *output shape]; or labels [samples] or [steps, samples]. Random
+        inputs are drawn from ``rngs``, one a sample. Targets that are the inputs are the same
+        array.
         """
         ...

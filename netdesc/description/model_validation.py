@@ -62,7 +62,8 @@ def validate_document(data: Any) -> Document:
     """Converts plain data to a document. InvalidDocumentError if the data are not valid.
 
     Pydantic makes an object for every error, and a hostile file can have a million. So the
-    beginnings of long lists and objects are validated first, and the rest only after few errors.
+    beginnings of long lists and objects are validated first, and the rest only if these have few
+    errors.
     """
     errors: list[ErrorDetails] = []
     for part in (_first_entries(data), data):

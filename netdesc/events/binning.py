@@ -108,7 +108,8 @@ def _step_us(step_ms: float) -> Fraction:
     """Converts the length of a step to microseconds, as the exact fraction of its decimal digits.
 
     The denominator is limited, so that arithmetic with times of up to 46 days stays inside 64 bits.
-    The limit also turns 0.3333333333333333 ms into exactly one third. ValueError out of range.
+    The limit also turns 0.3333333333333333 ms into exactly one third. ValueError if ``step_ms`` is
+    out of range.
     """
     try:
         step_ms = float(step_ms)

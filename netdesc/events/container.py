@@ -75,7 +75,8 @@ class Event(EventColumns):
 
         A notebook displays the result; its ``save`` writes a GIF, MP4 or HTML file. ``fps`` is the
         number of frames shown per second. PictureError, a ValueError, if there is nothing to draw
-        or there would be too many frames; ValueError if a number is beyond its limits.
+        or there would be too many frames; ValueError if a number is beyond the limits of
+        ``netdesc events animate``.
 
         >>> animation = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).animate(step_ms=1)
         >>> animation.gif[:3]

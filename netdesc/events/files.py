@@ -38,7 +38,8 @@ _ROWS = "expected: rows of x, p, t, of x, y, p, t, or of x, y, p, t, payload"
 
 
 def read_events(path: str | Path) -> Event:
-    """Reads events by the file's suffix: ``.bs1``, ``.bs2``, ``.bin`` or ``.npy``.
+    """Reads a file of events in the format of its suffix: ``.bs1``, ``.bs2``, ``.bin`` or
+    ``.npy``.
 
     EventFileError if the file cannot be read or holds invalid events.
     """

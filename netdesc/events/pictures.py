@@ -39,7 +39,8 @@ ORANGE: Colour = (0.902, 0.624, 0.0)
 MAX_SIDE = 4096
 """The largest width and height of an image, in pixels."""
 MAX_VECTOR_DOTS = 20_000
-"""If a colour has more dots, SVG and PDF files store its dots as pixels. (In SVG they take 2 MB.)
+"""If a colour has more dots, SVG and PDF files store its dots as pixels. (20,000 dots take 2 MB in
+SVG.)
 """
 
 _DPI = 200

@@ -324,7 +324,8 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
 
     Adds what a ``.net`` file lacks: the gains of a weight norm (the norms of the weights' rows) and
     the running mean and variance of a neuron norm. A file's bias is that of the layer; if it has
-    none, the mean of its norm. Repeats shared values if others are per neuron.
+    none, the mean of its norm. Repeats a shared value for each neuron if the layer has values per
+    neuron.
     """
     neuron = layer.neuron
     values, state = import_as(neuron, record.neuron).values, dict[str, NDArray[np.float32]]()

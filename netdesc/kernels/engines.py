@@ -79,7 +79,8 @@ def assumed_engine(device: torch.device) -> str:
 def engine_for(device: torch.device) -> ModuleType:
     """Returns the module of the engine that will compute on ``device``.
 
-    EngineError as for ``engine_name``, and if the import fails with ValueError.
+    Raises EngineError in the same cases as ``engine_name``, and if the module's import fails with
+    ValueError.
     """
     return _module(engine_name(device))
 

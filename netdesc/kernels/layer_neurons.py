@@ -6,7 +6,8 @@ An engine has two functions::
     neurons_backward(grad_out_TBN, neurons, saved) -> NeuronsGradients
 
 ``inputs_TBN`` are one float32 tensor [steps, batch, neurons] for each input of the program, in
-threshold units. It becomes a state as ``trunc(state_unit · input)``, saturated; NaN becomes 0.
+threshold units. An input becomes a state as ``trunc(state_unit · input)``, saturated; NaN
+becomes 0.
 
 **Output** [steps, batch, neurons], float32: 0 or 1 for spikes. A graded output is in threshold
 units, rounded down to a multiple of 1/4096 (which changes only states of a smaller unit). If the

@@ -5,7 +5,8 @@ layer reads the spikes of the previous layer, so only the last layer may hand on
 
 An operator receives a segment as a weight [outputs, inputs] for each layer, the real parameters of
 all layers in the order of their programs, a line with the text of a definition for each layer, and
-``NUMBERS_PER_LAYER`` for each layer. ``layer_neurons`` explains the rest.
+``NUMBERS_PER_LAYER`` for each layer. ``layer_neurons`` explains definitions, parameters, counts and
+gradients of parameters.
 """
 
 import functools

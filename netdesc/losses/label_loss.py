@@ -101,7 +101,8 @@ class SpikeMaxLoss(CrossEntropyLoss):
     ``SpikeMax``. If the label's neuron is silent, ``rate / Σ rate`` would give an infinite cost and
     no gradient. Therefore the rate of such a neuron is replaced by the rate of half a spike. The
     sum is then replaced, if it is lower, by the rate of half a spike in every neuron, so that all
-    classes of a silent output are equally likely. The gradient is that of the logarithms there.
+    classes of a silent output are equally likely. The gradient is the derivative of the logarithms
+    at these values.
     """
 
     def __init__(self, loss: sections.SpikeMax) -> None:

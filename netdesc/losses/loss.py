@@ -42,7 +42,8 @@ def expand_labels(labels: Tensor, shape: tuple[int, ...], classes: int) -> Tenso
 
     Labels [batch] are repeated for every step. Raises TypeError if ``labels`` is not a tensor,
     ValueError if labels are not integers or their shape does not fit. On the CPU, also raises
-    ValueError if a label is not in 0 to ``classes`` − 1; a GPU would have to be waited for.
+    ValueError if a label is not in 0 to ``classes`` − 1; on a GPU this check would have to wait for
+    the device.
     """
     check_tensor("labels", labels)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:

@@ -54,9 +54,10 @@ class SpikeTimeLoss(Loss):
     def filter(self, spikes: Tensor) -> Tensor:
         """Returns the trace that the loss compares: spikes filtered by h, float32.
 
-        Its time grows with the number of steps times the number of the filter's steps. ``spikes``
-        [steps, …] of any type begin with the axis of the steps; the trace has the same shape and no
-        gradient. Raises ValueError for a scalar or no numbers, TypeError for other types.
+        Its time grows with the number of steps times the number of the filter's steps.
+        ``spikes`` [steps, …] of any type begin with the axis of the steps; the trace has the same
+        shape and no gradient. Raises ValueError for a scalar or an empty tensor, TypeError if
+        ``spikes`` is not a tensor.
 
         >>> trace = compiled.loss.filter(torch.tensor([0.0, 1.0, 0.0, 0.0]))
         >>> trace.round(decimals=4)
@@ -92,7 +93,8 @@ class SpikeMoidLoss(Loss):
     """The binary cross-entropy of labels and ``sigmoid((rate − theta) / alpha)``.
 
     A sample has a label, 0 or 1, for each output neuron. The loss is the sum or the mean over
-    batch, neurons and, with a window or if each step is compared, steps (lava-dl's ``SpikeMoid``).
+    batch, neurons and, with a window or if each step is compared, steps, as in lava-dl's
+    ``SpikeMoid``.
     """
 
     def __init__(self, loss: sections.SpikeMoid) -> None:

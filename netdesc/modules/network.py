@@ -59,7 +59,8 @@ class LayerReport:
 class Network(nn.Module):
     """A network: maps spikes [steps, batch, *input shape] to [steps, batch, *output shape].
 
-    ``generator`` draws the initial weights and values of neurons; without it, torch's does.
+    ``generator`` draws the initial weights and values of neurons; without it, torch's own
+    generator does.
     """
 
     def __init__(self, graph: nodes.Graph, generator: torch.Generator | None = None) -> None:
@@ -234,7 +235,8 @@ class Network(nn.Module):
     def record(
         self, layers: Iterable[str] | str | None = None
     ) -> AbstractContextManager[dict[str, LayerRecording]]:
-        """Records output and states of ``layers``: names, or one (default: all with neurons).
+        """Records output and states of ``layers``: names, or one name (default: all layers that
+        have neurons).
 
         The result is for a ``with`` statement. Within it, and afterwards, it maps the name of a
         layer to the ``LayerRecording`` of the last forward pass. ValueError if a layer does not

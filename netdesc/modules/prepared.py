@@ -40,7 +40,8 @@ def order_calls(
 ) -> list[LayerCall]:
     """Returns the calls of ``segments``, which are names of layers.
 
-    ``inputs`` and ``readers`` map a layer to what it reads, and to the number of its readers.
+    ``inputs`` and ``readers`` map a layer to what it reads, and to how many layers and losses read
+    it.
     """
     calls: list[LayerCall] = []
     unread = dict(readers)

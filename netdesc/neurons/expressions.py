@@ -1,7 +1,8 @@
 """Expressions: what a neuron computes in a step, as a graph of operations.
 
 Equal expressions are one object, so that a value that is used twice is computed once. An expression
-does not know how an engine computes it: each engine has a printer, a table of source texts.
+does not know how an engine computes it: each engine has a printer, a table from operations to
+source text.
 
 Whatever makes an expression simplifies it. A simplification changes no bit of an integer. In real
 numbers it may round differently, but no NaN and no infinity is lost or made: ``0 * x`` and

@@ -17,7 +17,8 @@ class Coincidence:
     """Numbers of spikes and of matched spikes, summed over samples.
 
     A target spike is matched if the same neuron spikes in the output at most ``tolerance`` steps
-    earlier or later. An output spike is matched by the target in the same way.
+    earlier or later. An output spike is matched if the same neuron spikes in the target in that
+    range.
     """
 
     tolerance: int
@@ -64,7 +65,8 @@ def _spike_times(*rasters: SpikeRaster) -> tuple[Times, ...]:
     """Returns the spikes of each raster as sorted integers, int64 [spikes].
 
     A spike of ``cell`` at ``step`` becomes ``cell * length + step``. ``length`` is so large that
-    spikes of different neurons never match. Spikes from the earliest ``cut`` on do not count.
+    spikes of different neurons never match. Only spikes before the earliest ``cut`` of all rasters
+    count.
     """
     end = min(raster.steps if raster.cut is None else raster.cut for raster in rasters)
     length = rasters[0].steps + max(TOLERANCES) + 1

@@ -231,7 +231,8 @@ def downsample(values: NDArray[np.floating], max_points: int) -> NDArray[np.intp
     """Selects at most ``max_points`` (4 or more) values that represent a curve.
 
     Returns the sorted indices of the selected values: the first and the last value, and minimum and
-    maximum of each interval, so that no peak is lost. NaN is selected if all else is.
+    maximum of each interval, so that no peak is lost. NaN is selected only if a whole interval is
+    NaN.
     """
     assert max_points >= 4
     count = len(values)

@@ -144,7 +144,8 @@ class LayerRates(NamedTuple):
     """The rates of a layer's neurons, and the numbers of silent and saturated neurons.
 
     ``rates`` is [neurons] in spikes per step; values other than 0 count as spikes. NaN, from a
-    damaged file, counts as neither silent nor saturated. Without spikes, ``saturated`` is None.
+    damaged file, counts as neither silent nor saturated. Of neurons that do not spike,
+    ``saturated`` is None.
     """
 
     name: str

@@ -60,7 +60,8 @@ def raster(name: str, spikes_TN: NDArray[Any], max_events: int) -> NamedArrays:
 
     Each event is (step, index of the neuron); events are ordered by step. If there are more than
     ``max_events``, the result also holds the number ``cut_<name>``, and events from this step on
-    are left out. Such an array is column-major, which compresses better.
+    are left out. Such a large array is in column-major order, which compresses several times
+    better.
     """
     events = np.argwhere(spikes_TN).astype(np.int32)
     if len(events) <= max_events:
@@ -97,7 +98,8 @@ def write_activity(
 class SpikeRaster:
     """The spikes of one sample as events, int32 [events, 2]: step and flat (row-major) cell index.
 
-    ``cut`` is None if all spikes are stored. Else those from step ``cut`` on are missing.
+    ``cut`` is None if all spikes are stored. If there were too many, the spikes from step ``cut``
+    on are missing.
     """
 
     events: NDArray[np.int32]
@@ -135,7 +137,8 @@ class LayerTraces:
 
     ``neurons`` are their indices. ``output`` is [neurons, steps], and ``inputs`` and ``states`` map
     the names in the equations to such arrays, in the unit of the threshold. States are those before
-    the reset. ``threshold`` is what a state must reach or exceed for a spike, None without one.
+    the reset. ``threshold`` is what a state must reach or exceed for a spike, None if the neuron
+    has none.
     """
 
     neurons: list[int]

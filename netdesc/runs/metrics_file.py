@@ -222,7 +222,8 @@ def read_metrics(
 
     ``best_by`` is the document's ``training.best``; None, as in an older netdesc, stands for the
     loss. The result has columns for ``layers``, and a row for each epoch up to the last in the
-    file. An incomplete last line is ignored. RunError if it is missing or damaged.
+    file. An incomplete last line is ignored. Raises RunError if the file is missing or a line is
+    damaged.
     """
     rows, lowest, best, confusion = array("q"), (math.inf, math.inf), None, None
     values = {name: array("d") for name in PER_EPOCH}  # compact, as a run may have a million epochs

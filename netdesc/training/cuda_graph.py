@@ -71,7 +71,8 @@ class CudaGraphs:
 class ReplayedWork:
     """Runs work directly in the first ``warm_up`` calls, then captures it and replays the graph.
 
-    If the work cannot be captured, or ``obstacle`` was set to a reason, it always runs directly.
+    If the work cannot be captured, or ``obstacle`` was set to a reason in words not to do so, it
+    always runs directly.
     """
 
     def __init__(self, work: Work, graphs: CudaGraphs, warm_up: int = WARM_UP) -> None:

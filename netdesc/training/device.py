@@ -86,7 +86,8 @@ def keep_freed_memory() -> Iterator[None]:
     Each step frees large tensors, and allocates tensors of the same sizes. GNU's C library returns
     their memory to the system at once, and takes it back page by page. For
     ``examples/fashion_conv.json`` that was a third of the time of a step at 128 samples a batch.
-    With another C library, nothing changes. Other threads keep tensors up to 64 MB only.
+    With another C library, nothing changes. In other threads than the first one, GNU's keeps
+    tensors of up to 64 MB only.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

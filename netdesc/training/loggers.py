@@ -218,7 +218,8 @@ def require_loggers(names: Sequence[str]) -> None:
 class Logs:
     """The loggers of a run, which ``close`` ends when ``record`` has its outcome.
 
-    A logger whose package fails gets no more metrics, and ``warn`` is called once.
+    A logger whose package fails, such as without a network, gets no more metrics, and ``warn`` is
+    called once.
     """
 
     def __init__(

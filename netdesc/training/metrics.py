@@ -75,7 +75,8 @@ class EpochMetricsSum:
     def add_batch(self, terms: Sequence[Tensor], share: float, loss_weight: float) -> None:
         """Adds the metrics of a batch after its backward pass, without waiting for the device.
 
-        The ``terms`` of the loss count with ``loss_weight``, all else with the batch's ``share``.
+        The ``terms`` of the loss count with ``loss_weight``, all else with the batch's ``share`` of
+        all samples.
         """
         self._terms, device = len(terms), terms[0].device
         factors = loss_weight, share, *self._sizes.values()

@@ -17,7 +17,8 @@ def build_optimizer(training: Training, network: Network) -> torch.optim.Optimiz
 
     Weight decay acts on the weights of synapses only. It must not act on the decays of neurons: a
     neuron whose decay shrinks toward 0 never forgets; nor on a gain, which alone decides how large
-    normalised weights are. Each group has a ``rate`` in units of the optimizer's.
+    normalised weights are. Each group of the result has a ``rate``, its learning rate in units of
+    the optimizer's.
     """
     spec, device = training.optimizer, next(network.parameters()).device
     sections = {layer.name: layer.section for layer in network.graph.neuron_layers}

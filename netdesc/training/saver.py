@@ -116,7 +116,8 @@ class Saver:
         """Writes ``last.state``, then the files of weights and ``activity.npz``.
 
         The first checkpoint of a run also holds the initial weights. ``metrics_bytes`` is the
-        length of ``metrics.jsonl``. StorageError if a file cannot be written; it then stays.
+        length of ``metrics.jsonl``. StorageError if a file cannot be written; the file then keeps
+        its old content.
         """
         began = time.perf_counter()
         if self.saved_epoch is None:

@@ -61,7 +61,8 @@ class WatchedNetwork:
     """A network after some epochs of training. Losses are per sample.
 
     ``network`` has the weights to look at, ``initial`` are tensors of its state before training
-    (none if they are lost), and ``silent_loss`` is the loss of an output without spikes, or None.
+    (none if they are lost), and ``silent_loss`` is the loss of an output without spikes, None if
+    unknown.
     """
 
     setup: Setup

@@ -36,7 +36,8 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
 
     With ``description``, starts a new run. With ``options.resume``, continues this run; the results
     are bit-identical to the results of a run without interruption. With ``options.overrides``, it
-    goes on with other values, also if it is done. It needs ``options.data`` again.
+    goes on with other values, also if it is done. A run that began with ``options.data`` needs it
+    to continue.
 
     The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint; while
     kernels are compiled, after the compiler's current pass. The second ends it at once. Global

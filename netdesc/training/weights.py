@@ -28,7 +28,8 @@ warns if the file is of another network."""
 def load_initial_weights(description: Description, network: Network, warn: Warn) -> None:
     """Copies the weights and the masks that a document names, if it names any, into the network.
 
-    Raises what ``load_weights`` does, and DataError for another SHA-256 than the document's.
+    Raises the errors of ``load_weights``, and DataError if the file has another SHA-256 than the
+    document says.
     """
     load_masks(description, network)
     weights = description.document.weights

@@ -14,7 +14,8 @@ _MISSING_DATA_CODES = frozenset({"ND001", "ND301", "ND302"})
 class Related:
     """A second place that explains a diagnostic; ``message`` is its label.
 
-    Lines and columns count as in ``Diagnostic``. ``None`` stands for a whole file or ``--set``.
+    Lines and columns count as in ``Diagnostic``. They are ``None`` if the place is a whole file or
+    a ``--set`` argument.
     """
 
     message: str

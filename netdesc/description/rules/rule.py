@@ -101,7 +101,9 @@ class Context:
         return layer.neuron_of(self.document.neurons)
 
     def neurons(self) -> Iterator[tuple[Parts, NeuronSection]]:
-        """Yields every neuron with its place: the entries of ``neurons``, then those of layers."""
+        """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
+        that layers contain.
+        """
         for parts, section in self.sections():
             if isinstance(section, NeuronSection):
                 yield parts, section

@@ -1,7 +1,8 @@
 """Matrix products of dense synapses for Triton, which quantise the weights when they load them.
 
 The kernels compute with ``round(32 · w)``, which is half the integer weight. With 8 bits this half
-is −128..127, which 16-bit floats hold exactly. A signal is [steps · batch, size].
+is −128..127, which 16-bit floats hold exactly. A signal is ``[rows, size]`` with steps · batch
+rows.
 """
 
 import triton

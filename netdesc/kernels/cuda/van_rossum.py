@@ -2,7 +2,8 @@
 
 ``van_rossum_coefficients`` explains how recurrences compute the filter. A program computes all
 steps of a block of columns; a column is one neuron of one sample. ``constants`` [1 + ORDER] holds
-the factor ``a`` and the tail's coefficient of each recurrence; their states have its type.
+the factor ``a`` and the tail's coefficient of each recurrence; the recurrences' states have the
+type of ``constants``.
 """
 
 import functools

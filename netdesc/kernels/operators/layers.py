@@ -97,7 +97,8 @@ def neurons_backward(
 ) -> _NeuronsBackward:
     """Returns gradients of inputs, weights and learnable parameters, as ``NeuronsGradients``.
 
-    With weights, ``saved`` begins with the output. EngineError if another engine saved them.
+    With weights, ``saved`` begins with the output. Raises EngineError if another engine saved the
+    tensors.
     """
     device, is_recurrent = grad_out_TBN.device, len(weights_NN) > 0
     layer = make_neurons(definition, learn, parameters, grad_out_TBN.shape[2], delay, is_recurrent)

@@ -109,7 +109,8 @@ def convolution(signal_TBCHW: Tensor, weight: Tensor, shape: list[int]) -> tuple
 
     ``weight`` is [output channels, input channels / groups, height, width], also in a transposed
     convolution. ``shape`` is ``KernelShape.to_numbers()``. The neurons are [channels, height,
-    width] in row-major order. The packed spikes are the input's, empty if the engine packs none.
+    width] in row-major order. The packed spikes are those of the input; they are empty if the
+    engine does not pack spikes.
     """
     check_float32("an input", signal_TBCHW)
     check_float32("a weight", weight)
@@ -153,7 +154,8 @@ def convolution_backward(
 ) -> tuple[Tensor, Tensor]:
     """Returns gradients of the input (empty unless ``want_input``) and of the weight.
 
-    ``sizes`` are channels, height and width of the input, which may be None if it is packed.
+    ``sizes`` are channels, height and width of the input, which may be None if ``packed`` holds its
+    spikes.
     """
     engine = engine_for(grad_z_TBN.device)
     saved = SavedImages(signal_TBCHW, packed, (sizes[0], sizes[1], sizes[2]))

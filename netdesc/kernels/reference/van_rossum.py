@@ -11,7 +11,8 @@ def impulse_response(decay: float, order: int, length: int, device: torch.device
     """Returns ``h[n] = decayⁿ`` convolved ``order − 1`` times with itself, float64 [length].
 
     Trailing coefficients below the rounding of float64 are left out. The tensor is cached, because
-    copying it to a GPU makes the host wait, and never freed, because CUDA graphs go on to read it.
+    copying it to a GPU makes the host wait, and never freed, because a captured CUDA graph
+    continues to read it.
     """
     n = torch.arange(length, dtype=torch.float64, device=device)
     factors = [float(math.comb(i + order - 1, order - 1)) for i in range(length)]

@@ -61,7 +61,8 @@ def share_of(items, threads, thread):
 def neuron_kernel(function: Callable[..., Any]) -> Any:
     """Decorates a kernel of the files that are compiled once for each neuron.
 
-    Numba caches it in the file's folder; the file, of one neuron and machine, never changes.
+    Numba caches it in the folder of the file, which is written for one neuron and one machine, and
+    never changes.
     """
     return _compile_later(function, function)
 

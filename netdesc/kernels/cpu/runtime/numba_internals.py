@@ -197,7 +197,8 @@ def on_threads_of(function: Any) -> Any:
     """Builds a function that calls ``function(*arguments, thread)`` for each number of a thread.
 
     The built function is called in compiled code with the number of threads and the tuple
-    ``arguments``. ``function`` is compiled by ``jit_no_refcount``. Threads round denormals to 0.
+    ``arguments``. ``function`` is compiled by ``jit_no_refcount``. The threads round denormal
+    floats to 0.
     """
     if IS_PLAIN:
         return _on_one_thread(function)

@@ -7,7 +7,8 @@ have no core while the others wait for it, and their spinning keeps it from gett
 of 4 milliseconds then takes 60.
 
 GNU OpenMP spins about 100 times shorter while it manages more threads than there are cores
-(``gomp_managed_threads`` in its sources). So idle threads are kept while cores are contended.
+(``gomp_managed_threads`` in its sources). So while cores are contended we keep idle OpenMP threads
+alive.
 """
 
 import math

@@ -45,7 +45,8 @@ class EventsByInput(NamedTuple):
 
     Runs are counted from the end: run 0 holds the last steps. In run k of sample b, input j spikes
     in ``steps[starts[i]:starts[i + 1]]``, where i is ``(b · runs + k) · inputs + j``. Steps are in
-    descending order and counted from the run's first step. A ``length`` of 0 means row by row.
+    descending order and counted from the run's first step. A ``length`` of 0 means that events are
+    added row by row.
     """
 
     length: int
@@ -118,8 +119,9 @@ def copy_steps(source, target, run):
 def add_run(events, by_input, sample, run, grad_z, sums):
     """Adds the gradient of each event's step to the sums of the event's input.
 
-    ``grad_z``, a ``Strided``, holds the gradients. They should lie together: ordered events read
-    anywhere. The run is steps ``run[0]`` to ``run[1] - 1``; ``sums`` is flat [inputs · LANES].
+    ``grad_z``, a ``Strided``, holds the gradients. They should lie together, because ordered events
+    read them in any order. The run is steps ``run[0]`` to ``run[1] - 1``; ``sums`` is flat
+    [inputs · LANES].
     """
     if by_input.length == 0:
         for t in range(run[1] - 1, run[0] - 1, -1):

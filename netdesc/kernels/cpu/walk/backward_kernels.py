@@ -129,7 +129,8 @@ def backward_to_current(upstream, stride, parameters, activity, grad_inputs, sha
     """Fills ``grad_inputs`` and ``activity.grad_parameters``.
 
     ``upstream`` is the gradient of the output, flat [steps, batch, neurons]. Its steps are
-    ``stride`` numbers apart: 0 if all steps have the same gradient. ``queue`` is a zero.
+    ``stride`` numbers apart: 0 if all steps have the same gradient. ``queue`` is the work queue, a
+    zero.
     """
     arguments = upstream, stride, parameters, activity, grad_inputs, shape, queue
     _walk_on_threads(shape.threads, arguments)
@@ -265,7 +266,8 @@ _blocks_on_threads = on_threads_of(_walk_blocks)
 def backward_of_layer(upstream, parameters, activity, synapses, work):
     """Computes ``backward_to_current`` of a layer with one input, and its weights' gradient.
 
-    ``upstream`` may be a product. The others are ``SynapsesMemory`` and ``BlockWork``.
+    ``upstream`` may be a product. ``synapses`` and ``work`` are ``SynapsesMemory`` and
+    ``BlockWork``.
     """
     _blocks_on_threads(work.shape.threads, (upstream, parameters, activity, synapses, work))
 

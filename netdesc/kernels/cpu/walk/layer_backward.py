@@ -52,7 +52,8 @@ class Upstream(NamedTuple):
     """The gradient of a layer's output [steps, batch, neurons].
 
     The gradient is ``above_TBK @ weight_KN`` or, if these are empty, ``values``. ``values`` is
-    flat; its steps are ``stride`` numbers apart. It is 0 if all steps share a gradient.
+    flat; its steps are ``stride`` numbers apart. The stride is 0 if all steps have the same
+    gradient.
     """
 
     values: np.ndarray = _NO_VALUES

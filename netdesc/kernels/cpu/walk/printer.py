@@ -1,6 +1,7 @@
 """Writes the step of a neuron, and its adjoint, as source text for Numba.
 
-``walk.neuron_step`` describes the functions that are written. Values are SIMD vectors.
+``walk.neuron_step`` describes the functions that are written. Their values are SIMD vectors of
+neurons.
 """
 
 from collections.abc import Iterator

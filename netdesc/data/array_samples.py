@@ -11,8 +11,16 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.data import array_files
 from netdesc.data.array_checks import ArrayChecks, chunks
+from netdesc.data.array_files import (
+    MAX_RESIDENT_BYTES,
+    MAX_UNPACKED_BYTES,
+    ArrayFileError,
+    ArraySource,
+    array_damage,
+    open_arrays,
+    unpacked_size_error,
+)
 from netdesc.data.data_context import DataContext
 from netdesc.data.encoding import Code
 from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
@@ -110,9 +118,9 @@ def read_arrays(context: DataContext) -> dict[str, ArraySamples]:
     data: Any = context.document.data
     path = context.description.resolve(data.path)
     try:
-        with array_files.open_arrays(path) as source:
+        with open_arrays(path) as source:
             checks = _check(context, data, source, {}, {})
-    except (array_files.ArrayFileError, OSError) as error:
+    except (ArrayFileError, OSError) as error:
         context.add("ND309", ("data", "path"), f"{data.path} {error}")
         return {}
     context.training_set = checks.training_set
@@ -145,7 +153,7 @@ _IDX_FIELDS = {"inputs": "images", "labels": "labels"}
 def _check(
     context: DataContext,
     data: Arrays,
-    source: array_files.ArraySource,
+    source: ArraySource,
     files: Mapping[str, str],
     places: Mapping[str, Parts],
 ) -> ArrayChecks:
@@ -177,31 +185,29 @@ class IdxFiles:
         self.names, self._paths, self._input_shape = list(paths), paths, input_shape
 
     def header(self, name: str) -> ArrayHeader:
-        with array_files.array_damage():
+        with array_damage():
             size = file_size(self._paths[name])
             with self._paths[name].open("rb") as file:
                 stream = _unpacked(file)
                 header = self._read_header(stream)
         needed = header.offset + header.bytes
-        if stream is not file and needed > array_files.MAX_UNPACKED_BYTES:
-            raise array_files.unpacked_size_error(name, needed)
+        if stream is not file and needed > MAX_UNPACKED_BYTES:
+            raise unpacked_size_error(name, needed)
         if stream is file and needed != size:
             what = "is cut off" if needed > size else "is damaged"
-            raise array_files.ArrayFileError(
-                f"{what}: it has {size:,} bytes, and its header says {needed:,}"
-            )
+            raise ArrayFileError(f"{what}: it has {size:,} bytes, and its header says {needed:,}")
         return header
 
     def is_mapped(self, name: str) -> bool:
         with self._paths[name].open("rb") as file:
             is_packed = _unpacked(file) is not file
-        return not is_packed and self.header(name).bytes > array_files.MAX_RESIDENT_BYTES
+        return not is_packed and self.header(name).bytes > MAX_RESIDENT_BYTES
 
     def read(self, name: str) -> NDArray:
         header, path = self.header(name), self._paths[name]
         if self.is_mapped(name):
             return np.asarray(np.memmap(path, header.dtype, "r", header.offset, header.shape))
-        with array_files.array_damage(), path.open("rb") as file:
+        with array_damage(), path.open("rb") as file:
             stream = _unpacked(file)
             stream.read(header.offset)
             raw = stream.read(header.bytes + 1)
@@ -212,7 +218,7 @@ class IdxFiles:
     def _read_header(self, stream: BinaryIO) -> ArrayHeader:
         start = stream.read(4)
         if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES or not start[3]:
-            raise array_files.ArrayFileError("is not an idx file, or it is cut off")
+            raise ArrayFileError("is not an idx file, or it is cut off")
         shape: tuple[int, ...] = struct.unpack(f">{start[3]}I", stream.read(4 * start[3]))
         offset = 4 + 4 * len(shape)
         if len(shape) > 1 and math.prod(shape[1:]) == math.prod(self._input_shape):

@@ -17,7 +17,13 @@ from netdesc.kernels.engines import use_engine
 from netdesc.losses import build_classifier
 from netdesc.losses.classifier import judged_values, most_active
 from netdesc.modules import build
-from netdesc.runs import activity_file
+from netdesc.runs.activity_file import (
+    MAX_EVENTS,
+    SHOWN_SAMPLES,
+    NamedArrays,
+    raster,
+    write_activity,
+)
 
 MAX_SAMPLES = 64
 """Largest number of samples over which spike rates are computed."""
@@ -54,7 +60,7 @@ class ActivitySnapshot:
             return False
         return bool(self.predictions[sample] != self.batch.target[sample].item())
 
-    def arrays(self, sample: int, number: int, learns_from: str) -> activity_file.NamedArrays:
+    def arrays(self, sample: int, number: int, learns_from: str) -> NamedArrays:
         """Returns the arrays of a sample of the batch, whose names end with ``number``.
 
         Real numbers have no raster.
@@ -62,16 +68,16 @@ class ActivitySnapshot:
         spikes = {"input": self.batch.input_TBN, "output": self.output_TBN}
         if learns_from == "target spikes":
             spikes["target"] = self.batch.target
-        arrays: activity_file.NamedArrays = {}
+        arrays: NamedArrays = {}
         for name, spikes_TBN in spikes.items():
             of_sample = spikes_TBN[:, sample]
             if bool(((of_sample >= 0) & (of_sample == of_sample.round())).all()):
-                arrays |= flat_raster(f"{name}_{number}", of_sample, activity_file.MAX_EVENTS)
+                arrays |= flat_raster(f"{name}_{number}", of_sample, MAX_EVENTS)
         if learns_from == "target values":
             arrays[f"values_{number}"] = _curves(self.output_TBN[:, sample])
             arrays[f"goals_{number}"] = _curves(self.batch.target[:, sample])
         for name, spikes_TBN in self.hidden_TBN.items():
-            limit = activity_file.MAX_EVENTS // len(self.hidden_TBN)
+            limit = MAX_EVENTS // len(self.hidden_TBN)
             arrays |= flat_raster(f"hidden_{number}_{name}", spikes_TBN[:, sample], limit)
         if self.predictions is not None and self.compared_BC is not None:
             arrays[f"label_{number}"] = np.int32(self.batch.target[sample].item())
@@ -122,7 +128,7 @@ class ActivityProbe:
         return ActivitySnapshot(batch, counts, output_TBN, hidden_TBN, predictions, compared)
 
     @torch.no_grad()
-    def traces(self, batch: Batch) -> activity_file.NamedArrays:
+    def traces(self, batch: Batch) -> NamedArrays:
         """Returns the arrays ``traced_<layer>`` and ``trace_<layer>`` of the first sample.
 
         The reference engine computes them, so that no kernels are compiled for so little.
@@ -131,7 +137,7 @@ class ActivityProbe:
         with use_engine("reference"), self._network.record(self._traced_layers) as recordings:
             self._network(batch.input_TBN[:MAX_TRACED_STEPS, :1])
         self._hidden_TBN = {}
-        arrays: activity_file.NamedArrays = {}
+        arrays: NamedArrays = {}
         for name, recording in recordings.items():
             neurons = _neurons_to_trace(recording.spikes[:, 0])
             levels = [] if recording.threshold is None else [recording.threshold]
@@ -152,14 +158,14 @@ def _neurons_to_trace(spikes_TN: Tensor) -> list[int]:
 
 def _curves(values: Tensor) -> NDArray[np.float32]:
     """Returns the first neurons and steps of values [steps, *shape], float32 [steps, neurons]."""
-    curves = values[: activity_file.MAX_EVENTS].flatten(1)
-    neurons = max(1, min(MAX_CURVES, activity_file.MAX_EVENTS // len(curves)))
+    curves = values[:MAX_EVENTS].flatten(1)
+    neurons = max(1, min(MAX_CURVES, MAX_EVENTS // len(curves)))
     return curves[:, :neurons].float().cpu().numpy()
 
 
-def flat_raster(name: str, spikes: Tensor, max_events: int) -> activity_file.NamedArrays:
+def flat_raster(name: str, spikes: Tensor, max_events: int) -> NamedArrays:
     """Returns the ``raster`` of ``spikes`` [steps, *shape]."""
-    return activity_file.raster(name, spikes.flatten(1).cpu().numpy(), max_events)
+    return raster(name, spikes.flatten(1).cpu().numpy(), max_events)
 
 
 class ActivityRecorder:
@@ -183,7 +189,7 @@ class ActivityRecorder:
         self._probe = ActivityProbe(graph, batches.device)
         has_frames = self._learns_from != "target values"
         self.frame_epochs = frame_epochs(epochs) if has_frames else set[int]()
-        self.frames: dict[int, activity_file.NamedArrays] = {}
+        self.frames: dict[int, NamedArrays] = {}
         """Number of complete epochs -> the ``raster`` of the first sample's output, ``frame``."""
         self.changed = True
 
@@ -193,9 +199,7 @@ class ActivityRecorder:
             return
         self._probe.load(network.state_dict())
         snapshot = self._probe(next(self._first_sample.in_order()))
-        self.frames[epoch] = flat_raster(
-            "frame", snapshot.output_TBN[:, 0], activity_file.MAX_EVENTS
-        )
+        self.frames[epoch] = flat_raster("frame", snapshot.output_TBN[:, 0], MAX_EVENTS)
         self.changed = True
 
     def save(self, weights: Mapping[str, Tensor], epoch: int | None) -> None:
@@ -205,7 +209,7 @@ class ActivityRecorder:
         """
         arrays = self._record_samples(weights)
         arrays |= {"part": np.array(self.part), "samples": np.int32(len(self._batches.samples))}
-        activity_file.write_activity(self.path, arrays, self.frames, epoch)
+        write_activity(self.path, arrays, self.frames, epoch)
         self.changed = False
 
     def frame_tensors(self) -> dict[str, Tensor]:
@@ -222,7 +226,7 @@ class ActivityRecorder:
         If the run had another number of epochs, those nearest to the planned frames are kept.
         ValueError if a name holds no epoch.
         """
-        frames: dict[int, activity_file.NamedArrays] = {}
+        frames: dict[int, NamedArrays] = {}
         for key, tensor in tensors.items():
             at, _, name = key.partition(".")
             # Column-major as ``raster`` returns it, which compresses better.
@@ -232,16 +236,16 @@ class ActivityRecorder:
         nearest = {min(frames, key=lambda at: abs(at - plan)) for plan in planned if frames}
         self.frames = {at: frames[at] for at in sorted(nearest)}
 
-    def _record_samples(self, weights: Mapping[str, Tensor]) -> activity_file.NamedArrays:
+    def _record_samples(self, weights: Mapping[str, Tensor]) -> NamedArrays:
         """Returns the events of the shown samples and the rates of layers, with ``weights``.
 
         The first ``SHOWN_SAMPLES`` samples are shown. If they are all classified correctly, the
         first wrongly classified sample replaces the last of them.
         """
         self._probe.load(weights)
-        shown: dict[int, activity_file.NamedArrays] = {}
-        spikes: activity_file.NamedArrays = {}
-        traces: activity_file.NamedArrays = {}
+        shown: dict[int, NamedArrays] = {}
+        spikes: NamedArrays = {}
+        traces: NamedArrays = {}
         number, has_wrong = 0, False
         for batch in self._batches.in_order():
             snapshot = self._probe(batch)
@@ -249,8 +253,8 @@ class ActivityRecorder:
             for sample in range(batch.size):
                 is_first_wrong = not has_wrong and snapshot.is_wrong(sample)
                 has_wrong |= is_first_wrong
-                if number < activity_file.SHOWN_SAMPLES or is_first_wrong:
-                    slot = min(number, activity_file.SHOWN_SAMPLES - 1)
+                if number < SHOWN_SAMPLES or is_first_wrong:
+                    slot = min(number, SHOWN_SAMPLES - 1)
                     shown[slot] = snapshot.arrays(sample, slot, self._learns_from)
                 number += 1
             for name, counts in snapshot.spikes.items():
@@ -268,7 +272,7 @@ def evenly_spaced(samples: int, count: int) -> NDArray[np.int64]:
 
     The first ``SHOWN_SAMPLES`` are at equal distances as well, and begin with sample 0.
     """
-    indices, shown = np.arange(count) * samples // count, min(activity_file.SHOWN_SAMPLES, count)
+    indices, shown = np.arange(count) * samples // count, min(SHOWN_SAMPLES, count)
     first = -(-np.arange(shown) * count // shown)
     return np.concatenate([indices[first], np.delete(indices, first)])
 

@@ -105,7 +105,7 @@ MAX_LINES = 400
 MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
-MAX_PACKAGE_LINES = 48_131
+MAX_PACKAGE_LINES = 47_960
 MAX_TEST_LINES = 35_486
 
 

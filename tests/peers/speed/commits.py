@@ -31,6 +31,10 @@ def train(example: str, folder: str = ".") -> float:
     own, path = Path(f"examples/{example}.json"), Path(f"examples/timed_{os.getpid()}.json")
     document = json.loads(Path(folder, own).read_text())
     document |= {part: json.loads(own.read_text())[part] for part in ("data", "loss")}
+    for neuron in document["neurons"].values():  # defaults have changed, and with them activity
+        neuron |= {"tau_grad": 1.0, "scale_grad": 1.0} | neuron
+    for layer in document["layers"]:
+        layer |= {"weight_scale": 1.0} | layer
     document["training"]["epochs"] = EPOCHS[example.partition("_")[0]]
     path.write_text(json.dumps(document))
     try:

@@ -22,19 +22,17 @@ PASSES = 40
 
 
 def train(example: str, folder: str = ".") -> float:
-    """Returns the median milliseconds of an epoch; the first ones load kernels.
-
-    The example is that of ``folder``, with data and loss of the checkout: examples change.
-    """
+    """Returns the median milliseconds of an epoch of ``folder``'s example, with own data and loss."""
     import netdesc
 
     own, path = Path(f"examples/{example}.json"), Path(f"examples/timed_{os.getpid()}.json")
     document = json.loads(Path(folder, own).read_text())
     document |= {part: json.loads(own.read_text())[part] for part in ("data", "loss")}
-    for neuron in document["neurons"].values():  # defaults have changed, and with them activity
-        neuron |= {"tau_grad": 1.0, "scale_grad": 1.0} | neuron
-    for layer in document["layers"]:
-        layer |= {"weight_scale": 1.0} | layer
+    if folder != ".":  # defaults have changed, and with them activity
+        for neuron in document["neurons"].values():
+            neuron |= {"tau_grad": 1.0, "scale_grad": 1.0} | neuron
+        for layer in document["layers"]:
+            layer |= {"weight_scale": 1.0} | layer
     document["training"]["epochs"] = EPOCHS[example.partition("_")[0]]
     path.write_text(json.dumps(document))
     try:

@@ -22,7 +22,7 @@ PASSES = 40
 
 
 def train(example: str, folder: str = ".") -> float:
-    """Returns the median milliseconds of an epoch of ``folder``'s example, with own data and loss."""
+    """Returns an epoch's median milliseconds, of ``folder``'s example with own data and loss."""
     import netdesc
 
     own, path = Path(f"examples/{example}.json"), Path(f"examples/timed_{os.getpid()}.json")

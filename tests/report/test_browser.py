@@ -242,8 +242,7 @@ def test_a_loss_of_many_terms_fits_its_tile(reports: dict[str, Path], show: Any)
     page = show(reports["long names"], 320).page
     for width in (320, 400, 800, 1280):
         page.set_viewport_size({"width": width, "height": 800})
-        page.wait_for_timeout(100)
-        assert not page.evaluate(f"{OVERFULL} || {TOO_WIDE}")
+        wait_until(page, f"!({OVERFULL} || {TOO_WIDE})")  # figures follow the page's width later
 
 
 def test_the_scale_of_the_loss_can_be_changed(reports: dict[str, Path], show: Any) -> None:

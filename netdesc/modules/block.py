@@ -274,8 +274,8 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
     out, counts, _ = operators.segment(
         spikes_TBI, weights, parameters, "\n".join(definitions), numbers, keep
     )
-    for block, counted in zip(blocks, counts, strict=True):
-        object.__setattr__(block, "counts", LayerCounts(counted))
+    for block, layer_counts in zip(blocks, counts, strict=True):
+        object.__setattr__(block, "counts", LayerCounts(layer_counts))
     axonal = blocks[-1].neuron.axonal
     return out if axonal is None else axonal(out)
 

@@ -122,13 +122,15 @@ class PreparedNetwork:
     def _watch(self, layers: nn.Module) -> None:
         modules = self._modules = [*layers.modules()]
         self._parts = [
-            parts for each in modules for parts in (each._parameters, each._buffers, each._modules)
+            parts
+            for module in modules
+            for parts in (module._parameters, module._buffers, module._modules)
         ]
         self._hooks = [*chain.from_iterable(map(hook_tables, modules))]
-        self._blocks = [each for each in modules if isinstance(each, SynapticBlock)]
-        self._neurons = [each.neuron for each in self._blocks]
+        self._blocks = [module for module in modules if isinstance(module, SynapticBlock)]
+        self._neurons = [block.neuron for block in self._blocks]
         values = [*chain.from_iterable(map(_VALUES, self._parts))]
-        self._tensors = [each for each in values if isinstance(each, Tensor)]
+        self._tensors = [value for value in values if isinstance(value, Tensor)]
 
     def _find_facts(self, input: Tensor) -> tuple[Any, ...]:
         """Returns what decides how to compute, all of it read by functions of C."""
@@ -150,7 +152,6 @@ class PreparedNetwork:
         )
 
 
-_FLOAT32 = {torch.float32}
 _VALUES = operator.methodcaller("values")
 _KIND = operator.attrgetter("dtype", "requires_grad")
 _IS_TRAINING = operator.attrgetter("training")
@@ -170,7 +171,7 @@ class PreparedSegment:
         for block in blocks:
             block.begin_forward(device)
         self._engine = engine_for(device)
-        self._layers = [_PreparedLayer(block, device) for block in blocks]
+        self._layers = [_PreparedLayer(block) for block in blocks]
         self._axonal = blocks[-1].neuron.axonal
         self._is_checked = False
         self._warning = [block for block in blocks if block.warns_of_nan(device)]
@@ -196,9 +197,9 @@ class _PreparedLayer:
     values that are parameters themselves do not count; the engine reads them in each call.
     """
 
-    def __init__(self, block: SynapticBlock, device: torch.device) -> None:
+    def __init__(self, block: SynapticBlock) -> None:
         self.attributes = vars(block)  # to set them by a module's own method is slow
-        self._neuron, self._device = block.neuron, device
+        self._neuron = block.neuron
         self._synapse = block.synapse.parts[0]
         weight = self._synapse.on_segment_grid()
         self._count = len(weight)
@@ -224,7 +225,7 @@ class _PreparedLayer:
         tensors = [*neuron.parameters(), *neuron.buffers()]
         learnt = {id(value) for value in values if value.requires_grad}
         self._has_learnt, self._views = bool(learnt), None
-        is_readable = self._device.type == "cpu" and {each.dtype for each in tensors} == _FLOAT32
+        is_readable = all(tensor.is_cpu and tensor.dtype is torch.float32 for tensor in tensors)
         if is_readable and learnt <= set(map(id, tensors)):
             learnt.discard(id(neuron.level))  # it decides the surrogate gradient, too
             fixed = [tensor for tensor in tensors if id(tensor) not in learnt]

@@ -135,14 +135,14 @@ class LayerNorms:
     """
 
     def __init__(self, layers: Mapping[str, Sequence[nn.Parameter]]) -> None:
-        self._parameters = [each for parameters in layers.values() for each in parameters]
+        self._parameters = [parameter for parameters in layers.values() for parameter in parameters]
         self._zero = self._parameters[0].new_zeros(())
         most = max(map(len, layers.values()))
-        places, rows = iter(range(len(self._parameters))), list[list[int]]()
+        indices, rows = iter(range(len(self._parameters))), list[list[int]]()
         for parameters in layers.values():
-            row = list(itertools.islice(places, len(parameters)))
-            rows.append(row + [len(self._parameters)] * (most - len(row)))  # the place of the zero
-        self._places = torch.tensor(rows, device=self._zero.device)
+            row = list(itertools.islice(indices, len(parameters)))
+            rows.append(row + [len(self._parameters)] * (most - len(row)))  # the index of the zero
+        self._rows = torch.tensor(rows, device=self._zero.device)
 
     def of_parameters(self) -> Tensor:
         """Returns norms [layers] of the parameters, float64 on the device."""
@@ -154,9 +154,9 @@ class LayerNorms:
         return self._join([p.new_zeros(()) if grad is None else grad for p, grad in pairs])
 
     def _join(self, tensors: list[Tensor]) -> Tensor:
-        each = torch._foreach_norm(tensors)  # pyright: ignore[reportPrivateImportUsage]
-        norms = torch.stack([*each, self._zero]).double()
-        return torch.linalg.vector_norm(norms[self._places], dim=1)
+        tensor_norms = torch._foreach_norm(tensors)  # pyright: ignore[reportPrivateImportUsage]
+        norms = torch.stack([*tensor_norms, self._zero]).double()
+        return torch.linalg.vector_norm(norms[self._rows], dim=1)
 
 
 def parameters_by_layer(network: nn.Module) -> dict[str, list[nn.Parameter]]:

@@ -112,8 +112,8 @@ def segment_backward(
     by_layer.reverse()
     return SegmentGradients(
         torch.from_numpy(grad_rows),
-        tensors_of([each.grad_OI for each in by_layer]),
-        tensors_of([grad_N for each in by_layer for grad_N in each.parameters_PN]),
+        tensors_of([gradients.grad_OI for gradients in by_layer]),
+        tensors_of([grad_N for gradients in by_layer for grad_N in gradients.parameters_PN]),
     )
 
 

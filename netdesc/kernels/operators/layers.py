@@ -299,8 +299,8 @@ class _PreparedSegment(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: tuple[Any, ...], *tensors: Tensor) -> Tensor:
         engine, layers, values, counts = call
-        out_TBN, counted, saved = engine.segment(tensors[0], layers, True)
-        counts += counted
+        out_TBN, layer_counts, saved = engine.segment(tensors[0], layers, True)
+        counts += layer_counts
         input_TBI = None if saved and holds_spikes(saved[0]) else tensors[0]
         ctx.engine, ctx.layers, ctx.values = engine, layers, values
         ctx.saved, ctx.only_reads_gradients = len(saved), True
@@ -318,10 +318,10 @@ class _PreparedSegment(torch.autograd.Function):
         if grads[0] is None:  # no loss depends on the output
             return (None,) * len(ctx.needs_input_grad)
         del saved[ctx.saved :]
-        grad_input, grad_weights, found = ctx.engine.segment_backward(
+        grad_input, grad_weights, grad_parameters = ctx.engine.segment_backward(
             grads[0], input_TBI, layers, saved, want_input
         )
-        pairs = zip(found, ctx.values, strict=True)
+        pairs = zip(grad_parameters, ctx.values, strict=True)
         grad_values = [parameter_gradient(*pair) for pair in pairs if pair[1].requires_grad]
         grad_input = grad_input if want_input else None
         return None, grad_input, *grad_weights, *grad_values

@@ -7,7 +7,7 @@ from pathlib import Path
 from netdesc.data.data_checks import check_data
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.memory_data import check_same_data
-from netdesc.description import Description, lock_text, render_text
+from netdesc.description import Description, lock_text
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.overrides import override_arguments
 from netdesc.losses import check_same_loss
@@ -139,8 +139,8 @@ def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome
         setup = prepare(description, device, display.warn, data, options.loss, check_memory=check)
         if changes:
             lock = _lock_text(setup, path)
-            if description.warnings:
-                options.warn(render_text(description.warnings))
+            for warning in description.warnings:
+                options.warn(f"{warning.file}:{warning.line}: {warning.code} {warning.message}")
         is_done = record.status == "done"
         record.change_lock(_sha256(lock))
         with open_session(path, setup, record, display) as session:

@@ -264,5 +264,5 @@ def layer_reports(
         setup = prepare(description, CPU)
         compile_kernels(setup, display, stop)
         with torch.no_grad():
-            setup.network(next(setup.train.shuffled(0)).input_TBN)
+            setup.network(setup.train.example().input_TBN)
         return setup.network.engine_report()

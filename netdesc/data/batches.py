@@ -1,7 +1,7 @@
 """Divides samples into batches of tensors, in order or shuffled."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,10 +22,12 @@ from netdesc.description.models.augmentation import (
 MAX_RESIDENT_SHARE = 0.25
 """Largest share of a GPU's free memory that the samples of one split may take."""
 
+Tensors = tuple[torch.Tensor, torch.Tensor]
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Inputs and targets of ``size`` samples.
+    """Inputs and targets of a batch, or of one shard of it, a part that is computed for itself.
 
     ``input_TBN`` is float32 [steps, size, *input shape]. ``target`` is float32
     [steps, size, *output shape] if targets are spikes or values of steps, [1, size, *output shape]
@@ -34,14 +36,25 @@ class Batch:
 
     input_TBN: torch.Tensor
     target: torch.Tensor
+    shard: int = 0
+    whole_size: int | None = None
+    """The number of samples in all shards of the batch; None if this is all of it."""
+    epoch: int = 0
+    number: int = 0
+    """The number of the batch in its epoch. Random draws depend on epoch, number and shard."""
 
     @property
     def size(self) -> int:
-        """The number of samples."""
+        """The number of samples here."""
         return self.input_TBN.shape[1]
 
+    @property
+    def share(self) -> float:
+        """The share of these samples in the whole batch."""
+        return 1.0 if self.whole_size is None else self.size / self.whole_size
+
     def loss_weight(self, reduction: str, samples: int) -> float:
-        """Returns the factor of this batch's loss in that of all ``samples``: 1 for sums."""
+        """Returns the factor of this loss in that of all ``samples``: 1 for sums."""
         return self.size / samples if reduction == "mean" else 1.0
 
 
@@ -53,6 +66,9 @@ class Batches:
     inputs are random). Smaller batches are built when they are needed. On a GPU, samples that are
     not random stay on the device if they fit in ``MAX_RESIDENT_SHARE`` of its free memory; then
     batches are selected there. ``augmentation`` changes the inputs of shuffled batches at random.
+
+    A shuffled batch is cut into ``shards``: shard i of n samples has those from n·i//shards up to
+    n·(i+1)//shards. Only those in ``own`` are built, in this process.
     """
 
     samples: Samples
@@ -60,28 +76,53 @@ class Batches:
     device: torch.device
     seed: int
     augmentation: Augmentation = ()
+    shards: int = 1
+    own: range = range(1)
 
-    def in_order(self) -> Iterator[Batch]:
-        """Yields batches of all samples in order. Random inputs depend on seed and row only."""
-        if self._size == len(self.samples):
-            yield self._single_batch
-        else:
-            yield from self._chunks(np.arange(len(self.samples)))
+    def __len__(self) -> int:
+        """Returns the number of batches in an epoch."""
+        return -(-len(self.samples) // self._size)
 
-    def shuffled(self, epoch: int) -> Iterator[Batch]:
-        """Yields batches of all samples in random order.
+    def in_order(self, numbers: range | None = None) -> Iterator[Batch]:
+        """Yields batches of all samples in order, or only those with some numbers.
 
-        The order depends only on seed and epoch, random inputs and augmentation on these and the
-        row of the sample. If one batch holds all samples, it is not shuffled, because its gradient
-        does not depend on the order.
+        Random inputs depend on seed and row only.
         """
-        if self._size == len(self.samples) and not self._is_random:
-            yield self._single_batch
+        numbers = range(len(self)) if numbers is None else numbers
+        if len(self) == 1:
+            yield from [self._single_batch] * len(numbers)
             return
-        if self._size < len(self.samples):
-            yield from self._chunks(sample_order(len(self.samples), self.seed, epoch + 1), epoch)
-        else:
-            yield self._build(self.samples, epoch)
+        order = self._on_device(np.arange(len(self.samples)))
+        for number in numbers:
+            yield Batch(*self._select(order[number * self._size :][: self._size]))
+
+    def shuffled(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
+        """Yields batches of all samples in random order, from batch number ``first`` on.
+
+        Yields the own shards of a batch; shards without samples are left out. The order depends
+        only on seed and epoch, random inputs and augmentation on these and the row of the sample.
+        If one batch holds all samples, it is not shuffled, because its gradient does not depend on
+        the order.
+        """
+        if len(self) == 1 and not self._is_random:
+            for _ in range(first, 1):
+                yield tuple(replace(shard, epoch=epoch) for shard in self._single_shards)
+            return
+        order = self._on_device(self._order(epoch))
+        for number in range(first, len(self)):
+            yield self._cut(order[number * self._size :][: self._size], self.own, epoch, number)
+
+    def example(self) -> Batch:
+        """Returns a shard that has samples, of batch 0 of epoch 0: the same in each process."""
+        if len(self) == self.shards == 1 and not self._is_random:
+            return self._single_batch
+        order = self._on_device(self._order(0))
+        (shard,) = self._cut(order[: self._size], range(self.shards)[-1:], 0, 0)
+        return shard
+
+    def _order(self, epoch: int) -> Indices:
+        count = len(self.samples)
+        return sample_order(count, self.seed, epoch + 1) if len(self) > 1 else np.arange(count)
 
     @property
     def _is_random(self) -> bool:
@@ -93,18 +134,35 @@ class Batches:
 
     @cached_property
     def _single_batch(self) -> Batch:
-        return self._build(self.samples)
+        return Batch(*self._build(self.samples))
 
-    def _chunks(self, order: Indices, epoch: int | None = None) -> Iterator[Batch]:
-        if self._is_resident:
-            whole = self._resident
-            axis = _sample_axis(whole.target)
-            for indices in torch.from_numpy(order).to(self.device).split(self._size):
-                target = whole.target.index_select(axis, indices)
-                yield Batch(whole.input_TBN.index_select(1, indices), target)
-            return
-        for start in range(0, len(order), self._size):
-            yield self._build(self.samples[order[start : start + self._size]], epoch)
+    @cached_property
+    def _single_shards(self) -> tuple[Batch, ...]:
+        if self.shards == 1:
+            return (self._single_batch,)
+        return self._cut(np.arange(len(self.samples)), self.own, None, 0)
+
+    def _on_device(self, order: Indices) -> Any:
+        """Returns the order as a tensor on the device if the samples are there."""
+        return torch.from_numpy(order).to(self.device) if self._is_resident else order
+
+    def _cut(self, order: Any, own: range, epoch: int | None, number: int) -> tuple[Batch, ...]:
+        """Builds shards of the batch of the samples ``order``; ``_on_device`` returned them."""
+        count, shards = len(order), list[Batch]()
+        for shard in own:
+            part = order[count * shard // self.shards : count * (shard + 1) // self.shards]
+            if len(part):
+                whole_size = None if len(part) == count else count
+                input_TBN, target = self._select(part, epoch)
+                shards.append(Batch(input_TBN, target, shard, whole_size, epoch or 0, number))
+        return tuple(shards)
+
+    def _select(self, order: Any, epoch: int | None = None) -> Tensors:
+        if not self._is_resident:
+            return self._build(self.samples[order], epoch)
+        input_TBN, target = self._resident
+        target = target.index_select(_sample_axis(target), order)
+        return input_TBN.index_select(1, order), target
 
     @cached_property
     def _is_resident(self) -> bool:
@@ -116,27 +174,28 @@ class Batches:
         return needed <= MAX_RESIDENT_SHARE * free
 
     @cached_property
-    def _resident(self) -> Batch:
+    def _resident(self) -> Tensors:
         """All samples, copied batch by batch: dense, they may not fit the host's memory."""
         whole: list[torch.Tensor] = []
         for start in range(0, len(self.samples), self._size):
-            batch = self._build(self.samples[start : start + self._size])
-            for number, part in enumerate((batch.input_TBN, batch.target)):
+            tensors = self._build(self.samples[start : start + self._size])
+            for number, part in enumerate(tensors):
                 axis = _sample_axis(part)
                 if not start:
                     shape = (*part.shape[:axis], len(self.samples), *part.shape[axis + 1 :])
                     whole.append(part.new_empty(shape))
-                whole[number].narrow(axis, start, batch.size).copy_(part)
-        return Batch(*whole)
+                whole[number].narrow(axis, start, part.shape[axis]).copy_(part)
+        input_TBN, target = whole
+        return input_TBN, target
 
-    def _build(self, samples: Samples, epoch: int | None = None) -> Batch:
-        """Builds a batch of an epoch or, without augmentation, one for ``in_order``."""
+    def _build(self, samples: Samples, epoch: int | None = None) -> Tensors:
+        """Builds the tensors of a batch of an epoch or, without augmentation, for ``in_order``."""
         purpose = "in order" if epoch is None else f"epoch {epoch}"
         input_TBN, target = samples.dense(sample_rngs(self.seed, purpose, samples.rows))
         if epoch is not None and self.augmentation:
             rngs = sample_rngs(self.seed, f"augmentation of {purpose}", samples.rows)
             augment(input_TBN, self.augmentation, rngs)
-        return Batch(self._tensor(input_TBN), self._tensor(target))
+        return self._tensor(input_TBN), self._tensor(target)
 
     def _tensor(self, array: NDArray) -> torch.Tensor:
         tensor = torch.from_numpy(array)

@@ -24,7 +24,7 @@ there are no data."""
 def first_samples(samples: Samples, seed: int) -> TakeSamples:
     """Returns what takes the first samples of epoch 0, without augmentation."""
     cpu = torch.device("cpu")
-    return lambda count: next(Batches(samples, count, cpu, seed).shuffled(0)).input_TBN
+    return lambda count: Batches(samples, count, cpu, seed).example().input_TBN
 
 
 def fill_scales(

@@ -60,7 +60,7 @@ def fit(
         set_learning_rate(optimizer, rate)
         network.set_tau_grad(epoch / max(1, training.epochs - 1))
         is_first = True
-        for batch in setup.train.shuffled(epoch):
+        for (batch,) in setup.train.shuffled(epoch):
             if not is_first:
                 step.update()
             step.compute_gradients(batch)

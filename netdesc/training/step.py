@@ -138,7 +138,7 @@ class CapturedStep:
         if not self._fits:
             self._step.compute_gradients(batch)
             return
-        if batch is not captured:
+        if batch.input_TBN is not captured.input_TBN:
             captured.input_TBN.copy_(batch.input_TBN)
             captured.target.copy_(batch.target)
         self._gradient_graph()
@@ -187,7 +187,7 @@ def compile_kernels(setup: Setup, display: Display, stop: StopRequest) -> None:
         display.show_count("compiling kernel", begun, limit)
         stop.check()
 
-    network, batch = build(setup.graph, seed=0), next(setup.train.shuffled(0))
+    network, batch = build(setup.graph, seed=0), setup.train.example()
     with (
         call_while_compiling(look_up),
         torch.random.fork_rng(devices=[]),  # dropout of training draws the same numbers as without

@@ -116,7 +116,9 @@ def test_draws_of_a_sample_do_not_depend_on_batches_order_or_selection(
     some = Batches(samples[np.array(chosen)], size, cpu, seed, changes)
     for epoch in None, 0, 3:
         expected, found = (
-            by_row(each.in_order() if epoch is None else each.shuffled(epoch))
+            by_row(
+                each.in_order() if epoch is None else (batch for (batch,) in each.shuffled(epoch))
+            )
             for each in (whole, some)
         )
         assert sorted(found) == sorted(chosen)
@@ -130,9 +132,9 @@ def test_only_shuffled_batches_are_changed_and_each_epoch_in_its_own_way() -> No
     )
     in_order = [batch.input_TBN for batch in batches.in_order()]
     assert all(map(torch.equal, in_order, (batch.input_TBN for batch in plain.in_order())))
-    epochs = [torch.cat([b.input_TBN for b in batches.shuffled(e)], 1) for e in (0, 1, 0)]
+    epochs = [torch.cat([b.input_TBN for (b,) in batches.shuffled(e)], 1) for e in (0, 1, 0)]
     assert torch.equal(epochs[0], epochs[2])
-    assert not torch.equal(epochs[0], torch.cat([b.input_TBN for b in plain.shuffled(0)], 1))
+    assert not torch.equal(epochs[0], torch.cat([b.input_TBN for (b,) in plain.shuffled(0)], 1))
     whole = Batches(samples, None, torch.device("cpu"), 0, steps(*ALL))  # not shuffled
-    first, second = (next(iter(whole.shuffled(epoch))).input_TBN for epoch in (0, 1))
+    first, second = (next(whole.shuffled(epoch))[0].input_TBN for epoch in (0, 1))
     assert not torch.equal(first, second)

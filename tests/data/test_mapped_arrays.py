@@ -63,7 +63,7 @@ def test_batches_are_the_same_from_memory_and_from_a_file(
             Batches(each, 7, torch.device("cpu"), 3).shuffled(1)
             for each in (samples, resident[part])
         ]
-        for batch, other in zip(*epochs, strict=True):
+        for (batch,), (other,) in zip(*epochs, strict=True):
             assert torch.equal(batch.input_TBN, other.input_TBN)
             assert torch.equal(batch.target, other.target)
     assert np.array_equal(mapped["train"].inputs, content["inputs"])

@@ -230,12 +230,12 @@ def test_inputs_in_order_are_drawn_once_for_all_batch_sizes(size: int | None, se
 @pytest.mark.parametrize("size", [None, 7])
 def test_training_samples_are_drawn_again_in_every_epoch(size: int | None) -> None:
     batches = Batches(rate_samples(), size, CPU, 3)
-    epochs = [inputs(batches.shuffled(epoch)) for epoch in (0, 1, 0)]
+    epochs = [inputs(batch for (batch,) in batches.shuffled(epoch)) for epoch in (0, 1, 0)]
     assert torch.equal(epochs[0], epochs[2])
     by_sample = [epoch.sum((0, 2)).sort().values for epoch in epochs]
     assert not torch.equal(by_sample[0], by_sample[1])  # not only in another order
     other = Batches(rate_samples(), size, CPU, 4)
-    assert not torch.equal(inputs(other.shuffled(0)), epochs[0])
+    assert not torch.equal(inputs(batch for (batch,) in other.shuffled(0)), epochs[0])
     assert not torch.equal(inputs(batches.in_order()), epochs[0])
 
 
@@ -262,10 +262,10 @@ def test_a_resumed_run_with_random_inputs_is_bit_identical(
     uninterrupted = start("uninterrupted", **changes)
     shuffled = Batches.shuffled
 
-    def stop_in_the_third(self: Batches, epoch: int):
+    def stop_in_the_third(self: Batches, epoch: int, first: int = 0):
         if epoch == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return shuffled(self, epoch)
+        return shuffled(self, epoch, first)
 
     monkeypatch.setattr(Batches, "shuffled", stop_in_the_third)
     assert start("halted", **changes).status == "interrupted"

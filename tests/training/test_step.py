@@ -122,7 +122,7 @@ def own_loop(task: Path, sets: tuple[str, ...]) -> tuple[list[float], dict[str, 
         network, clip, losses = setup.network.train(), setup.training.gradient_clip, []
         for epoch in range(EPOCHS):
             total = 0.0
-            for batch in setup.train.shuffled(epoch):
+            for (batch,) in setup.train.shuffled(epoch):
                 setup.optimizer.zero_grad()
                 loss = setup.loss(network(batch.input_TBN), batch.target)
                 loss.backward()

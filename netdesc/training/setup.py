@@ -26,6 +26,7 @@ from netdesc.training.device import require_memory
 from netdesc.training.initial_scales import fill_scales, first_samples
 from netdesc.training.optimizer import build_optimizer, find_rate
 from netdesc.training.progress import Style
+from netdesc.training.ranks import Ranks
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
 from netdesc.training.weights import load_initial_weights
 
@@ -65,7 +66,8 @@ class Setup:
     """The objects that the training loop needs, on ``device``.
 
     ``validation`` and ``test`` are None if there are no such samples. ``description`` holds the
-    scales of weights that were found, and the metric of the best epoch.
+    scales of weights that were found, and the metric of the best epoch. ``ranks`` are the processes
+    that train together.
     """
 
     description: Description
@@ -79,6 +81,7 @@ class Setup:
     validation: Batches | None
     test: Batches | None
     device: torch.device
+    ranks: Ranks
 
     @property
     def best_by(self) -> str:
@@ -123,6 +126,7 @@ def prepare(
     loss: LossFunction | None = None,
     *,
     check_memory: bool = False,
+    ranks: Ranks | None = None,
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
@@ -130,6 +134,7 @@ def prepare(
     data that the document names, ``loss`` its main loss. Raises RunError if data or weights do not
     fit, LossError if the loss does not, EngineError if the engine for ``device`` cannot be loaded.
     With ``check_memory``, raises MemoryShortageError if training needs more memory than is free.
+    Without ``ranks``, this process trains alone.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
     document, replacement = description.document, None if loss is None else PythonLoss(loss)
@@ -185,6 +190,7 @@ def prepare(
         validation=None if splits.validation is None else batches(splits.validation),
         test=None if splits.test is None else batches(splits.test),
         device=device,
+        ranks=ranks or Ranks(),
     )
 
 

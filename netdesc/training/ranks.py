@@ -61,6 +61,6 @@ def tree_sum(values: Sequence[Tensor]) -> Tensor:
     """Sums pairs of neighbours, then pairs of these sums, and so on; a last one waits."""
     while len(values) > 1:
         pairs = [first + second for first, second in zip(values[::2], values[1::2], strict=False)]
-        values = pairs + [*values[len(pairs) * 2 :]]
+        values = [*pairs, *values[len(pairs) * 2 :]]
     (total,) = values
     return total

@@ -1,4 +1,4 @@
-"""Checks the number and the labels of the training samples (ND217, ND218, ND222, ND235, ND284)."""
+"""Checks the number and the labels of the training samples (ND217 to ND289)."""
 
 from collections.abc import Iterator
 
@@ -77,3 +77,7 @@ def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Pr
             RelatedPath(_SPLIT, "this share is set aside"),
         )
         yield Problem("ND222", _BATCH_SIZE, message, severity="warning", related=related)
+    if training.shards > samples:
+        count, most = amount(samples, "training sample"), 1 << (samples.bit_length() - 1)
+        message = f"{count} cannot be divided into {training.shards} shards"
+        yield Problem("ND289", ("training", "shards"), message, hint=f"use at most {most}")

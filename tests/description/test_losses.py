@@ -42,6 +42,10 @@ WRONG = [
     (group(parameters=["thresholds"]), "ND288 /training/groups/0"),
     (group(layers=["hiden"]), "ND280 /training/groups/0/layers/0"),
     (training(groups=[{"learning_rate": 0.1}] * 2), "ND288 /training/groups/1"),
+    (training(shards=4, batch_size=4), None),
+    (training(shards=6), "ND289 /training/shards"),
+    (training(shards=4, batch_size=3), "ND289 /training/shards"),
+    (training(shards=0), "ND106 /training/shards"),
     (training(schedule=MILESTONES | {"epochs": [99]}), "ND223 /training/schedule/epochs/0"),
 ]
 

@@ -18,6 +18,7 @@ def _training(**changes):
 COUNTED = [
     # split, training, codes
     (None, {"batch_size": 7}, ["ND222"]),
+    (None, {"batch_size": None, "shards": 8}, ["ND289"]),
     (None, {"batch_size": 32}, []),  # the default
     (None, {"batch_size": 6, "validation_split": 0.1}, ["ND222"]),
     (None, {"validation_split": 0.5}, []),

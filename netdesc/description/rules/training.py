@@ -65,6 +65,24 @@ def empty_group(context: Context) -> Found:
         left -= members
 
 
+@rule("ND289")
+def wrong_shards(context: Context) -> Found:
+    """A number of shards by which no batch is divided."""
+    training = context.document.training
+    shards, batch_size, at = training.shards, training.batch_size, ("training", "shards")
+    largest = 1 << (shards.bit_length() - 1)
+    if largest < shards:
+        hint = f"use {largest} or {2 * largest}"
+        yield RuleDiagnostic(at, f"{shards} shards are no power of two", hint)
+    elif batch_size is not None and shards > batch_size:
+        yield RuleDiagnostic(
+            at,
+            f"a batch of {batch_size} cannot be divided into {shards} shards",
+            f"use at most {1 << (batch_size.bit_length() - 1)}, or a larger batch_size",
+            related=(RelatedPath(("training", "batch_size"), "samples of a batch"),),
+        )
+
+
 @rule("ND218")
 def two_validations(context: Context) -> Found:
     """Validation samples and a validation split."""

@@ -249,7 +249,7 @@ def lava_oxford() -> Callable[[], object]:
         slayer.block.cuba.Dense(neuron, 200, 256), slayer.block.cuba.Dense(neuron, 256, 200)
     )
     spikes, target = (
-        slayer.io.read_1d_spikes(str(DATA / name)).to_tensor(torch.zeros(1, 1, 200, 2000))
+        slayer.io.read_1d_spikes(str(DATA / name)).fill_tensor(torch.zeros(1, 1, 200, 2000))
         for name in ("input.bs1", "target.bs1")
     )
     spikes, target = spikes.reshape(1, 200, -1), target.reshape(1, 200, -1)

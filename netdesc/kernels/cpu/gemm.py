@@ -27,7 +27,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import broadcast_number, intrinsic
 from netdesc.kernels.cpu.runtime.simd_memory import load, prefetch, store
-from netdesc.kernels.cpu.runtime.threads import thread_count
+from netdesc.kernels.cpu.runtime.threads import current_call
 
 _HAS_32_REGISTERS = llvm.get_host_cpu_features().get("avx512f", False)
 
@@ -327,7 +327,7 @@ def matmul(left: np.ndarray, right: np.ndarray, out: np.ndarray | None = None) -
     if out is None:
         out = allocate((rows, columns), np.float32)
     left_matrix, right_matrix = matrix_of(left), matrix_of(right)
-    threads, is_copied = thread_count(), left_matrix.by_column != 1
+    threads, is_copied = current_call.threads, left_matrix.by_column != 1
     block = _block(rows, columns, threads, is_copied)
     memory = allocate((threads, product_memory(block[0], terms, is_copied)), np.float32)
     size = (rows, terms, columns), block

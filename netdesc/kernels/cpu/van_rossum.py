@@ -26,7 +26,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import (
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast, cast_like, zeros_like
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
-from netdesc.kernels.cpu.runtime.threads import on_threads, thread_count
+from netdesc.kernels.cpu.runtime.threads import current_call, on_threads
 from netdesc.kernels.cpu.runtime.tiles import MAX_TILE
 from netdesc.kernels.reference import van_rossum as reference
 
@@ -114,7 +114,7 @@ class _Scratch(NamedTuple):
     @classmethod
     def for_tiles(cls, filter: Filter, steps: int, columns: int) -> "_Scratch":
         """Returns memory for tiles of up to ``MAX_TILE`` vectors, so that each thread has one."""
-        threads, kind = thread_count(), filter.tail.dtype.type
+        threads, kind = current_call.threads, filter.tail.dtype.type
         vectors = -(-columns // LANES)
         tile_columns = LANES * max(1, min(MAX_TILE, -(-vectors // threads)))
         slots = tile_columns // LANES * _slots.py_func(filter)

@@ -13,7 +13,7 @@ from support.cuba_cases import Layer
 from support.grids import grid
 from support.thread_layer import all_results, layer_of
 
-from netdesc.kernels.cpu.runtime.threads import thread_count
+from netdesc.kernels.cpu.runtime.threads import current_call, on_threads
 from netdesc.kernels.engines import kernel_threads, torch_on_one_thread
 
 
@@ -154,7 +154,7 @@ def test_training_leaves_torch_one_thread_and_the_kernels_all(torch_threads):
     with torch_on_one_thread():
         assert torch.get_num_threads() == 1
         assert kernel_threads() == 2
-        assert thread_count() == 2
+        assert on_threads(lambda: current_call.threads)() == 2
     assert torch.get_num_threads() == kernel_threads() == 2
 
 

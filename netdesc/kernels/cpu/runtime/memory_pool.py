@@ -27,9 +27,8 @@ _SHRINK_INTERVAL = 1 << 25
 _MAX_NUMPY_BYTES = 1 << 13
 """Arrays up to this size are allocated by numpy, which is faster for small arrays."""
 
-_ITEM_BYTES: dict[type[np.generic], int] = {
-    kind: np.dtype(kind).itemsize for kind in (np.int16, np.int32, np.int64, np.float32, np.float64)
-}
+_KINDS = (np.int16, np.int32, np.int64, np.float32, np.float64)
+_ITEM_BYTES: dict[type[np.generic], int] = {kind: np.dtype(kind).itemsize for kind in _KINDS}
 """Item size of each type that kernels use; ``np.dtype`` would take longer at each call."""
 
 _FREE_REFCOUNT = 2
@@ -63,45 +62,16 @@ class MemoryPool:
         self._new_bytes = 0
         self._lock = threading.Lock()
 
-    def allocate(self, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    def allocate(
+        self, shape: tuple[int, ...], dtype: type[np.generic], is_aligned: bool = False
+    ) -> np.ndarray:
         """Returns an array with arbitrary contents, in memory that no other array uses.
 
-        Arrays of more than ``_MAX_NUMPY_BYTES`` are aligned to 64 bytes.
+        Arrays of more than ``_MAX_NUMPY_BYTES`` are aligned to 64 bytes anyway.
         """
         size = math.prod(shape) * _ITEM_BYTES[dtype]
-        if size <= _MAX_NUMPY_BYTES:
+        if size <= _MAX_NUMPY_BYTES and not is_aligned:
             return np.empty(shape, dtype)
-        return self._allocate_buffer(shape, dtype, size)
-
-    def allocate_per_thread(
-        self, threads: int, numbers: int, dtype: type[np.generic]
-    ) -> np.ndarray:
-        """Returns scratch memory with arbitrary contents: a row of ``numbers`` for each thread.
-
-        Rows are aligned to 64 bytes, and longer if ``numbers`` do not fill their last cache line:
-        cores that write to the same line at the same time slow each other down.
-        """
-        item = _ITEM_BYTES[dtype]
-        row = -(-numbers * item // _ALIGNMENT) * _ALIGNMENT
-        return self._allocate_buffer((threads, row // item), dtype, threads * row)
-
-    def allocate_scratch(
-        self, threads: int, sizes: tuple[int, ...], dtype: type[np.generic]
-    ) -> list[np.ndarray]:
-        """Returns what ``allocate_per_thread`` does for each of ``sizes``, in one buffer."""
-        item, arrays, start = _ITEM_BYTES[dtype], list[np.ndarray](), 0
-        rows = [-(-size * item // _ALIGNMENT) * _ALIGNMENT for size in sizes]
-        total = threads * sum(rows)
-        buffer = self._allocate_buffer((total,), np.uint8, total)
-        for row in rows:
-            arrays.append(np.ndarray((threads, row // item), dtype, buffer, start))
-            start += threads * row
-        return arrays
-
-    def _allocate_buffer(
-        self, shape: tuple[int, ...], dtype: type[np.generic], size: int
-    ) -> np.ndarray:
-        """Returns an array in a free buffer of ``size`` bytes, or in a new one."""
         with self._lock:
             self._requests += 1
             for buffer in self._buffers.get(size, ()):
@@ -115,6 +85,30 @@ class MemoryPool:
                 self._buffers.setdefault(size, []).append(buffer)
             buffer.last_request = self._requests
             return np.ndarray(shape, dtype, buffer.memory, buffer.start)
+
+    def allocate_per_thread(
+        self, threads: int, numbers: int, dtype: type[np.generic]
+    ) -> np.ndarray:
+        """Returns scratch memory with arbitrary contents: a row of ``numbers`` for each thread.
+
+        Rows are aligned to 64 bytes, and longer if ``numbers`` do not fill their last cache line:
+        cores that write to the same line at the same time slow each other down.
+        """
+        per_line = _ALIGNMENT // _ITEM_BYTES[dtype]
+        return self.allocate((threads, -(-numbers // per_line) * per_line), dtype, True)
+
+    def allocate_scratch(
+        self, threads: int, sizes: tuple[int, ...], dtype: type[np.generic]
+    ) -> list[np.ndarray]:
+        """Returns what ``allocate_per_thread`` does for each of ``sizes``, in one buffer."""
+        per_line, arrays, start = _ALIGNMENT // _ITEM_BYTES[dtype], list[np.ndarray](), 0
+        rows = [-(-size // per_line) * per_line for size in sizes]
+        numbers = self.allocate((threads * sum(rows),), dtype, True)
+        for row in rows:
+            end = start + threads * row
+            arrays.append(numbers[start:end].reshape(threads, row))
+            start = end
+        return arrays
 
     def _shrink(self) -> None:
         """Frees the buffers that were unused longest, so that the pool does not keep old sizes."""

@@ -37,14 +37,16 @@ from netdesc.kernels.cpu.runtime.llvm_code import (
 from netdesc.kernels.cpu.runtime.simd import intrinsic
 
 _event: Any = None
+_parallel: Any = None
 _FunctionCache: Any = object
 _CodeLibrary: Any = object
 _BaseCompiler: Any = object
 try:
     from numba.core import caching, codegen, compiler, event
+    from numba.np.ufunc import parallel
 
     _FunctionCache, _CodeLibrary = caching.FunctionCache, codegen.JITCodeLibrary
-    _BaseCompiler, _event = compiler.Compiler, event
+    _BaseCompiler, _event, _parallel = compiler.Compiler, event, parallel
 except (ImportError, AttributeError):
     IS_PLAIN = True
 else:
@@ -153,6 +155,14 @@ def call_while_compiling(call: Callable[[int], None]) -> contextlib.AbstractCont
         def on_end(self, event: Any) -> None: ...
 
     return _event.install_listener("numba:run_pass", Listener())
+
+
+def thread_count_reader() -> Callable[[], int]:
+    """Returns what reads the number of Numba's threads, once they were started.
+
+    Numba's own ``get_num_threads`` takes two locks of processes first.
+    """
+    return getattr(_parallel, "_get_num_threads", None) or numba.get_num_threads
 
 
 @intrinsic

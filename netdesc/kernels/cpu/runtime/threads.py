@@ -5,15 +5,15 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numba
 import torch
 from numba import config
 
 from netdesc import IMPORTING_PROCESS
+from netdesc.kernels.cpu.runtime.numba_internals import thread_count_reader
 from netdesc.kernels.cpu.runtime.openmp_contention import ContentionGuard, is_decided, team_sizes
-from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.engines import EngineError, kernel_threads
 
 _P = ParamSpec("_P")
@@ -26,22 +26,32 @@ _MAX_THREADS: int = _config.NUMBA_NUM_THREADS
 _workqueue_lock = threading.RLock()
 
 
-def thread_count() -> int:
-    """Returns the number of threads of a call of kernels, which ``on_threads`` sets."""
-    return min(kernel_threads(), _MAX_THREADS)
+class _Call(threading.local):
+    """The call of kernels that a Python thread is in, or was in last."""
+
+    threads = _MAX_THREADS
+    """Number of threads, which ``on_threads`` sets."""
 
 
-def thread_count_for(neurons: int) -> int:
-    """Returns the number of threads that share the vectors of a layer of ``neurons`` neurons."""
-    return min(thread_count(), -(-neurons // LANES))
+current_call = _Call()
+
+
+class _Runtime(NamedTuple):
+    layer: str
+    """Name of Numba's threading layer."""
+    process: int
+    """The process that started Numba's threads."""
+    read_threads: Callable[[], int]
+    """Returns the number of threads that Numba uses."""
+    guard: ContentionGuard | None
+    """``_contention_guard()`` if the threading layer is OpenMP, otherwise None."""
 
 
 @functools.cache
-def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
-    """Starts Numba's threads. Returns the threading layer's name, the process id, and a guard.
+def _start_runtime() -> _Runtime:
+    """Starts Numba's threads.
 
-    The guard is ``_contention_guard()`` if the threading layer is OpenMP, otherwise None. Raises
-    EngineError if Numba cannot compile or has no threading layer.
+    Raises EngineError if Numba cannot compile or has no threading layer.
     """
     if _config.DISABLE_JIT:
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
@@ -58,7 +68,8 @@ def _start_runtime() -> tuple[str, int, ContentionGuard | None]:
         ) from error
     torch.set_num_threads(torch_threads)  # starting Numba's threads changes the count for torch
     layer = numba.threading_layer()  # pyright: ignore[reportPrivateImportUsage]
-    return layer, os.getpid(), _contention_guard() if layer == "omp" else None
+    guard = _contention_guard() if layer == "omp" else None
+    return _Runtime(layer, os.getpid(), thread_count_reader(), guard)
 
 
 def _contention_guard() -> ContentionGuard | None:
@@ -66,7 +77,7 @@ def _contention_guard() -> ContentionGuard | None:
     if sys.platform != "linux" or is_decided(os.environ):
         return None
     return ContentionGuard(
-        lambda: team_sizes(len(os.sched_getaffinity(0)), thread_count(), _MAX_THREADS)
+        lambda: team_sizes(len(os.sched_getaffinity(0)), current_call.threads, _MAX_THREADS)
     )
 
 
@@ -79,22 +90,22 @@ def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """
 
     @functools.wraps(function)
-    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        layer, process, guard = _start_runtime()
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        layer, process, read_threads, guard = _start_runtime()
         if process != os.getpid():
             raise EngineError(
                 "this process was forked from one whose kernels had run, and their threads do not "
                 "survive a fork; start processes by 'spawn'"
             )
+        current_call.threads = min(kernel_threads(), _MAX_THREADS)
         if guard is not None:
             guard.poll()
-        number = thread_count()
         # Others may have set it. A kernel on more threads would write beyond its scratch memory.
-        if number != numba.get_num_threads():
-            numba.set_num_threads(number)
+        if current_call.threads != read_threads():
+            numba.set_num_threads(current_call.threads)
         if layer == "workqueue":
             with _workqueue_lock:
                 return function(*args, **kwargs)
         return function(*args, **kwargs)
 
-    return call
+    return run

@@ -17,7 +17,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_threa
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
-from netdesc.kernels.cpu.runtime.threads import thread_count_for
+from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.cpu.runtime.tiles import RUN_STEPS, item_at, next_position
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.synapses.synaptic_input import add_to_sources
@@ -154,7 +154,7 @@ def weight_gradient_by_events(
     outputs, inputs = weight_OI.shape
     by_input = order_by_input(events, inputs, outputs, RUN_STEPS)
     grad_OI = allocate((outputs, inputs), np.float32)
-    threads, run = thread_count_for(outputs), min(events.steps, RUN_STEPS)
+    threads, run = min(current_call.threads, -(-outputs // LANES)), min(events.steps, RUN_STEPS)
     scratch = (
         allocate_per_thread(threads, inputs * LANES, np.float32),
         allocate_per_thread(threads, run * LANES, np.float32),

@@ -11,7 +11,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast, nearest, where
 from netdesc.kernels.cpu.runtime.simd_memory import load, store
-from netdesc.kernels.cpu.runtime.threads import thread_count
+from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.fixed_point import DEVICE_BITS, STATE_LIMIT, WEIGHT_UNIT
 from netdesc.kernels.grid import half_limits
 
@@ -74,7 +74,8 @@ def integer_vectors(weight_OI: np.ndarray) -> np.ndarray:
     """
     outputs, inputs = weight_OI.shape
     weight_VIN = allocate((-(-outputs // LANES), inputs * LANES), np.int16)
-    scratch = np.empty((thread_count(), 2 * LANES), np.int32)  # threads write to other cache lines
+    # Threads write to different cache lines.
+    scratch = np.empty((current_call.threads, 2 * LANES), np.int32)
     _quantize_all(weight_OI, *HALF_LIMITS, weight_VIN, scratch)
     return weight_VIN
 

@@ -16,7 +16,7 @@ import numpy as np
 from netdesc.kernels.cpu.gemm import TILE_COLUMNS, TILE_ROWS, product_memory
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread, allocate_scratch
 from netdesc.kernels.cpu.runtime.simd import LANES
-from netdesc.kernels.cpu.runtime.threads import thread_count
+from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.cpu.runtime.tiles import (
     MAX_TILE,
     RUN_STEPS,
@@ -118,7 +118,7 @@ def backward_to_current(
     ``shape`` is [steps, batch, neurons]. ``upstream`` must not be a product.
     """
     kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
-    work = layer_shape(shape, neurons.delay, thread_count(), MAX_TILE)
+    work = layer_shape(shape, neurons.delay, current_call.threads, MAX_TILE)
     grads = [allocate(shape, np.float32) for _ in neurons.program.inputs]
     size = work.tile * kernels.SLOTS * LANES
     scratch = allocate_per_thread(work.threads, size, np.float32).reshape(-1)
@@ -143,7 +143,7 @@ def backward_with_feedback(
     """
     kernels = kernels_of(neurons.program, neurons.unit_bits, "backward")
     steps, batch, count = shape
-    work = layer_shape(shape, neurons.delay, thread_count(), None)
+    work = layer_shape(shape, neurons.delay, current_call.threads, None)
     group = min(TILE_ROWS, -(-batch // work.threads))
     # A tile of the product reads whole rows behind those of its samples.
     rows = [allocate((steps * batch + TILE_ROWS, count), np.float32) for _ in weights_NN]
@@ -223,9 +223,8 @@ class BackwardPlan(NamedTuple):
 
 def _plan_of(upstream: Upstream, neurons: LayerNeurons, shape: Shape, inputs: int) -> BackwardPlan:
     terms = len(upstream.weight_KN) if upstream.above_TBK.size else 0
-    return _plan(
-        neurons.program, neurons.unit_bits, neurons.delay, shape, inputs, terms, thread_count()
-    )
+    program, threads = neurons.program, current_call.threads
+    return _plan(program, neurons.unit_bits, neurons.delay, shape, inputs, terms, threads)
 
 
 @functools.lru_cache(maxsize=256)

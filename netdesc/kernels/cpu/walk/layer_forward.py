@@ -10,7 +10,7 @@ import numpy as np
 
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.simd import LANES
-from netdesc.kernels.cpu.runtime.threads import thread_count
+from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, FeedbackMemory, LayerShape, layer_shape
 from netdesc.kernels.cpu.spikes.event_list import Events
 from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
@@ -172,9 +172,8 @@ def forward_by_events(
 
 
 def _plan_of(neurons: LayerNeurons, shape: Shape, keep: bool, max_tile: int | None) -> ForwardPlan:
-    return _plan(
-        neurons.program, neurons.unit_bits, neurons.delay, shape, thread_count(), keep, max_tile
-    )
+    program, threads = neurons.program, current_call.threads
+    return _plan(program, neurons.unit_bits, neurons.delay, shape, threads, keep, max_tile)
 
 
 def _run(

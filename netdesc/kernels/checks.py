@@ -25,6 +25,14 @@ def check_target(target: object, output: Tensor) -> None:
     check_device("the target", cast(Tensor, target), output.device)
 
 
+def check_same_shape(target: Tensor, output: Tensor) -> None:
+    """Raises ValueError unless output and target have one shape."""
+    if output.shape != target.shape:
+        raise ValueError(
+            f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
+        )
+
+
 def check_float32(name: str, tensor: Tensor) -> None:
     """Raises ValueError if ``tensor`` is not float32, or is sparse."""
     if tensor.dtype != torch.float32:

@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from netdesc.graph import loss as sections
 from netdesc.kernels import operators
-from netdesc.kernels.checks import check_target, check_tensor
+from netdesc.kernels.checks import check_same_shape, check_target, check_tensor
 from netdesc.kernels.reference.van_rossum import filter_signal
 from netdesc.losses.loss import Loss, window_rates
 
@@ -38,16 +38,13 @@ class SpikeTimeLoss(Loss):
         """
         self.check(output)
         check_target(target, output)
-        if output.shape != target.shape:
-            raise ValueError(
-                f"the output has shape {list(output.shape)}, its target {list(target.shape)}"
-            )
+        check_same_shape(target, output)
         output_TBN, target_TBN = [
             self.drop_skipped_steps(each).flatten(2).to(torch.float32) for each in (output, target)
         ]
         # Also if the output needs no gradient: torch.export and vmap do not show whether it does.
         keep = torch.is_grad_enabled()
-        total, _ = operators.spike_time(output_TBN, target_TBN, *self._filter, keep)
+        total, _ = operators.spike_time.unchecked(output_TBN, target_TBN, *self._filter, keep)
         return total / output_TBN.numel() if self.mean else total
 
     @torch.no_grad()

@@ -87,8 +87,7 @@ class SignalDelay(nn.Module):
             delay += 0.5 + places(delay, generator)
             self.project()
 
-    @torch.no_grad()
     def project(self) -> None:
         """Clamps learnt delays to their range."""
         if self.delay is not None:
-            self.delay.clamp_(0, self._most)
+            self.delay.detach().clamp_(0, self._most)

@@ -340,11 +340,11 @@ class NeuronModule(nn.Module):
         if self.axonal is not None:
             self.axonal.dither(generator)
 
-    @torch.no_grad()
     def project(self) -> None:
         """Clamps learnt values to their ranges."""
+        values = self.values
         for name, (lowest, highest) in self._limits.items():
-            self.value(name).clamp_(lowest, highest)
+            values[name].detach().clamp_(lowest, highest)
         if self.axonal is not None:
             self.axonal.project()
 

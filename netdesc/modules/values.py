@@ -50,7 +50,11 @@ class NamedParts(nn.Module):
         return self.attributes[name]
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self, self.attributes[name])
+        attribute = self.attributes[name]
+        for table in (self._parameters, self._modules):  # torch looks them up slowly
+            if attribute in table:
+                return table[attribute]
+        return getattr(self, attribute)  # a buffer, or what a parametrization computes
 
 
 class Layers(NamedParts):

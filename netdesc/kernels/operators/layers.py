@@ -53,7 +53,7 @@ _NeuronsForward = tuple[Tensor, Tensor, list[Tensor], list[Tensor]]
 _NeuronsBackward = tuple[list[Tensor], list[Tensor], list[Tensor]]
 
 
-@operator
+@operator()
 def neurons(
     inputs_TBN: list[Tensor],
     weights_NN: list[Tensor],
@@ -84,7 +84,7 @@ def neurons(
     return tuple(engine.recurrent(inputs_TBN, weights_NN, layer, states, keep))
 
 
-@operator
+@operator()
 def neurons_backward(
     grad_out_TBN: Tensor,
     weights_NN: list[Tensor],
@@ -139,9 +139,9 @@ def _(grad_out_TBN, weights_NN, parameters, saved, definition, delay, learn, wan
 
 
 def _neurons_context(ctx: Any, inputs: tuple[Any, ...], output: _NeuronsForward) -> None:
-    _, weights_NN, parameters, _, *ctx.described, ctx.keep = inputs
+    _, weights_NN, parameters, states, *ctx.described, ctx.keep = inputs
     out_TBN, _, _, saved = output
-    ctx.matrices, ctx.parameters = len(weights_NN), len(parameters)
+    ctx.matrices, ctx.parameters, ctx.states = len(weights_NN), len(parameters), len(states)
     own_output = [out_TBN] if weights_NN else []
     ctx.save_for_backward(*parameters, *weights_NN, *own_output, *saved)
 
@@ -160,7 +160,7 @@ def _neurons_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
     layer = make_neurons(definition, learn, parameters, grad_out.shape[2], delay)
     grads = gradients_of_parameters(parameters, layer.learnable, found)
     no_weights = [None] * ctx.matrices
-    return grad_inputs, grad_weights or no_weights, grads, None, None, None, None, None
+    return grad_inputs, grad_weights or no_weights, grads, [None] * ctx.states
 
 
 gradient(neurons, _neurons_gradient, _neurons_context)
@@ -170,7 +170,7 @@ _SegmentForward = tuple[Tensor, list[Tensor], list[Tensor]]
 _SegmentBackward = tuple[Tensor, list[Tensor], list[Tensor]]
 
 
-@operator
+@operator()
 def segment(
     input_TBI: Tensor,
     weights: list[Tensor],
@@ -190,7 +190,7 @@ def segment(
     return tuple(engine_for(input_TBI.device).segment(input_TBI, layers, keep))
 
 
-@operator
+@operator()
 def segment_backward(
     grad_out_TBN: Tensor,
     input_TBI: Tensor | None,
@@ -269,7 +269,7 @@ def _segment_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
         grad_out, input_TBI, weights, parameters, *layers, saved_tensors, want_input
     )
     grads = gradients_of_parameters(parameters, segments.learnable_places(*layers), found)
-    return grad_input if want_input else None, grad_weights, grads, None, None, None
+    return grad_input if want_input else None, grad_weights, grads
 
 
 gradient(segment, _segment_gradient, _segment_context)

@@ -5,7 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netdesc.kernels.checks import check_device, check_float32, check_signal, check_weight
+from netdesc.kernels.checks import (
+    check_device,
+    check_float32,
+    check_same_shape,
+    check_signal,
+    check_weight,
+)
 from netdesc.kernels.engines import assumed_engine, engine_for
 from netdesc.kernels.grid import quantize, straight_through
 from netdesc.kernels.kernel_shape import KernelShape
@@ -13,7 +19,13 @@ from netdesc.kernels.packing import SavedImages, holds_spikes, packed_size
 from netdesc.kernels.registration import fake, gradient, operator
 
 
-@operator
+def _check_linear(signal_TBI: Tensor, weight_OI: Tensor) -> None:
+    check_signal("an input", signal_TBI)
+    steps, batch, inputs = signal_TBI.shape
+    check_weight(weight_OI, (steps, batch, inputs), signal_TBI.device)
+
+
+@operator(_check_linear)
 def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     """Returns ``z = W s``, float32 [steps, batch, units], and the input's packed spikes.
 
@@ -21,13 +33,10 @@ def linear(signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
     is computed as a matrix product, a NaN or infinite weight affects every step. If z is computed
     from events, such a weight affects only the steps in which its input spikes.
     """
-    check_signal("an input", signal_TBI)
-    steps, batch, inputs = signal_TBI.shape
-    check_weight(weight_OI, (steps, batch, inputs), signal_TBI.device)
     return engine_for(signal_TBI.device).linear(signal_TBI, weight_OI)
 
 
-@operator
+@operator()
 def linear_backward(
     grad_z_TBO: Tensor,
     signal_TBI: Tensor | None,
@@ -75,7 +84,7 @@ def _linear_gradient(ctx: Any, grad_z: Tensor) -> tuple[Tensor | None, Tensor]:
 gradient(linear, _linear_gradient, _linear_context)
 
 
-@operator
+@operator()
 def quantize_weight(weight: Tensor, bits: int) -> Tensor:
     """Quantises weights: ``clamp(2 · round(32 · w), −2^bits, 2^bits − 2) / 64``, in float32.
 
@@ -95,31 +104,18 @@ def _quantize_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> N
     ctx.save_for_backward(weight)
 
 
-def _quantize_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+def _quantize_gradient(ctx: Any, grad: Tensor) -> tuple[Tensor]:
     (weight,) = ctx.saved_tensors
-    return straight_through(grad, weight, ctx.bits), None
+    return (straight_through(grad, weight, ctx.bits),)
 
 
 gradient(quantize_weight, _quantize_gradient, _quantize_context)
 
 
-@operator
-def convolution(signal_TBCHW: Tensor, weight: Tensor, shape: list[int]) -> tuple[Tensor, Tensor]:
-    """Returns what arrives at the neurons, float32 [steps, batch, neurons], and packed spikes.
-
-    ``weight`` is [output channels, input channels / groups, height, width], also in a transposed
-    convolution. ``shape`` is ``KernelShape.to_numbers()``. The neurons are [channels, height,
-    width] in row-major order. The packed spikes are those of the input; they are empty if the
-    engine does not pack spikes.
-    """
+def _check_convolution(signal_TBCHW: Tensor, weight: Tensor, numbers: list[int]) -> None:
     check_float32("an input", signal_TBCHW)
     check_float32("a weight", weight)
-    kernel_shape = KernelShape.of(shape)
-    _check(signal_TBCHW, weight, kernel_shape)
-    return engine_for(signal_TBCHW.device).convolution(signal_TBCHW, weight, kernel_shape)
-
-
-def _check(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> None:
+    shape = KernelShape.of(numbers)
     channels = signal_TBCHW.shape[2] if signal_TBCHW.dim() == 5 else 0
     fits = (
         signal_TBCHW.numel()
@@ -142,7 +138,20 @@ def _output_size(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> tu
     return shape.output_size((height, width), (weight.shape[2], weight.shape[3]))
 
 
-@operator
+@operator(_check_convolution)
+def convolution(signal_TBCHW: Tensor, weight: Tensor, shape: list[int]) -> tuple[Tensor, Tensor]:
+    """Returns what arrives at the neurons, float32 [steps, batch, neurons], and packed spikes.
+
+    ``weight`` is [output channels, input channels / groups, height, width], also in a transposed
+    convolution. ``shape`` is ``KernelShape.to_numbers()``. The neurons are [channels, height,
+    width] in row-major order. The packed spikes are those of the input; they are empty if the
+    engine does not pack spikes.
+    """
+    engine = engine_for(signal_TBCHW.device)
+    return engine.convolution(signal_TBCHW, weight, KernelShape.of(shape))
+
+
+@operator()
 def convolution_backward(
     grad_z_TBN: Tensor,
     signal_TBCHW: Tensor | None,
@@ -195,13 +204,20 @@ def _gradient(ctx: Any, grad_z: Tensor, *_: Any) -> tuple[Any, ...]:
     grad_input, grad_weight = convolution_backward(
         grad_z, *ctx.saved_tensors, ctx.shape, ctx.sizes, want_input
     )
-    return grad_input if want_input else None, grad_weight, None
+    return grad_input if want_input else None, grad_weight
 
 
 gradient(convolution, _gradient, _context)
 
 
-@operator
+def _check_spike_time(output_TBN: Tensor, target_TBN: Tensor, *_: Any) -> None:
+    check_signal("an output", output_TBN)
+    check_signal("a target", target_TBN)
+    check_same_shape(target_TBN, output_TBN)
+    check_device("the target", target_TBN, output_TBN.device)
+
+
+@operator(_check_spike_time)
 def spike_time(
     output_TBN: Tensor, target_TBN: Tensor, decay: float, order: int, length: int, keep: bool
 ) -> tuple[Tensor, Tensor]:
@@ -212,13 +228,6 @@ def spike_time(
     backward pass follows: the gradient is [steps, batch, neurons] if it does, else empty, [0]. The
     gradient is computed together with the loss, while f is in the CPU's cache.
     """
-    check_signal("an output", output_TBN)
-    check_signal("a target", target_TBN)
-    if output_TBN.shape != target_TBN.shape:
-        raise ValueError(
-            f"the output has shape {list(output_TBN.shape)}, its target {list(target_TBN.shape)}"
-        )
-    check_device("the target", target_TBN, output_TBN.device)
     engine = engine_for(output_TBN.device)
     return engine.spike_time(output_TBN, target_TBN, decay, order, length, keep)
 
@@ -242,13 +251,13 @@ def _spike_time_gradient(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ..
     (grad_output,) = ctx.saved_tensors
     if not (ctx.is_shared and grad_loss.is_cpu and grad_loss == 1):
         grad_output = grad_output * grad_loss
-    return grad_output, -grad_output if ctx.needs_input_grad[1] else None, None, None, None, None
+    return grad_output, -grad_output if ctx.needs_input_grad[1] else None
 
 
 gradient(spike_time, _spike_time_gradient, _spike_time_context)
 
 
-@operator
+@operator()
 def class_labels(labels: Tensor, classes: int) -> Tensor:
     """Returns integer labels as int64. Raises ValueError unless all are 0 to ``classes`` − 1."""
     labels = labels.to(torch.int64, copy=True)  # a small type may not hold ``classes``

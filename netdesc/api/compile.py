@@ -29,7 +29,7 @@ from netdesc.losses import TotalLoss, build_loss
 from netdesc.modules import LayerReport, Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
-from netdesc.runs.state import read_state, resume_command, saved_epochs
+from netdesc.runs.state import read_state, resume_command, saved_progress
 from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.initial_scales import TakeSamples, fill_scales, first_samples
 from netdesc.training.interrupt import StopRequest
@@ -231,7 +231,8 @@ def _require_best_weights(folder: Path) -> None:
         return  # the file was removed; loading the weights reports this
     if state is not None and state.status == "diverged":
         raise RunError(f"{folder}: this run has no best weights: {state.message}")
-    saved = saved_epochs(folder)
+    progress = saved_progress(folder)
+    saved = progress is not None and progress.epochs
     if saved or (state is not None and state.epochs_done):
         way = f"; go on with: {resume_command(folder)}" if saved else ""
         problem = f"there is no such file, although this run had one{way}"
@@ -249,7 +250,7 @@ def layer_reports(
 
     The step compiles the kernels that training needs. If the document has no data or the engine is
     not the CPU's, computes a sample without spikes instead. DataError or RunError if data or
-    weights do not fit, KeyboardInterrupt after Ctrl-C or SIGTERM.
+    weights do not fit, KeyboardInterrupt after a signal that stops.
     """
     document, graph = description.document, compiled.graph
     if document.data is None or engine_name(CPU) != "cpu":

@@ -24,6 +24,7 @@ from netdesc.kernels import machine
 from netdesc.losses import LossFunction
 from netdesc.report import write_report
 from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, RECORD, REPORT, is_filled
+from netdesc.stop_signals import ending_at_once
 from netdesc.training import train as training
 from netdesc.training.progress import Style, build_display
 from netdesc.training.setup import Callback, TrainingOptions
@@ -160,7 +161,8 @@ def train_network(
         with build_display(options.progress) as display:
             reader = DatasetReader(machine.free_bytes, options.warn, display.show_count, size)
             options = replace(options, data=MemoryData.of(data, reader))
-    outcome = training.train(network, options)
+    with ending_at_once():
+        outcome = training.train(network, options)
     _write_report(outcome.path, options)
     if outcome.status == "done":  # else the message has said it
         for finding in outcome.findings:

@@ -53,7 +53,8 @@ class Run(Outlined):
     final: Mapping[str, Any] | None
     test: Mapping[str, Any] | None
     exit_code: int
-    """The exit code of the command that trains: 0, or 4 if diverged, or 130 if interrupted."""
+    """The exit code of the command that trains: 0, or 4 if diverged; if interrupted, 130 after
+    Ctrl-C and 75 after another signal."""
 
     @classmethod
     def of(cls, outcome: Outcome) -> "Run":

@@ -13,6 +13,7 @@ import click
 from netdesc import __version__
 from netdesc.cli import BUG, ENVIRONMENT, INTERRUPTED, USAGE, diagnostics_text
 from netdesc.cli.output import Output, escape
+from netdesc.stop_signals import Stopped
 
 
 def exit_with(output: Output, error: BaseException) -> NoReturn:
@@ -81,7 +82,7 @@ def _escaped(error: click.ClickException) -> click.ClickException:
 def describe(error: BaseException) -> tuple[int, str]:
     """Returns the exit code and the message for ``error``. The message is empty for a bug."""
     if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
-        return INTERRUPTED, "interrupted"
+        return _describe_interrupt(error.__cause__ or error)  # click has caught the cause
     own_code = getattr(error, "exit_code", None)
     if isinstance(own_code, int):
         return own_code, f"error: {error}"
@@ -99,18 +100,18 @@ def describe(error: BaseException) -> tuple[int, str]:
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("netdesc"):
         package = (error.name or "").partition(".")[0]
         return ENVIRONMENT, f"error: the Python package {package} is missing: pip install {package}"
-    if _follows_an_interrupt(error):
-        return INTERRUPTED, "interrupted"
+    cause = error.__context__
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):  # that has interrupted an import, for example
+            return _describe_interrupt(cause)
+        cause = cause.__context__
     return BUG, ""
 
 
-def _follows_an_interrupt(error: BaseException) -> bool:
-    """Whether a KeyboardInterrupt led to ``error``, for example by interrupting an import."""
-    while (context := error.__context__) is not None:
-        if isinstance(context, KeyboardInterrupt):
-            return True
-        error = context
-    return False
+def _describe_interrupt(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, Stopped):
+        return error.exit_code, str(error)
+    return INTERRUPTED, "interrupted"
 
 
 def report_bug(error: BaseException) -> list[str]:

@@ -285,9 +285,11 @@ def _format_status(run: Path, state: RunState) -> str:
 
     if state.status != KILLED:
         return state.message or state.status
-    epochs = state.resumes_after
-    begin = "from its last checkpoint" if epochs is None else f"after {epochs:,} epochs"
-    begin = "from the start, as it has no later checkpoint" if epochs == 0 else begin
+    begin = "from its last checkpoint"
+    if state.checkpoint is not None:
+        begin = f"after {state.checkpoint}"
+        if state.checkpoint.is_start:
+            begin = "from the start, as it has no later checkpoint"
     return f"killed: no process works on it; {resume_command(run)} continues {begin}"
 
 

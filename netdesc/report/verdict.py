@@ -10,7 +10,7 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.report.coincidence import Coincidence, coincidences
 from netdesc.report.format import number, percent
 from netdesc.report.run import RunData
-from netdesc.runs.state import is_at_work, saved_epochs
+from netdesc.runs.state import is_at_work, saved_progress
 
 _STATUSES = {
     "done": ("good", "Done", "Training did all of its {epochs}."),
@@ -62,19 +62,18 @@ def run_status(run: RunData) -> RunStatus:
 
     An unknown status, from a later version, is quoted.
     """
-    record, saved, epochs = run.record, saved_epochs(run.path), amount(run.epochs_done, "epoch")
+    record, saved, epochs = run.record, saved_progress(run.path), amount(run.epochs_done, "epoch")
     status = record.status
     if status == "running" and not (at_work := is_at_work(run.path)):
         status = "running or killed" if at_work is None else "killed"
     elif status == "done" and record.stopped_early:
         status = "stopped by a callback" if record.stopped_by_callback else "stopped early"
     mood, title, text = _STATUSES.get(status, _STATUSES["unknown"])
-    resume = {
-        None: "It can be resumed from its last checkpoint.",
-        0: "It has no checkpoint after an epoch, so resuming starts with the first epoch.",
-    }.get(
-        saved, f"It can be resumed from its last checkpoint, after {amount(saved or 0, 'epoch')}."
-    )
+    resume = "It can be resumed from its last checkpoint."
+    if saved is not None and saved.is_start:
+        resume = "It has no checkpoint after an epoch, so resuming starts with the first epoch."
+    elif saved is not None:
+        resume = f"It can be resumed from its last checkpoint, after {saved}."
     filled = text.format(
         status=status,
         epochs=epochs,

@@ -209,6 +209,8 @@ class RunRecord(RecordPart):
     name: str
     status: str = "running"
     message: str | None = None
+    exit_code: int | None = None
+    """The exit code of the command that ended the run; None before, and if the run has failed."""
     started: str | None = None
     ended: str | None = None
     resumed: list[Resumption] = []
@@ -299,7 +301,7 @@ class RunRecord(RecordPart):
             self.first_command, self.first_directory = self.command, self.directory
         resumption = Resumption(at=now(), epochs_done=self.epochs_done, settings=[*settings])
         self.resumed.append(resumption)
-        at_end = dict.fromkeys(("message", "ended", "verification", "test"))
+        at_end = dict.fromkeys(("message", "exit_code", "ended", "verification", "test"))
         told = [finding for finding in self.findings if finding.is_told]
         self.update(**environment, **at_end, status="running", findings=told)
 

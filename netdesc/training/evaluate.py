@@ -92,7 +92,7 @@ class Counter:
     def __init__(self, signal: Signal, size: int, device: torch.device) -> None:
         self.signal = signal
         # The last two numbers are the sum of the confidences, and their number.
-        self._counts = torch.zeros(size + 2, dtype=torch.float64, device=device)
+        self.counts = torch.zeros(size + 2, dtype=torch.float64, device=device)
 
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
         raise NotImplementedError
@@ -102,8 +102,8 @@ class Counter:
 
     def pop_counts(self) -> Tensor:
         """Returns the counts since the last call, float64 [counts], and sets them to 0."""
-        counts = self._counts.clone()
-        self._counts.zero_()  # in place: a captured step writes to a fixed address
+        counts = self.counts.clone()
+        self.counts.zero_()  # in place: a captured step writes to a fixed address
         return counts
 
 
@@ -144,13 +144,13 @@ class ConfusionCounter(Counter):
         else:
             right = (predictions == labels).to(torch.int64)  # _RIGHT or _WRONG
             cells = torch.where(predictions == SILENT, _UNDECIDED, right)
-        one = self._counts.new_ones(())  # ``bincount`` would wait for the device
-        self._counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
+        one = self.counts.new_ones(())  # ``bincount`` would wait for the device
+        self.counts.scatter_add_(0, cells.flatten(), one.expand(cells.numel()))
         if self._top_k is not None:
-            self._counts[-3] += is_in_top(values, labels, self._top_k).sum()
+            self.counts[-3] += is_in_top(values, labels, self._top_k).sum()
         confidence = self._classifier.confidence(output_TBN).double().flatten()
-        self._counts[-2] += confidence.sum()
-        self._counts[-1] += confidence.numel()
+        self.counts[-2] += confidence.sum()
+        self.counts[-1] += confidence.numel()
 
     def score(self, counts: Sequence[float]) -> Score:
         *counts, in_top, confidence, predictions = counts
@@ -184,7 +184,7 @@ class MultiHotCounter(Counter):
         logits, labels = self._loss.logits(output_TBN, labels)
         right = ((logits > 0) == (labels > 0)).flatten(2).all(-1).double()
         confidence = logits.double().abs().sigmoid().flatten(2).prod(-1)
-        self._counts += torch.stack([right.sum(), confidence.sum(), torch.ones_like(right).sum()])
+        self.counts += torch.stack([right.sum(), confidence.sum(), torch.ones_like(right).sum()])
 
     def score(self, counts: Sequence[float]) -> Score:
         right, confidence, predictions = counts

@@ -2,16 +2,20 @@
 
 import contextlib
 import copy
-import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+from netdesc.data.batches import Batches
 from netdesc.runs.errors import RunError
 from netdesc.runs.metrics_file import MetricsFile, rank
-from netdesc.training.evaluate import Score, build_counter, measure
-from netdesc.training.interrupt import StopRequest
+from netdesc.training.evaluate import Counter, Score, build_counter, measure
+from netdesc.training.interrupt import Interrupted, StopRequest
 from netdesc.training.metrics import Divergence, EpochMetricsSum, non_finite_weight
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.progress import Display
@@ -20,101 +24,194 @@ from netdesc.training.setup import Callback, Setup
 from netdesc.training.step import build_step
 
 
-def fit(
-    setup: Setup,
-    progress: Progress,
-    saver: Saver,
-    metrics: MetricsFile,
-    display: Display,
-    stop: StopRequest,
-    watch: Callable[[int], None],
-    callbacks: Sequence[Callback] = (),
-) -> None:
-    """Trains from ``progress`` on, until the last epoch, early stopping or ``stop``.
+@dataclass(eq=False)
+class TrainingLoop:
+    """Trains from ``progress`` on, until the last epoch, early stopping or a signal.
 
-    Updates ``progress`` after each epoch. The metrics of an epoch are read before its last update
-    of the weights, because its last batch was computed with the weights before that update. Without
-    validation, these weights become the best weights if ``setup.best_by`` is the best so far; with
-    validation, those that were validated do. After each epoch, ``watch`` is called with the number
-    of epochs, then each of ``callbacks``; if one returns True, training ends there. Schedules and
-    early stopping watch the loss.
-
-    Raises Divergence if a number is NaN or infinite, StorageError if a file cannot be written. In
-    both cases the last checkpoint stays on the disk. If a callback raises, a checkpoint is written
-    before the exception is passed on.
+    Updates ``progress`` after each batch and each epoch. The metrics of an epoch are read before
+    its last update of the weights, because its last batch was computed with the weights before that
+    update. Without validation, these weights become the best weights if ``setup.best_by`` is the
+    best so far; with validation, those that were validated do. After each epoch, ``watch`` is
+    called with the number of epochs, then each of ``callbacks``; if one returns True, training ends
+    there. Schedules and early stopping watch the loss.
     """
-    network, optimizer, training = setup.network, setup.optimizer, setup.training
-    scale = setup.scale
-    new_counter = functools.partial(build_counter, setup.graph, setup.loss, setup.device)
-    epoch_sum = EpochMetricsSum(network, new_counter())
-    warned_layers: set[str] = set()
-    step = build_step(setup, epoch_sum, display.info)
-    network.train()
 
-    for epoch in range(progress.epoch, training.epochs):
-        if stop.requested or saver.stopping.is_over(training.early_stopping):
-            break
-        saver.activity.record_frame(epoch, network)
-        began = time.perf_counter()
-        rate = setup.schedule(epoch, progress.plateaus.count)
-        set_learning_rate(optimizer, rate)
-        network.set_tau_grad(epoch / max(1, training.epochs - 1))
-        is_first = True
-        for (batch,) in setup.train.shuffled(epoch):
-            if not is_first:
-                step.update()
+    setup: Setup
+    progress: Progress
+    saver: Saver
+    metrics: MetricsFile
+    display: Display
+    stop: StopRequest
+    watch: Callable[[int], None]
+    callbacks: Sequence[Callback] = ()
+
+    def __post_init__(self) -> None:
+        self._epoch_sum = EpochMetricsSum(self.setup.network, self._new_counter())
+        self._step = build_step(self.setup, self._epoch_sum, self.display.info)
+        self._warned_layers: set[str] = set()
+        self._began = 0.0  # the start of the epoch
+
+    def run(self) -> None:
+        """Trains to the end, and writes a checkpoint there.
+
+        Raises Interrupted after a signal, once a checkpoint is written; Divergence if a number is
+        NaN or infinite; StorageError if a file cannot be written. In the last two cases the last
+        checkpoint stays on the disk. If a callback raises, a checkpoint is written before the
+        exception is passed on.
+        """
+        setup, progress = self.setup, self.progress
+        progress.batches = len(setup.train)
+        if self.saver.epoch_sums:
+            self._epoch_sum.load(self.saver.epoch_sums)
+        setup.network.train()
+        while not self._is_complete:
+            if not progress.batch:
+                self.saver.activity.record_frame(progress.epoch, setup.network)
+            self._began = time.perf_counter() - progress.epoch_seconds
+            rate = setup.schedule(progress.epoch, progress.plateaus.count)
+            set_learning_rate(setup.optimizer, rate)
+            setup.network.set_tau_grad(progress.epoch / max(1, setup.training.epochs - 1))
+            score = None
+            if not progress.row:
+                self._train_batches()
+                score = self._end_training(rate)
+            if setup.validation is not None:
+                score = self._validate(setup.validation)
+            self._end_epoch(score)
+        self.saver.activity.record_frame(progress.epoch, setup.network)
+        self._save()
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether training is at its end: all epochs, early stopping, or a callback's wish."""
+        training = self.setup.training
+        is_over = self.saver.stopping.is_over(training.early_stopping)
+        return is_over or self.progress.epoch >= training.epochs
+
+    def _new_counter(self) -> Counter | None:
+        return build_counter(self.setup.graph, self.setup.loss, self.setup.device)
+
+    def _agree(self, now: float) -> tuple[int, int]:
+        """Returns the signal after which all processes stop, 0 if none, and if a save is due.
+
+        A process acts on what is returned only: a signal that arrives in here counts next time.
+        """
+        ranks = self.setup.ranks
+        is_due = ranks.is_first and self.saver.is_due(now)
+        return divmod(ranks.agree(2 * self.stop.signal + is_due), 2)
+
+    def _train_batches(self) -> None:
+        """Trains the epoch's remaining batches, without the update that follows the last one."""
+        progress, step = self.progress, self._step
+        for (batch,) in self.setup.train.shuffled(progress.epoch, progress.batch):
             step.compute_gradients(batch)
-            is_first = False
             del batch  # before the next one takes as much memory
-        epoch_metrics = epoch_sum.read_and_reset()  # waits for the device once per epoch
-        if epoch_metrics.non_finite:
-            raise Divergence(epoch, epoch_metrics.non_finite)
-        score = epoch_metrics.score
-        row: dict[str, Any] = {"epoch": epoch, "loss": epoch_metrics.loss} | score_fields(score)
-        if setup.validation is None:
-            update_best(progress, saver, row, setup.best_by)
-        step.update()
+            if progress.batch + 1 < progress.batches:
+                step.update()
+                progress.batch += 1
+                signal, is_due = self._agree(time.perf_counter())
+                if signal or is_due:
+                    self._save_or_stop(signal)
 
+    def _end_training(self, rate: float) -> Score | None:
+        """Reads the metrics of the epoch's batches, and makes the last update."""
+        setup, progress = self.setup, self.progress
+        epoch_metrics = self._epoch_sum.read_and_reset()  # waits for the device once per epoch
+        if epoch_metrics.non_finite:
+            raise Divergence(progress.epoch, epoch_metrics.non_finite)
+        score = epoch_metrics.score
+        progress.row = {"epoch": progress.epoch, "loss": epoch_metrics.loss} | score_fields(score)
+        if setup.validation is None:
+            update_best(progress, self.saver, progress.row, setup.best_by)
+        self._step.update()
+        progress.batch += 1
         if len(epoch_metrics.terms) > 1:
-            row["loss_terms"] = epoch_metrics.terms
-        if setup.validation is not None:
-            value, score = measure(network, setup.loss, setup.validation, new_counter())
-            if not math.isfinite(value):
-                cause = non_finite_weight(network) or f"the validation loss is {value}"
-                raise Divergence(epoch, cause)
-            row |= {"validation_loss": value} | score_fields(score, "validation_")
-            update_best(progress, saver, row, setup.best_by)
-        now = time.perf_counter()
-        row |= confusion_fields(score) | {
-            "seconds": round(now - began, 6),
+            progress.row["loss_terms"] = epoch_metrics.terms
+        progress.row |= {
             "learning_rate": rate,
             "gradient_norms": epoch_metrics.gradient_norms,
             "spike_rates": epoch_metrics.spike_rates,
         }
-        metrics.append(row)
-        watched = row.get("validation_loss", epoch_metrics.loss)
-        saver.stopping.update(watched, training.early_stopping, scale.validation)
-        progress.plateaus.update(watched, training.schedule, scale.validation)
-        progress.epoch, progress.last = epoch + 1, row
-        progress.seconds += now - began
-        watch(progress.epoch)
-        call_back(callbacks, setup, progress, saver, metrics)
+        return score
 
-        is_stopped = stop.requested or saver.stopping.is_over(training.early_stopping)
-        is_last = is_stopped or progress.epoch == training.epochs
-        if display.is_due(now) or is_last:
-            best = setup.best_by, scale.shown(progress.best)[setup.best_by]
-            display.show(scale.shown(row), best, training.epochs, scale.unit, now)
-            metrics.flush()
-            for layer in network.engine_report():
-                if layer.leaves_device_range and layer.name not in warned_layers:
-                    warned_layers.add(layer.name)
-                    text = f'a state of layer "{layer.name}" is beyond the 24 bits of the device'
-                    display.warn(text)
-        if saver.is_due(now):
-            save(setup, progress, saver, metrics)
-    saver.activity.record_frame(progress.epoch, network)
-    save(setup, progress, saver, metrics)
+    def _validate(self, validation: Batches) -> Score | None:
+        """Measures the validation samples. After a signal, resuming begins with this again."""
+        setup, progress = self.setup, self.progress
+        questions = len(validation) // setup.ranks.size - 1  # as many in each process
+
+        def stop_between_batches(*_: object) -> None:
+            nonlocal questions
+            questions -= 1
+            if questions >= 0 and (signal := self._agree(-math.inf)[0]):
+                raise Interrupted(signal)
+
+        try:
+            value, score = measure(
+                setup.network, setup.loss, validation, self._new_counter(), stop_between_batches
+            )
+        except Interrupted:
+            self._save()
+            raise
+        if not math.isfinite(value):
+            cause = non_finite_weight(setup.network) or f"the validation loss is {value}"
+            raise Divergence(progress.epoch, cause)
+        progress.row |= {"validation_loss": value} | score_fields(score, "validation_")
+        update_best(progress, self.saver, progress.row, setup.best_by)
+        return score
+
+    def _end_epoch(self, score: Score | None) -> None:
+        """Writes the epoch's line, and counts the epoch. Interrupted after a signal."""
+        setup, progress, saver = self.setup, self.progress, self.saver
+        row, training, seconds = progress.row, setup.training, time.perf_counter() - self._began
+        row |= confusion_fields(score) | {"seconds": round(seconds, 6)}
+        self.metrics.append(row)
+        watched = row.get("validation_loss", row["loss"])
+        saver.stopping.update(watched, training.early_stopping, setup.scale.validation)
+        progress.plateaus.update(watched, training.schedule, setup.scale.validation)
+        progress.epoch, progress.last = progress.epoch + 1, row
+        progress.batch, progress.row, progress.epoch_seconds = 0, {}, 0.0
+        progress.seconds += seconds
+        self.watch(progress.epoch)
+        call_back(self.callbacks, setup, progress, saver, self.metrics)
+
+        now = time.perf_counter()
+        signal, is_due = self._agree(now)
+        if self.display.is_due(now) or signal or self._is_complete:
+            self._show(now)
+        if (signal or is_due) and not self._is_complete:
+            if signal:
+                saver.activity.record_frame(progress.epoch, setup.network)
+            self._save_or_stop(signal)
+
+    def _show(self, now: float) -> None:
+        """Shows the metrics of the last epoch. Warns of layers that leave the device's range."""
+        setup, display, scale = self.setup, self.display, self.setup.scale
+        best = setup.best_by, scale.shown(self.progress.best)[setup.best_by]
+        shown = scale.shown(self.progress.last)
+        display.show(shown, best, setup.training.epochs, scale.unit, now)
+        self.metrics.flush()
+        for layer in setup.network.engine_report():
+            if layer.leaves_device_range and layer.name not in self._warned_layers:
+                self._warned_layers.add(layer.name)
+                text = f'a state of layer "{layer.name}" is beyond the 24 bits of the device'
+                display.warn(text)
+
+    def _save_or_stop(self, signal: int) -> None:
+        """Writes a checkpoint, and raises Interrupted if there is a signal."""
+        self._save()
+        if signal:
+            raise Interrupted(signal)
+
+    def _save(self) -> None:
+        """Writes a checkpoint. Writes nothing and raises Divergence if a number is not finite."""
+        progress, sums = self.progress, dict[str, torch.Tensor]()
+        if progress.batch:
+            progress.epoch_seconds = time.perf_counter() - self._began
+        if progress.batch and not progress.row:
+            sums = self._epoch_sum.state()
+            if not sums["sums"].float().isfinite().all():  # else it could never be resumed
+                raise Divergence(progress.epoch, "a loss or a gradient is NaN or too large")
+        save(self.setup, progress, self.saver, self.metrics, sums)
 
 
 def call_back(
@@ -173,9 +270,15 @@ def confusion_fields(score: Score | None) -> dict[str, Any]:
     }
 
 
-def save(setup: Setup, progress: Progress, saver: Saver, metrics: MetricsFile) -> None:
+def save(
+    setup: Setup,
+    progress: Progress,
+    saver: Saver,
+    metrics: MetricsFile,
+    epoch_sums: Mapping[str, torch.Tensor] = types.MappingProxyType({}),
+) -> None:
     """Writes a checkpoint. Writes nothing and raises Divergence if a weight is NaN or too large."""
     cause = non_finite_weight(setup.network)
     if cause:
-        raise Divergence(progress.epoch - 1, cause)
-    saver.save(progress, metrics.sync())
+        raise Divergence(progress.epoch - (not progress.batch), cause)
+    saver.save(progress, metrics.sync(), epoch_sums)

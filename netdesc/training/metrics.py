@@ -98,6 +98,20 @@ class EpochMetricsSum:
         assert self._row is not None, "no batch was added"
         return torch.linalg.vector_norm(self._row[self._terms :][: len(self._parameters)]).float()
 
+    def state(self) -> dict[str, Tensor]:
+        """Returns copies of the sums and of the counts of the batches since the last reset."""
+        state = {} if self._sum is None else {"sums": self._sum.clone()}
+        if self.counter is not None:
+            state["counts"] = self.counter.counts.clone()
+        return state
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from what ``state`` returned. Call it before the first batch of a process."""
+        if "sums" in state:
+            self._sum = state["sums"].to(self._norms.device, copy=True)
+        if self.counter is not None:
+            self.counter.counts.copy_(state["counts"])
+
     def read_and_reset(self) -> MeasuredEpoch:
         """Returns the metrics since the last call, and sets the sums to 0. Waits for the device.
 
@@ -142,7 +156,8 @@ class LayerNorms:
         for parameters in layers.values():
             row = list(itertools.islice(indices, len(parameters)))
             rows.append(row + [len(self._parameters)] * (most - len(row)))  # the index of the zero
-        self._rows = torch.tensor(rows, device=self._zero.device)
+        self.device = self._zero.device
+        self._rows = torch.tensor(rows, device=self.device)
 
     def of_parameters(self) -> Tensor:
         """Returns norms [layers] of the parameters, float64 on the device."""

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from netdesc.runs.checkpoint import read_state_file, write_state, write_weights
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, INITIAL, LAST, STATE, restart_hint
 from netdesc.runs.run_record import Count
+from netdesc.runs.state import SavedProgress
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from netdesc.training.schedule import Plateaus, Stopping
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
+"""Since 3 a checkpoint may be in the middle of an epoch. Older ones are read, too."""
 MAX_SAVE_SHARE = 0.02
 """Largest share of the run's time that saving may take."""
 FIRST_S = 5.0
@@ -33,8 +35,17 @@ class Progress:
 
     epoch: Count = 0
     """The number of complete epochs, which is also the index of the next epoch."""
+    batch: Count = 0
+    """The number of complete batches of the next epoch, which is also the index of the next batch.
+    If it is ``batches``, the epoch only lacks its validation."""
+    batches: Count = 0
+    """The number of batches of an epoch; 0 in a checkpoint of an older netdesc."""
+    row: dict[str, Any] = field(default_factory=dict)
+    """The fields of the epoch's line that are known before validation; empty before that."""
+    epoch_seconds: float = 0.0
+    """Time spent in these batches, also before the run was resumed."""
     seconds: float = 0.0
-    """Time spent in these epochs, also before the run was resumed."""
+    """Time spent in the complete epochs, also before the run was resumed."""
     best: dict[str, Any] = field(default_factory=dict)
     """The best epoch's line of ``metrics.jsonl``; empty before the first epoch."""
     plateaus: Plateaus = field(default_factory=Plateaus)
@@ -48,6 +59,11 @@ class Progress:
         if best_epoch is not None:
             metric = "validation_loss" if "validation_loss" in self.last else "loss"
             self.best = {"epoch": best_epoch, metric: best_loss}
+
+    @property
+    def saved(self) -> SavedProgress:
+        """What a checkpoint of now is said to hold."""
+        return SavedProgress(self.epoch, self.batch, self.batches)
 
 
 @dataclass
@@ -63,6 +79,8 @@ class StateNotes:
     def __post_init__(self) -> None:
         if self.progress.epoch > 0 and "epoch" not in self.progress.best:
             raise ValueError("it names no best epoch")
+        if self.format > STATE_FORMAT or self.progress.batch > self.progress.batches:
+            raise ValueError("it holds what this netdesc does not know")
 
 
 class BestWeights:
@@ -104,32 +122,37 @@ class Saver:
     lock_sha256: str
     every_s: float
     stopping: Stopping = field(default_factory=Stopping)
-    saved_epoch: int | None = None
-    """The number of complete epochs in the newest checkpoint; None if there is no checkpoint."""
+    saved: SavedProgress | None = None
+    """The progress at the newest checkpoint; None if there is no checkpoint."""
+    epoch_sums: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """The sums of the metrics of the epoch that a restored checkpoint broke off."""
     _due: float = math.inf
 
     def is_due(self, now: float) -> bool:
         """Whether the next checkpoint is due at ``now``, a time of ``time.perf_counter()``."""
         return now >= self._due
 
-    def save(self, progress: Progress, metrics_bytes: int) -> None:
+    def save(
+        self, progress: Progress, metrics_bytes: int, epoch_sums: Mapping[str, torch.Tensor]
+    ) -> None:
         """Writes ``last.state``, then the files of weights and ``activity.npz``.
 
         The first checkpoint of a run also holds the initial weights. ``metrics_bytes`` is the
-        length of ``metrics.jsonl``. StorageError if a file cannot be written; the file then keeps
-        its old content.
+        length of ``metrics.jsonl``, ``epoch_sums`` are the sums over the batches of an epoch that
+        is not complete. StorageError if a file cannot be written; the file then keeps its old
+        content.
         """
         began = time.perf_counter()
-        if self.saved_epoch is None:
+        if self.saved is None:
             write_weights(self.folder / INITIAL, self.network.state_dict())
         notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, self.stopping)
-        write_state(self.folder / STATE, notes, self._tensors())
-        self.saved_epoch = progress.epoch
+        write_state(self.folder / STATE, notes, self._tensors(epoch_sums))
+        self.saved = progress.saved
         write_weights(self.folder / LAST, self.network.state_dict())
         self.save_best(progress)
         now = time.perf_counter()
         pause = min(self.every_s, FIRST_S)  # also if the files' first writing is slow
-        if progress.epoch:
+        if not progress.saved.is_start:
             pause = max(self.every_s, (now - began) / MAX_SAVE_SHARE)
         self._due = now + pause
 
@@ -163,20 +186,22 @@ class Saver:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{path}: this checkpoint does not fit the network; {way}") from error
         self.stopping = notes.stopping
-        self.saved_epoch = notes.progress.epoch
+        self.saved = notes.progress.saved
         return notes.progress, notes.metrics_bytes
 
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        parts = {
+    def _tensors(self, epoch_sums: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        random = {"cpu": torch.get_rng_state()}
+        device = next(self.network.parameters()).device
+        if device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(device)
+        parts: dict[str, Mapping[str, torch.Tensor]] = {
             "model": self.network.state_dict(),
             "best": self.best.tensors,
             "optimizer": optimizer_tensors(self.optimizer, self.network),
-            "random": {"cpu": torch.get_rng_state()},
+            "random": random,
             "frames": self.activity.frame_tensors(),
+            "epoch": epoch_sums,
         }
-        device = next(self.network.parameters()).device
-        if device.type == "cuda":
-            parts["random"]["cuda"] = torch.cuda.get_rng_state(device)
         return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
 
     def _load_tensors(self, tensors: dict[str, torch.Tensor], epoch: int) -> None:
@@ -193,6 +218,7 @@ class Saver:
         torch.set_rng_state(parts["random"]["cpu"])
         if "cuda" in parts["random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state(parts["random"]["cuda"])
+        self.epoch_sums = parts["epoch"]
 
     def _load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
         """Copies weights into the network. ValueError or RuntimeError if one does not fit."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +23,14 @@ from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, NETWORK, ST
 from netdesc.runs.metrics_file import LOWER_IS_BETTER, MetricsFile
 from netdesc.runs.run_record import EpochMetrics, Finding, RunRecord, Scale, VerificationRecord, now
 from netdesc.runs.state import resume_command
+from netdesc.stop_signals import CTRL_C, exit_code
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.evaluate import build_counter, measure, silent_loss
 from netdesc.training.findings import TrainedNetwork, find_problems
 from netdesc.training.fixes import lower_rate
-from netdesc.training.interrupt import StopRequest
+from netdesc.training.interrupt import Interrupted, StopRequest
 from netdesc.training.loggers import Logs
-from netdesc.training.loop import confusion_fields, fit, save, score_fields
+from netdesc.training.loop import TrainingLoop, confusion_fields, save, score_fields
 from netdesc.training.metrics import Divergence
 from netdesc.training.progress import Display, Log, format_metric
 from netdesc.training.saver import BestWeights, Progress, Saver
@@ -36,7 +38,8 @@ from netdesc.training.setup import Setup, TrainingOptions
 from netdesc.training.step import compile_kernels
 from netdesc.training.watcher import Watcher
 
-EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": 130}
+EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": CTRL_C}
+"""Status -> the exit code of the command, unless a signal decides (``stop_signals.exit_code``)."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Outcome:
     best: dict[str, Any] | None
     final: dict[str, Any] | None
     test: dict[str, Any] | None
+    exit_code: int
+    """The exit code of the command that trained this run: 0, 4, 75 or 130."""
     scale: Scale
     """Converts ``best`` and ``final`` to losses per sample and epochs from 1."""
     findings: Sequence[Finding] = ()
@@ -65,12 +70,8 @@ class Outcome:
         """Returns the outcome that ``record`` tells."""
         metrics = (record.best, record.final, record.test)
         best, final, test = (epoch and epoch.model_dump() for epoch in metrics)
-        return cls(path, record.status, message, best, final, test, scale, *more)
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the command that trained this run: 0, 4 or 130."""
-        return EXIT_CODES[self.status]
+        code = EXIT_CODES[record.status] if record.exit_code is None else record.exit_code
+        return cls(path, record.status, message, best, final, test, code, scale, *more)
 
 
 @dataclass(eq=False)
@@ -97,7 +98,7 @@ class Session:
     def run(self, options: TrainingOptions) -> Outcome:
         """Trains to the end, exports and verifies the best weights, and returns the outcome.
 
-        After divergence or Ctrl-C, the run has the status ``diverged`` or ``interrupted``. Any
+        After divergence or a signal, the run has the status ``diverged`` or ``interrupted``. Any
         other exception is recorded with the status ``failed`` and raised again, with a note that
         says how the run can be resumed.
         """
@@ -110,21 +111,23 @@ class Session:
         try:
             try:
                 with stop:
-                    self._prepare(stop)
-                    logs.open(self.path, self.progress.epoch)
-                    fit(
-                        self.setup,
-                        self.progress,
-                        self.saver,
-                        self.metrics,
-                        self.display,
-                        stop,
-                        self.watcher.look,
-                        [logs, *options.callbacks],
-                    )
-                    if self.progress.epoch < self.setup.training.epochs and not self._is_over:
-                        return self._end("interrupted", f"interrupted; {self._resume_hint}")
-                    return self._end_done(options)
+                    try:
+                        self._prepare(stop)
+                        logs.open(self.path, self.progress.epoch)
+                        callbacks = [logs, *options.callbacks]
+                        TrainingLoop(
+                            self.setup,
+                            self.progress,
+                            self.saver,
+                            self.metrics,
+                            self.display,
+                            stop,
+                            self.watcher.look,
+                            callbacks,
+                        ).run()
+                        return self._end_done(options, stop)
+                    except Interrupted as error:
+                        return self._end_interrupted(error.number)
             except Divergence as error:
                 return self._end_diverged(error)
             except KeyboardInterrupt:  # before the first epoch, by a callback, or the second signal
@@ -132,7 +135,7 @@ class Session:
                     if stop.is_training:  # otherwise nothing is new, and kernels may be missing
                         self.saver.save_best(self.progress)
                     self.metrics.sync()
-                return self._end("interrupted", f"interrupted; {self._resume_hint}")
+                return self._end_interrupted(stop.signal)
         except StorageError as error:
             message = f"{error}; {self._resume_hint}"
             self._record_failure(message)
@@ -147,7 +150,7 @@ class Session:
         if self.record.silence is None:  # a new run, or a run of an older netdesc
             self.record.update(silence=self._silent_losses())
         stop.check()
-        if self.saver.saved_epoch is None:
+        if self.saver.saved is None:
             save(self.setup, self.progress, self.saver, self.metrics)
         stop.check()
         stop.is_training = True
@@ -173,7 +176,7 @@ class Session:
     def _resume_hint(self) -> str:
         """Names the newest checkpoint and the command that resumes from it."""
         command = resume_command(self.shown)
-        if self.saver.saved_epoch is None:
+        if self.saver.saved is None:
             return f"nothing was trained yet; go on with: {command}"
         state = self.saver.folder / STATE
         if not state.exists():
@@ -182,27 +185,31 @@ class Session:
                 f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
                 f"(a run that was moved can be resumed in its new place)"
             )
-        if not self.saver.saved_epoch:
-            return f"no checkpoint after an epoch was written yet; begin anew with: {command}"
-        saved = amount(self.saver.saved_epoch, "epoch")
-        return f"the checkpoint after {saved} is safe; go on with: {command}"
+        if self.saver.saved.is_start:
+            return f"no checkpoint after an epoch or batch was written yet; begin with: {command}"
+        return f"the checkpoint after {self.saver.saved} is safe; go on with: {command}"
 
     @property
     def _is_over(self) -> bool:
         return self.saver.stopping.is_over(self.setup.training.early_stopping)
 
+    def _end_interrupted(self, number: int) -> Outcome:
+        """Ends a run after the signal ``number``; 0 after a KeyboardInterrupt without one."""
+        name = "Ctrl-C" if number == signal.SIGINT else number and signal.Signals(number).name
+        cause = f" by {name}" if number else ""
+        return self._end("interrupted", f"interrupted{cause}; {self._resume_hint}", number)
+
     def _end_diverged(self, error: Divergence) -> Outcome:
         self.saver.save_best(self.progress)
         self.metrics.sync()
-        kept, epochs = "", self.saver.saved_epoch
-        if epochs is not None:
-            folder = self.shown / CHECKPOINTS
-            kept = f"; the checkpoint after {amount(epochs, 'epoch')} is kept in {folder}"
+        kept, saved = "", self.saver.saved
+        if saved is not None:
+            kept = f"; the checkpoint after {saved} is kept in {self.shown / CHECKPOINTS}"
         fixes = lower_rate(self.setup) if self.progress.epoch else []
         self.findings.append(Finding(code="ND413", message=str(error), fixes=fixes))
         return self._end("diverged", f"{error}{kept}")
 
-    def _end_done(self, options: TrainingOptions) -> Outcome:
+    def _end_done(self, options: TrainingOptions, stop: StopRequest) -> Outcome:
         assert self.progress.best, "a run that is done has a best epoch"
         best = build(self.setup.graph)
         best.load_state_dict(self.saver.best.tensors)
@@ -210,7 +217,7 @@ class Session:
         exported = self._export(best, options)
         verification = self._verify(best, exported)
         self.record.verification = verification  # written with the outcome
-        self.record.test = self._measure_test(best)
+        self.record.test = self._measure_test(best, stop)
         self._examine(best)
         outcome = self._end("done", self._summary)
         if verification is not None:
@@ -278,13 +285,16 @@ class Session:
         verified = replace(verified, export_problem=self.export_problem)
         return VerificationRecord.model_validate(verified.record)
 
-    def _measure_test(self, best: Network) -> EpochMetrics | None:
-        """Measures the best weights on the test samples, None without any."""
+    def _measure_test(self, best: Network, stop: StopRequest) -> EpochMetrics | None:
+        """Measures the best weights on the test samples, None without any.
+
+        KeyboardInterrupt between two batches if ``stop`` is requested.
+        """
         setup = self.setup
         if setup.test is None:
             return None
         counter = build_counter(setup.graph, setup.loss, setup.device, with_top_k=True)
-        loss, score = measure(best, setup.loss, setup.test, counter)
+        loss, score = measure(best, setup.loss, setup.test, counter, lambda *_: stop.check())
         loss_field = {"loss": loss} if math.isfinite(loss) else {}
         fields = loss_field | score_fields(score) | confusion_fields(score)
         fields |= {} if score is None else score.fields
@@ -302,10 +312,11 @@ class Session:
             message = f"the files of the run were not examined: {error}"
             self.findings.append(Finding(code="ND402", message=message))
 
-    def _end(self, status: str, message: str) -> Outcome:
+    def _end(self, status: str, message: str, number: int = 0) -> Outcome:
+        """Records the end, after the signal ``number`` if there was one."""
         self.display.close()
         report = self.display.warn if status == "diverged" else self.display.info
-        self._record_end(status, message)
+        self._record_end(status, message, exit_code(number) if number else EXIT_CODES[status])
         report(message)
         untold = [finding for finding in self.findings if not finding.is_told]
         return Outcome.of(self.record, self.path, message, self.setup.scale, untold)
@@ -314,10 +325,11 @@ class Session:
         with contextlib.suppress(StorageError):  # a full disk may also refuse this write
             self._record_end("failed", message)
 
-    def _record_end(self, status: str, message: str) -> None:
+    def _record_end(self, status: str, message: str, code: int | None = None) -> None:
         progress = self.progress
         self.record.update(
             status=status,
+            exit_code=code,
             message=message,
             ended=now(),
             epochs_done=progress.epoch,

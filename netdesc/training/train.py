@@ -39,11 +39,11 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
     goes on with other values, also if it is done. A run that began with ``options.data`` needs it
     to continue.
 
-    The first Ctrl-C or SIGTERM ends the run after the current epoch, with a checkpoint; while
-    kernels are compiled, after the compiler's current pass. The second ends it at once. Global
-    settings of torch are restored at the end. Raises RunError, which has an ``exit_code``, if
-    the run cannot start or continue, and ValueError unless exactly one of ``description`` and
-    ``options.resume`` is given.
+    The first Ctrl-C or other signal of ``STOP_SIGNALS`` ends the run after the current batch, with
+    a checkpoint; while kernels are compiled, after the compiler's current pass. The second ends it
+    at once. Global settings of torch are restored at the end. Raises RunError, which has an
+    ``exit_code``, if the run cannot start or continue, and ValueError unless exactly one of
+    ``description`` and ``options.resume`` is given.
     """
     if (description is None) == (options.resume is None):
         raise ValueError("give either a network to train or a run to resume")
@@ -168,6 +168,8 @@ def _say_resumed(session: Session, changes: Sequence[str]) -> str:
     setup, progress = session.setup, session.progress
     epochs = amount(setup.training.epochs, "epoch")
     text = f"resuming {session.shown} after {progress.epoch:,} of {epochs}"
+    if progress.batch:
+        text += f" and {progress.batch:,} of {progress.batches:,} batches"
     if not changes or not progress.last:
         return text
     rate = setup.schedule(progress.epoch, progress.plateaus.count)

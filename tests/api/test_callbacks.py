@@ -12,7 +12,7 @@ from support.training_task import read_metrics, read_record, weights_of, write_t
 import netdesc
 from netdesc.report.page import build_page
 from netdesc.report.run import read_run
-from netdesc.runs.state import saved_epochs
+from netdesc.runs.state import SavedProgress, saved_progress
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_what_a_callback_raises_loses_no_epoch(
             netdesc.train(task, **options)
         assert f"--resume {tmp_path / 'run'}" in "".join(error.value.__notes__)
         assert read_record(tmp_path / "run")["status"] == "failed"
-    assert saved_epochs(tmp_path / "run") == 2
+    assert saved_progress(tmp_path / "run") == SavedProgress(2, 0, 2)
     run = netdesc.train(resume=tmp_path / "run", progress="quiet")
     whole = netdesc.train(task, run_dir=tmp_path / "whole", progress="quiet")
     assert weights_of(run.path) == weights_of(whole.path)

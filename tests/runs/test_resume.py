@@ -39,9 +39,9 @@ def test_the_first_checkpoint_of_a_session_is_early(
         now += 2.0
         set_rate(*arguments)
 
-    def noted(self: saver.Saver, progress: saver.Progress, length: int) -> None:
+    def noted(self: saver.Saver, progress: saver.Progress, *rest: Any) -> None:
         saved.append((progress.epoch, now))
-        save(self, progress, length)
+        save(self, progress, *rest)
 
     monkeypatch.setattr(loop, "set_learning_rate", watched)
     monkeypatch.setattr(loop, "time", clock)

@@ -21,7 +21,9 @@ from support.training_task import (
 )
 
 import netdesc
+from netdesc import stop_signals
 from netdesc.runs.errors import StorageError
+from netdesc.stop_signals import STOP_SIGNALS
 from netdesc.training import loop, saver, session
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.metrics import EpochMetricsSum
@@ -93,7 +95,7 @@ def test_a_loss_beyond_32_bits(tmp_path: Path) -> None:
     assert run.message in train(resume=run.path, progress="quiet").message
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_ends_the_run_after_its_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
@@ -101,24 +103,48 @@ def test_a_signal_ends_the_run_after_its_epoch(
     at_epoch(monkeypatch, 2, lambda: os.kill(os.getpid(), number))
     run = train_task(tmp_path, epochs=10, options={"progress": "plain"})
     assert capsys.readouterr().err.splitlines()[-2].startswith("epoch  3/10")
-    assert (run.status, run.exit_code) == ("interrupted", 130)
+    code = 130 if number == signal.SIGINT else 75
+    assert (run.status, run.exit_code) == ("interrupted", code)
     assert len(read_metrics(run.path)) == 3
     record = read_record(run.path)
-    assert (record["status"], record["epochs_done"]) == ("interrupted", 3)
-    assert "after 3 epochs is safe" in run.message
+    assert (record["status"], record["exit_code"], record["epochs_done"]) == (
+        "interrupted", code, 3,
+    )  # fmt: skip
+    name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    assert f"interrupted by {name}; the checkpoint after 3 epochs is safe" in run.message
     assert signal.getsignal(number) is before
     assert train(resume=run.path, progress="quiet").status == "done"
     assert len(read_metrics(run.path)) == 10
 
 
-def test_a_second_signal_quits_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def twice() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+def send(*numbers: int) -> None:
+    for number in numbers:
+        os.kill(os.getpid(), number)
 
-    at_epoch(monkeypatch, 2, twice)
+
+def test_a_signal_repeated_within_a_second_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_epoch(monkeypatch, 2, lambda: send(signal.SIGINT, signal.SIGINT, signal.SIGTERM))
     run = train_task(tmp_path, epochs=10)
-    assert run.status == "interrupted"
+    assert (run.exit_code, len(read_metrics(run.path))) == (130, 3)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXCPU"), reason="Windows has no such signal")
+def test_the_system_repeats_what_it_says_of_computing_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_signals, "REPEAT_S", 0)
+    at_epoch(monkeypatch, 2, lambda: send(signal.SIGXCPU, signal.SIGXCPU, signal.SIGXCPU))
+    run = train_task(tmp_path, epochs=10)
+    assert (run.exit_code, len(read_metrics(run.path))) == (75, 3)
+
+
+def test_a_second_signal_quits_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop_signals, "REPEAT_S", 0)
+    at_epoch(monkeypatch, 2, lambda: send(signal.SIGTERM, signal.SIGINT))
+    run = train_task(tmp_path, epochs=10)
+    assert (run.status, run.exit_code) == ("interrupted", 130)
     assert "no checkpoint after an epoch" in run.message
     assert len(read_metrics(run.path)) == 2
     best, initial = (
@@ -152,7 +178,8 @@ def test_a_signal_before_the_first_epoch_ends_the_run(
     with monkeypatch.context() as patch:
         patch.setattr(session, phase, signal_then_go_on)
         run = train_task(tmp_path, epochs=3)
-    assert (run.status, run.exit_code) == ("interrupted", 130)
+    code = 130 if number == signal.SIGINT else 75
+    assert (run.status, run.exit_code) == ("interrupted", code)
     assert f"netdesc train --resume {run.path}" in run.message
     assert read_metrics(run.path) == []
     assert train(resume=run.path, progress="quiet").status == "done"

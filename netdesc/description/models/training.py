@@ -313,8 +313,9 @@ class Training(Section):
         example="validation_loss",
     )
     checkpoint_every_s: float = field(
-        "Smallest time between two checkpoints. It is longer if saving would take more than 2% of "
-        "the run's time.",
+        "Smallest time between two checkpoints, which are written after a batch. It is longer if "
+        "saving would take more than 2% of the run's time. A signal that stops training writes one "
+        "at once.",
         unit="s",
         default=30.0,
         ge=0,

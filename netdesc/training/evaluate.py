@@ -237,14 +237,17 @@ def measure(
 
 
 @torch.no_grad()
-def silent_loss(graph: Graph, loss: TotalLoss, batches: Batches) -> float:
+def silent_loss(
+    graph: Graph, loss: TotalLoss, batches: Batches, check: Callable[[], None]
+) -> float:
     """Computes the loss of an output that never spikes; a trained network should have a lower one.
 
-    The network learns target spikes.
+    The network learns target spikes. ``check`` is called after each batch, and may raise.
     """
     total = torch.zeros((), device=batches.device)
     for batch in batches.in_order():
         silence = torch.zeros_like(batch.target)
         value = loss(dict.fromkeys(graph.signals, silence), batch.target)
         total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
+        check()
     return total.item()

@@ -49,7 +49,7 @@ class TrainingLoop:
         self._epoch_sum = EpochMetricsSum(self.setup.network, self._new_counter())
         self._step = build_step(self.setup, self._epoch_sum, self.display.info)
         self._warned_layers: set[str] = set()
-        self._began = 0.0  # the start of the epoch
+        self._began = time.perf_counter() - self.progress.epoch_seconds
 
     def run(self) -> None:
         """Trains to the end, and writes a checkpoint there.
@@ -78,7 +78,8 @@ class TrainingLoop:
             if setup.validation is not None:
                 score = self._validate(setup.validation)
             self._end_epoch(score)
-        self.saver.activity.record_frame(progress.epoch, setup.network)
+        if not progress.batch:  # else a run ends here since its document wants fewer epochs
+            self.saver.activity.record_frame(progress.epoch, setup.network)
         self._save()
 
     @property
@@ -209,8 +210,9 @@ class TrainingLoop:
             progress.epoch_seconds = time.perf_counter() - self._began
         if progress.batch and not progress.row:
             sums = self._epoch_sum.state()
-            if not sums["sums"].float().isfinite().all():  # else it could never be resumed
-                raise Divergence(progress.epoch, "a loss or a gradient is NaN or too large")
+            if not sums["sums"].float().isfinite().all():  # the epoch will end with a divergence
+                cause = self._epoch_sum.read_and_reset().non_finite
+                raise Divergence(progress.epoch, cause or "a sum of its metrics is not finite")
         save(self.setup, progress, self.saver, self.metrics, sums)
 
 

@@ -148,14 +148,14 @@ class Session:
     def _prepare(self, stop: StopRequest) -> None:
         compile_kernels(self.setup, self.display, stop)
         if self.record.silence is None:  # a new run, or a run of an older netdesc
-            self.record.update(silence=self._silent_losses())
+            self.record.update(silence=self._silent_losses(stop))
         stop.check()
         if self.saver.saved is None:
             save(self.setup, self.progress, self.saver, self.metrics)
         stop.check()
         stop.is_training = True
 
-    def _silent_losses(self) -> dict[str, float]:
+    def _silent_losses(self, stop: StopRequest) -> dict[str, float]:
         """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``.
 
         There are none unless the network learns target spikes. Divergence if one exceeds float32.
@@ -165,7 +165,7 @@ class Session:
             return losses
         for name, batches in {"loss": setup.train, "validation_loss": setup.validation}.items():
             if batches is not None:
-                losses[name] = silent_loss(setup.graph, setup.loss, batches)
+                losses[name] = silent_loss(setup.graph, setup.loss, batches, stop.check)
         for loss in losses.values():
             if not math.isfinite(loss):
                 cause = f"the loss of an output that never spikes is {loss}"

@@ -1,10 +1,12 @@
 """The command as a process of its own: it leaves fast, and loses no Ctrl-C."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.training_task import write_task
 
 _CODE = """
 import atexit, gc, sys
@@ -32,9 +34,13 @@ program.program()
 """
 
 
-@pytest.mark.parametrize("is_caught", [True, False])
-def test_ctrl_c_ends_the_loading_of_a_package_that_catches_it(tmp_path: Path, is_caught: bool):
-    interrupt = "signal.raise_signal(signal.SIGINT)"
+@pytest.mark.parametrize(
+    ("name", "is_caught", "code"), [("SIGINT", True, 130), ("SIGTERM", False, 75)]
+)
+def test_a_signal_ends_the_loading_of_a_package_that_catches_it(
+    tmp_path: Path, name: str, is_caught: bool, code: int
+):
+    interrupt = f"signal.raise_signal(signal.{name})"
     caught = f"try:\n    {interrupt}\nexcept BaseException:\n    print('GOES ON')"
     lost = f"class A:\n    def __del__(self):\n        {interrupt}\nA()\nprint('GOES ON')"
     (tmp_path / "package.py").write_text(f"import signal\n{caught if is_caught else lost}")
@@ -42,5 +48,28 @@ def test_ctrl_c_ends_the_loading_of_a_package_that_catches_it(tmp_path: Path, is
         [sys.executable, "-c", _INTERRUPTED, str(tmp_path)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    assert (result.returncode, result.stdout) == (130, "")
+    assert (result.returncode, result.stdout) == (code, "")
     assert "Traceback" not in result.stderr
+
+
+_STOPPED = """
+import signal, sys
+from netdesc.cli import program
+from netdesc.training import train
+
+train.prepare = lambda *_, **__: signal.raise_signal(signal.SIGHUP)
+program.program()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")
+def test_a_signal_while_data_are_read_ends_the_command(tmp_path: Path):
+    """It has nothing to save, and leaves no folder: the command can be given again."""
+    document = write_task(tmp_path / "task")
+    result = subprocess.run(
+        [sys.executable, "-c", _STOPPED, "train", document, "--run-dir", tmp_path / "run"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (75, "")
+    assert result.stderr.split() == ["stopped", "by", "SIGHUP"]
+    assert not (tmp_path / "run").exists()

@@ -106,9 +106,9 @@ def watch_files(folder: Path, fatal: int) -> Callable[[], int]:
 
 
 def save_often() -> None:
-    """Writes a checkpoint after every second epoch, and metrics after every epoch."""
+    """Writes a checkpoint after every third batch, and metrics after every epoch."""
     calls = count()
-    saver.Saver.is_due = lambda self, now: next(calls) % 2 == 1  # type: ignore[method-assign]
+    saver.Saver.is_due = lambda self, now: next(calls) % 3 == 1  # type: ignore[method-assign]
     progress.Display.is_due = lambda self, now: True  # type: ignore[method-assign]
 
 

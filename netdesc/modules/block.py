@@ -17,6 +17,7 @@ from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.modules.neuron import NeuronModule
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
+from netdesc.modules.prepared_neurons import PreparedNeurons
 from netdesc.modules.synapse import DRIVE, RECURRENT, Synapse, make_synapse
 
 
@@ -34,11 +35,16 @@ def _is_hooked(module: nn.Module) -> bool:
     return any(hook_tables(module))
 
 
-def _dense(_layer: SynapticNode, signal_TBI: Tensor, weight_OI: Tensor) -> tuple[Tensor, Tensor]:
-    return operators.linear(signal_TBI, weight_OI)
+def _dense(
+    _layer: SynapticNode, signal_TBI: Tensor, weight_OI: Tensor, is_checked: bool
+) -> tuple[Tensor, Tensor]:
+    linear = operators.linear.unchecked if is_checked else operators.linear
+    return linear(signal_TBI, weight_OI)
 
 
-def _neurons(layer: SynapticNode, signal: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def _neurons(
+    layer: SynapticNode, signal: Tensor, weights: Tensor, _is_checked: bool
+) -> tuple[Tensor, Tensor]:
     """Scales and shifts each value. The input of the network is rounded to the weights' grid."""
     if INPUT in layer.inputs:
         signal = operators.quantize_weight(signal, 8)
@@ -47,14 +53,15 @@ def _neurons(layer: SynapticNode, signal: Tensor, weights: Tensor) -> tuple[Tens
 
 
 def _convolution(
-    layer: SynapticNode, signal_TBCHW: Tensor, weight: Tensor
+    layer: SynapticNode, signal_TBCHW: Tensor, weight: Tensor, is_checked: bool
 ) -> tuple[Tensor, Tensor]:
     section: Any = layer.section
     channels = signal_TBCHW.shape[2]
     if weight.dim() == 1:  # one weight for all synapses of a pool
         weight = weight.expand(channels, 1, *section.kernel_size)
     numbers = kernel_shape(section, channels).to_numbers()
-    return operators.convolution(signal_TBCHW, weight, numbers)
+    convolve = operators.convolution.unchecked if is_checked else operators.convolution
+    return convolve(signal_TBCHW, weight, numbers)
 
 
 def kernel_shape(section: layers.KernelSection, channels: int) -> KernelShape:
@@ -69,7 +76,7 @@ def kernel_shape(section: layers.KernelSection, channels: int) -> KernelShape:
     )
 
 
-ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
+ARRIVE: dict[type[layers.LayerSection], Callable[..., tuple[Tensor, Tensor]]] = {
     layers.Dense: _dense,
     layers.Conv: _convolution,
     layers.ConvTranspose: _convolution,
@@ -81,9 +88,10 @@ ARRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor, Tensor], tuple[Te
 }
 """Maps the class of a section to what computes its synapses.
 
-It takes the layer, the signal [steps, batch, *input shape] and the weights, and returns what
-arrives at the neurons, float32 [steps, batch, neurons], and the packed spikes of the signal (see
-``operators.linear``), which are empty if the kind of synapses packs none.
+It takes the layer, the signal [steps, batch, *input shape], the weights, and whether such tensors
+were checked before. It returns what arrives at the neurons, float32 [steps, batch, neurons], and
+the packed spikes of the signal (see ``operators.linear``), which are empty if the kind of synapses
+packs none.
 """
 
 FUSED = (layers.Dense,)
@@ -126,30 +134,36 @@ class SynapticBlock(Block):
     def forward(self, signal: Tensor) -> Tensor:
         if self.is_fused and not (_is_hooked(self.synapse) or _is_hooked(self.neuron)):
             return run_segment([self], signal)
+        self.begin_forward(signal.device)
         inputs_TBN, packed = self.arrive(signal)
         out_TBN, counts = self.neuron(*inputs_TBN, recurrent_NN=self._recurrent_weights())
         self._set_counts(counts, packed)
         return self._shaped(out_TBN)
 
-    def forward_with_states(self, signal: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Returns the output, and ``read_states``, [steps, batch, *shape] each."""
-        self._warn_of_hooks("signals() and in training")
-        inputs_TBN, packed = self.arrive(signal)
-        run, states = self.neuron.run_with_states(
-            inputs_TBN, self._recurrent_weights(), self.read_states
-        )
+    def run(
+        self, signal: Tensor, neurons: PreparedNeurons, names: Sequence[str], *, is_checked: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Computes with prepared neurons, as after ``begin_forward``, without hooks.
+
+        Returns the output and states, [steps, batch, *shape] each; ``names`` are those of states.
+        ``is_checked`` says that an input of this kind was checked before.
+        """
+        inputs_TBN, packed = self.arrive(signal, is_checked=is_checked)
+        run, states = neurons.run(inputs_TBN, self._recurrent_weights(), names)
         self._set_counts(run.counts, packed)
         shaped = {name: self._shaped(state_TBN) for name, state_TBN in states.items()}
         return self._shaped(run.out_TBN), shaped
 
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        self._warn_of_hooks("stream()")
+        self.warn_of_hooks("stream()")
+        self.begin_forward(signal.device)
         inputs_TBN, packed = self.arrive(signal)
-        run = self.neuron.resume(inputs_TBN, states, self._recurrent_weights())
+        neurons = PreparedNeurons(self.neuron)
+        run = neurons.resume(inputs_TBN, states, self._recurrent_weights())
         self._set_counts(run.counts, packed)
         return self._shaped(run.out_TBN), run.states
 
-    def _warn_of_hooks(self, where: str) -> None:
+    def warn_of_hooks(self, where: str) -> None:
         if _is_hooked(self) or _is_hooked(self.neuron):
             warn(f'hooks of layer "{self._name}" do not run in {where}')
 
@@ -157,11 +171,10 @@ class SynapticBlock(Block):
         shape = self._output_shape
         return out_TBN if len(shape) == 1 else out_TBN.unflatten(2, shape)
 
-    def arrive(self, signal: Tensor) -> tuple[list[Tensor], Tensor]:
+    def arrive(self, signal: Tensor, *, is_checked: bool = False) -> tuple[list[Tensor], Tensor]:
         """Returns the synaptic inputs of the neurons, and the packed spikes of ``signal``."""
-        self.begin_forward(signal.device)
         compute, weights = self._arrive_by, self.synapse.weights()
-        arrived = [compute(self._layer, signal, weight) for weight in weights]
+        arrived = [compute(self._layer, signal, weight, is_checked) for weight in weights]
         inputs_TBN = [z_TBN for z_TBN, _ in arrived]
         if self._drive is not None:
             drive = self._drive(self._layer.section, self.neuron.value("threshold"))
@@ -263,7 +276,8 @@ def run_segment(blocks: Sequence[SynapticBlock], spikes_TBI: Tensor) -> Tensor:
         block.begin_forward(spikes_TBI.device)
         neuron, synapse = block.neuron, block.synapse
         assert synapse.bits is not None, "the weights of a segment are on the grid"
-        text, learns, values = neuron.fused_arguments()
+        text = neuron.equations.text
+        learns, values, _ = neuron.parameters_of(neuron.equations)
         weights.append(synapse.parts[0].on_segment_grid())
         parameters += values
         definitions.append(text)

@@ -8,18 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from netdesc.graph.nodes import SynapticNode
-from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import MAX_BIAS, STATE_UNIT, WEIGHT_UNIT
-from netdesc.kernels.layer_neurons import LayerCounts, arrivals, make_neurons, outputs_before
-from netdesc.kernels.reference.neurons import NeuronTraces, trace
 from netdesc.modules.delay import SignalDelay
-from netdesc.modules.equations import (
-    KernelEquations,
-    NeuronsRun,
-    SurrogateWidth,
-    equations_of_state,
-)
-from netdesc.modules.norm import NORMS, MeanNorm, MeanVarianceNorm, dither_bias, round_bias
+from netdesc.modules.equations import KernelEquations, SurrogateWidth
+from netdesc.modules.norm import NORMS, MeanVarianceNorm, dither_bias, round_bias
+from netdesc.modules.prepared_neurons import PreparedNeurons
 from netdesc.modules.recording import LayerRecording
 from netdesc.modules.values import NeuronValues, initial_value, name_in_state_dicts
 from netdesc.neurons.compile import split_at_norm
@@ -65,7 +58,7 @@ class NeuronModule(nn.Module):
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self.values.learn("bias", torch.full((channels,), layer.section.bias_init))
         definition = self.section.definition()
-        self._equations = KernelEquations.of(definition)
+        self.equations = KernelEquations.of(definition)
         self._spikes = definition.spike is not None
         self.is_graded = definition.output is not None
         """Whether the output has other values than 0 and 1."""
@@ -74,9 +67,10 @@ class NeuronModule(nn.Module):
         """Those that can take over the division of a norm."""
         self._is_foldable = self.section.type_name() != "equations"
         """Whether thresholds or inputs can take over the division of a norm."""
-        self._halves: list[KernelEquations] = []
+        self.halves: list[KernelEquations] = []
+        """The equations before and behind a norm."""
         if (norm := self.section.norm) is not None:
-            self._halves = [KernelEquations.of(each) for each in split_at_norm(definition)]
+            self.halves = [KernelEquations.of(each) for each in split_at_norm(definition)]
         self.norm = None if norm is None else NORMS[norm](channels)
         self.surrogate = SurrogateWidth(self.section)
         later = layer.section.delay
@@ -109,7 +103,7 @@ class NeuronModule(nn.Module):
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        return self._equations.states
+        return self.equations.states
 
     @property
     def learns(self) -> bool:
@@ -127,10 +121,16 @@ class NeuronModule(nn.Module):
             return norm is None and not self.dropout
         return not self.section.persistent_state and (norm is None or norm.is_bias)
 
-    def fused_arguments(self) -> tuple[str, bool, list[Tensor]]:
-        """Returns the text of the definition, whether parameters are learnt, and the parameters."""
-        known, equations = self._kernel_parameters(), self._equations
-        return equations.text, self._learns_in(equations), [known[p] for p in equations.parameters]
+    def parameters_of(self, equations: KernelEquations) -> tuple[bool, list[Tensor], Tensor | None]:
+        """Returns whether parameters are learnt, the parameters, and a factor [] of the inputs.
+
+        The factor is None unless the inputs take over the division of a norm.
+        """
+        known, factor = self._kernel_parameters(), None
+        if (norm := self._folded_norm) is not None:
+            known, factor = norm.fold_parameters(known, self._thresholds)
+        parameters = [self._of_neurons(known[name]) for name in equations.parameters]
+        return self._learns_in(equations), parameters, factor
 
     def _learns_in(self, equations: KernelEquations) -> bool:
         return bool(self._limits) and (
@@ -147,71 +147,11 @@ class NeuronModule(nn.Module):
         ``recurrent_NN`` are weights from the neurons' own outputs, if they have any (see
         ``kernels.layer_neurons``); dropout leaves alone what they add.
         """
-        run, _ = self.run_with_states(inputs_TBN, recurrent_NN, ())
+        run, _ = PreparedNeurons(self).run(inputs_TBN, recurrent_NN, ())
         return run.out_TBN, run.counts
 
-    def run_with_states(
-        self, inputs_TBN: Sequence[Tensor], recurrent_NN: Sequence[Tensor], names: Sequence[str]
-    ) -> tuple[NeuronsRun, dict[str, Tensor]]:
-        """Does what a call does. Returns the run, and states [steps, batch, units] by name.
-
-        States are those before their reset, in threshold units, with gradient. Each is computed by
-        a program of its own. They begin at 0, also for neurons that keep states between calls.
-        """
-        if self.training and self.dropout > 0:
-            factors_1BN = nn.functional.dropout(torch.ones_like(inputs_TBN[0][:1]), self.dropout)
-            inputs_TBN = [each_TBN * factors_1BN for each_TBN in inputs_TBN]
-        if self.section.persistent_state and not self.training:
-            run = self.resume(inputs_TBN, self.kept_states, recurrent_NN)
-            self.kept_states = run.states
-        else:
-            run = self._run(inputs_TBN, (), recurrent_NN)
-        if recurrent_NN and names:
-            out_TBN = run.out_TBN if run.emitted_TBN is None else run.emitted_TBN
-            before_TBN = outputs_before(out_TBN, self.delay, self.is_graded)
-            inputs_TBN = arrivals(inputs_TBN, recurrent_NN, before_TBN)
-        states: dict[str, Tensor] = {}
-        for name in names:
-            equations, is_behind = equations_of_state(self.section, name, self._is_split)
-            arrived = run.normalised_TBN if is_behind else []
-            value_TBN = self._compute(equations, arrived or inputs_TBN, 0, (), []).out_TBN
-            if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
-                known = self._kernel_parameters()
-                scales = self.norm.fold([known[each].detach() for each in self._thresholds])
-                value_TBN = value_TBN / scales[0 if is_behind else 1]
-            states[name] = value_TBN
-        return run, states
-
-    def resume(
-        self,
-        inputs_TBN: Sequence[Tensor],
-        states: Sequence[Tensor],
-        recurrent_NN: Sequence[Tensor] = (),
-    ) -> NeuronsRun:
-        """Goes on from ``states``, which an earlier call returned; from 0 if there are none.
-
-        There is no gradient, and no dropout; a norm adds its bias. Raises ValueError if the states
-        are those of another number of samples.
-        """
-        batch, units = inputs_TBN[0].shape[1:]
-        if states and states[0].shape[0] != batch:
-            raise ValueError(
-                f"the states are those of {states[0].shape[0]} samples, and the input has {batch}: "
-                "to begin with other samples, call reset_state(), or stream() without a state"
-            )
-        if not states:
-            parts = self._halves if self._is_split else [self._equations]
-            keeps_output = self.delay or len(recurrent_NN) > 0
-            count = sum(len(part.states) + 1 for part in parts) + keeps_output
-            zeros = inputs_TBN[0].new_zeros((count, batch, units), dtype=torch.int32)
-            states = list(zeros.unbind())
-            if self.axonal is not None:
-                states.append(self.axonal.new_history(inputs_TBN[0]))
-        with torch.no_grad():
-            return self._run(inputs_TBN, states, recurrent_NN)
-
     @property
-    def _is_split(self) -> bool:
+    def is_split(self) -> bool:
         """Whether the equations are computed up to the norm, and then behind it.
 
         Outside training, that is so where a division cannot be folded: equations of a document may
@@ -221,87 +161,29 @@ class NeuronModule(nn.Module):
             return self.norm is not None
         return not (self.norm.is_bias or self._is_foldable)
 
-    def _run(
-        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], recurrent_NN: Sequence[Tensor]
-    ) -> NeuronsRun:
-        traces: list[NeuronTraces] = []
-        axonal, history = self.axonal, states[:0]
-        if axonal is not None:
-            states, history = states[:-1], states[-1:]
-        if self._is_split:
-            run = self._run_split(inputs_TBN, states, traces)
-        else:
-            run = self._compute(
-                self._equations, inputs_TBN, self.delay, states, traces, recurrent_NN
-            )
-        if axonal is not None:
-            out_TBN, history = axonal.resume(run.out_TBN, history)
-            run = run._replace(
-                out_TBN=out_TBN, states=[*run.states, *history], emitted_TBN=run.out_TBN
-            )
-        if self.recorder is not None:
-            arrived_TBN = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
-            inputs = dict(zip(self.section.definition().inputs, arrived_TBN, strict=True))
-            self.recorder(LayerRecording.of(run.out_TBN, traces, self.state_names, inputs))
-        return run
+    @property
+    def _folded_norm(self) -> MeanVarianceNorm | None:
+        """The norm whose division thresholds or inputs take over."""
+        norm = self.norm
+        return norm if isinstance(norm, MeanVarianceNorm) and not self.is_split else None
 
-    def _run_split(
-        self, inputs_TBN: Sequence[Tensor], states: Sequence[Tensor], traces: list[NeuronTraces]
-    ) -> NeuronsRun:
-        """Computes the equations before the norm, the norm, and the equations behind it."""
-        norm, (before, behind) = self.norm, self._halves
-        assert norm is not None
-        count = len(before.states) + 1 if states else 0
-        first = self._compute(before, inputs_TBN, 0, states[:count], traces)
-        normalised = [self._normalise(norm, first.out_TBN)]
-        second = self._compute(behind, normalised, self.delay, states[count:], traces)
-        counts_before, counts_behind = LayerCounts(first.counts), LayerCounts(second.counts)
-        peaks = dict(zip(before.states, counts_before.peaks.unbind(), strict=True))
-        peaks |= dict(zip(behind.states, counts_behind.peaks.unbind(), strict=True))
-        in_order = [peaks[name] for name in self._equations.states]
-        counts = [*in_order, counts_behind.path, counts_behind.spikes]
-        states = first.states + second.states
-        return NeuronsRun(second.out_TBN, torch.stack(counts), states, normalised)
+    def folded_scales(self) -> tuple[Tensor, Tensor] | None:
+        """Returns the factors of thresholds and inputs that replace a division (see ``fold``)."""
+        if (norm := self._folded_norm) is None:
+            return None
+        known = self._kernel_parameters()
+        return norm.fold([known[name].detach() for name in self._thresholds])
 
-    def _normalise(self, norm: MeanNorm, values_TBN: Tensor) -> Tensor:
+    def normalise(self, values_TBN: Tensor) -> Tensor:
+        """Returns ``values_TBN`` [steps, batch, units] behind the norm."""
+        assert self.norm is not None
         values_TBSC = values_TBN.unflatten(2, (-1, self._per_channel)).movedim(2, 3)
-        return norm(values_TBSC, self._learnt_bias()).movedim(3, 2).flatten(2)
+        return self.norm(values_TBSC, self._learnt_bias()).movedim(3, 2).flatten(2)
 
     def _of_neurons(self, parameter: Tensor) -> Tensor:
         if not parameter.dim() or self._per_channel == 1:
             return parameter
         return parameter.repeat_interleave(self._per_channel)
-
-    def _compute(
-        self,
-        equations: KernelEquations,
-        inputs_TBN: Sequence[Tensor],
-        delay: int,
-        states: Sequence[Tensor],
-        traces: list[NeuronTraces],
-        recurrent_NN: Sequence[Tensor] = (),
-    ) -> NeuronsRun:
-        """Runs equations. While neurons are recorded, adds what was traced to ``traces``."""
-        known = self._kernel_parameters()
-        if isinstance(self.norm, MeanVarianceNorm) and not self._is_split:
-            known, scale = self.norm.fold_parameters(known, self._thresholds)
-            inputs_TBN = [each_TBN * scale for each_TBN in inputs_TBN]
-        parameters = [self._of_neurons(known[name]) for name in equations.parameters]
-        learn = self._learns_in(equations)
-        used = (*parameters, *inputs_TBN, *recurrent_NN)
-        needs_gradient = any(each.requires_grad for each in used)
-        keep = not states and torch.is_grad_enabled() and needs_gradient
-        inputs, weights, text = list(inputs_TBN), list(recurrent_NN), equations.text
-        out_TBN, counts, after, _ = operators.neurons(
-            inputs, weights, parameters, list(states), text, delay, learn, keep
-        )
-        if self.recorder is not None:
-            neurons = make_neurons(text, False, parameters, out_TBN.shape[2], delay)
-            if weights:
-                before_TBN = outputs_before(out_TBN, delay, neurons.is_graded, states)
-                inputs = [each.detach() for each in arrivals(inputs, weights, before_TBN)]
-            traces.append(trace(inputs, neurons, states))
-        return NeuronsRun(out_TBN, counts, after)
 
     @property
     def level(self) -> Tensor | None:

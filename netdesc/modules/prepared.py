@@ -16,10 +16,11 @@ from torch.nn.modules.module import _has_any_global_hook
 from netdesc.graph import INPUT
 from netdesc.graph.nodes import Signal
 from netdesc.kernels.engines import engine_for, kernel_threads, requested_engine
-from netdesc.kernels.layer_neurons import LayerCounts, make_neurons
+from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.kernels.operators import prepared_segment
 from netdesc.kernels.segments import SegmentLayer, check_segment
 from netdesc.modules.block import SynapticBlock, hook_tables, run_segment
+from netdesc.modules.prepared_neurons import PreparedEquations, PreparedNeurons
 
 
 class LayerCall(NamedTuple):
@@ -85,12 +86,19 @@ class PreparedNetwork:
         self._is_autocast = self._is_autocast and torch.is_autocast_enabled(device)
         self._calls = calls
         self._segments: dict[str, Callable[[Tensor], Tensor]] = {}
-        """Name of the last layer -> what computes its segment; other layers are called."""
+        """Name of the last layer -> what computes its segment."""
+        self._layers: dict[str, PreparedLayer] = {}
+        """Other layers with neurons. What is in neither table is called as a module."""
         for names, blocks, *_ in calls:
             if is_observed and len(names) > 1:
                 self._segments[names[-1]] = functools.partial(run_segment, blocks)
             elif not is_observed and all(map(_is_fused, blocks)):
                 self._segments[names[-1]] = PreparedSegment(blocks, input.device).run
+            elif isinstance(blocks[0], SynapticBlock):
+                is_called = is_observed or blocks[0].has_hooks
+                if blocks[0].read_states or not is_called:
+                    layer = PreparedLayer(blocks[0], input.device, is_called=is_called)
+                    self._layers[names[0]] = layer
         if not is_observed:
             self._watch(layers)
             self._facts = self._find_facts(input)
@@ -107,9 +115,12 @@ class PreparedNetwork:
             name, block = call.names[-1], call.blocks[0]
             if name in self._segments:
                 return self._segments[name](total)
-            if states is None or not getattr(block, "read_states", ()):
+            if name not in self._layers:
                 return block(total)
-            out, values = block.forward_with_states(total)
+            layer = self._layers[name]
+            if states is None or not block.read_states:
+                return block(total) if layer.is_called else layer.run(total, ())[0]
+            out, values = layer.run(total, block.read_states)
             states.update({(name, state): value for state, value in values.items()})
             return out
 
@@ -153,11 +164,10 @@ class PreparedNetwork:
 
 
 _VALUES = operator.methodcaller("values")
-_KIND = operator.attrgetter("dtype", "requires_grad")
+_KIND = operator.attrgetter("dtype", "requires_grad", "shape")
 _IS_TRAINING = operator.attrgetter("training")
 _WARNS = operator.attrgetter("warns")
 _RECORDER = operator.attrgetter("recorder")
-_BYTES = operator.methodcaller("tobytes")
 
 
 def _is_fused(block: Any) -> bool:
@@ -171,9 +181,9 @@ class PreparedSegment:
         for block in blocks:
             block.begin_forward(device)
         self._engine = engine_for(device)
-        self._layers = [_PreparedLayer(block) for block in blocks]
+        self._layers = [_SegmentPart(block) for block in blocks]
         self._axonal = blocks[-1].neuron.axonal
-        self._is_checked = False
+        self._checked: object = None
         self._warning = [block for block in blocks if block.warns_of_nan(device)]
 
     def run(self, signal_TBI: Tensor) -> Tensor:
@@ -181,53 +191,58 @@ class PreparedSegment:
         for block in self._warning:
             block.warn_of_nan()
         layers = [layer.now() for layer in self._layers]
-        if not self._is_checked:
+        if (kind := _kind_of(signal_TBI)) != self._checked:
             check_segment(signal_TBI, layers)
-            self._is_checked = True
+            self._checked = kind
         out_TBN, counts = prepared_segment(self._engine, signal_TBI, layers)
         for layer, numbers in zip(self._layers, counts, strict=True):
             layer.attributes["counts"] = LayerCounts(numbers)
         return out_TBN if self._axonal is None else self._axonal(out_TBN)
 
 
-class _PreparedLayer:
-    """A layer's weights, and its neurons with the parameters of the last call.
-
-    Parameters are computed again if the bytes of the values that decide them have changed. Learnt
-    values that are parameters themselves do not count; the engine reads them in each call.
-    """
+class _SegmentPart:
+    """A layer of a segment: its weights and its neurons."""
 
     def __init__(self, block: SynapticBlock) -> None:
         self.attributes = vars(block)  # to set them by a module's own method is slow
-        self._neuron = block.neuron
         self._synapse = block.synapse.parts[0]
         weight = self._synapse.on_segment_grid()
         self._count = len(weight)
         self._weight = weight if isinstance(weight, nn.Parameter) else None
         """The weights, unless they are computed from other tensors in each call."""
-        self._views: list[Any] | None = None
-        self._state = b""
-        self._compute()
+        neuron = block.neuron
+        self._equations = PreparedEquations(neuron, neuron.equations, neuron.delay)
 
     def now(self) -> SegmentLayer:
         """Returns the layer as an engine computes it now."""
-        if self._views is None or b"".join(map(_BYTES, self._views)) != self._state:
-            self._compute()
-        elif self._has_learnt:
-            self._neurons = self._neurons.renewed()
         weight_OI = self._synapse.on_segment_grid() if self._weight is None else self._weight
-        return SegmentLayer(weight_OI, self._neurons, [])
+        return SegmentLayer(weight_OI, self._equations.now(self._count), [])
 
-    def _compute(self) -> None:
-        neuron = self._neuron
-        text, learns, values = neuron.fused_arguments()
-        self._neurons = make_neurons(text, learns, values, self._count, neuron.delay)
-        tensors = [*neuron.parameters(), *neuron.buffers()]
-        learnt = {id(value) for value in values if value.requires_grad}
-        self._has_learnt, self._views = bool(learnt), None
-        is_readable = all(tensor.is_cpu and tensor.dtype is torch.float32 for tensor in tensors)
-        if is_readable and learnt <= set(map(id, tensors)):
-            learnt.discard(id(neuron.level))  # it decides the surrogate gradient, too
-            fixed = [tensor for tensor in tensors if id(tensor) not in learnt]
-            self._views = [tensor.detach().numpy() for tensor in fixed]
-            self._state = b"".join(map(_BYTES, self._views))
+
+class PreparedLayer:
+    """A layer alone, whose hooks do not run: synapses of any kind, and neurons.
+
+    With ``is_called``, it runs only for states of its neurons, and is called as a module otherwise.
+    """
+
+    def __init__(self, block: SynapticBlock, device: torch.device, *, is_called: bool) -> None:
+        block.begin_forward(device)
+        self.is_called = is_called
+        self._block, self._neurons = block, PreparedNeurons(block.neuron)
+        self._warns = block.warns_of_nan(device)
+        self._checked: object = None
+
+    def run(self, signal: Tensor, names: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Returns the output, and states by their ``names``, [steps, batch, *shape] each."""
+        if self._warns:
+            self._block.warn_of_nan()
+        if self.is_called:
+            self._block.warn_of_hooks("signals() and in training")
+        kind = _kind_of(signal)
+        is_checked, self._checked = kind == self._checked, kind
+        return self._block.run(signal, self._neurons, names, is_checked=is_checked)
+
+
+def _kind_of(signal: Tensor) -> tuple[Any, ...]:
+    """Returns what kernels must check; a hook of an earlier layer may change it."""
+    return signal.shape, signal.dtype, signal.device, signal.layout

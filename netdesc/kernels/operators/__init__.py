@@ -7,6 +7,7 @@ time-first. Floats are in threshold units, integer states are in units of 1/4096
 """
 
 from netdesc.kernels.operators.layers import neurons as neurons
+from netdesc.kernels.operators.layers import prepared_neurons as prepared_neurons
 from netdesc.kernels.operators.layers import prepared_segment as prepared_segment
 from netdesc.kernels.operators.layers import segment as segment
 from netdesc.kernels.operators.synapses import class_labels as class_labels

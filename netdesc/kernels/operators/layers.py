@@ -13,6 +13,7 @@ from netdesc.kernels.checks import check_signal
 from netdesc.kernels.engines import EngineError, assumed_engine, engine_for, engine_name
 from netdesc.kernels.grid import parameter_gradient
 from netdesc.kernels.layer_neurons import (
+    KernelNeurons,
     check_neurons,
     check_weights,
     make_neurons,
@@ -284,44 +285,109 @@ def prepared_segment(
     """
     values = [value for layer in layers for value in layer.neurons.learnable_values]
     tensors = [input_TBI, *[layer.weight_OI for layer in layers]]
-    tensors += filter(_requires_grad, values)
-    if not (torch.is_grad_enabled() and any(map(_requires_grad, tensors))):
-        out_TBN, counts, _ = engine.segment(input_TBI, layers, False)
-        return out_TBN, counts
-    counts: list[Tensor] = []
-    return _PreparedSegment.apply((engine, layers, values, counts), *tensors), counts
+    call = _SegmentCall(engine, layers)
+    return _with_gradients(call, tensors, values), call.counts
+
+
+def prepared_neurons(
+    engine: Any,
+    inputs_TBN: Sequence[Tensor],
+    weights_NN: Sequence[Tensor],
+    neurons: KernelNeurons,
+    states: Sequence[Tensor],
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Computes ``neurons`` of tensors that were checked, on an engine's module.
+
+    Returns output, counts and final states. No compiler or transform of torch may see the call.
+    """
+    call = _NeuronsCall(engine, neurons, len(inputs_TBN), states)
+    tensors, values = [*inputs_TBN, *weights_NN], neurons.learnable_values
+    return _with_gradients(call, tensors, values), call.counts, call.states
+
+
+class _SegmentCall:
+    """A call of ``prepared_segment``. Its gradients are those of input, weights and parameters."""
+
+    def __init__(self, engine: Any, layers: Sequence[segments.SegmentLayer]) -> None:
+        self._engine, self._layers, self.inputs = engine, layers, 1
+
+    def forward(self, tensors: Sequence[Tensor], keep: bool) -> tuple[Tensor, list[Any]]:
+        """Returns the output, and what the backward pass needs."""
+        out_TBN, self.counts, saved = self._engine.segment(tensors[0], self._layers, keep)
+        return out_TBN, [None if saved and holds_spikes(saved[0]) else tensors[0], *saved]
+
+    def backward(self, grad: Tensor, saved: list[Any], wanted: Sequence[bool]) -> list[Any]:
+        """Returns gradients of the tensors, of which those ``wanted`` count, and of values."""
+        grad_input, grad_weights, grad_values = self._engine.segment_backward(
+            grad, saved[0], self._layers, saved[1:], wanted[0]
+        )
+        return [grad_input if wanted[0] else None, *grad_weights, *grad_values]
+
+
+class _NeuronsCall:
+    """A call of ``prepared_neurons``, as a ``_SegmentCall``."""
+
+    def __init__(
+        self, engine: Any, neurons: KernelNeurons, inputs: int, states: Sequence[Tensor]
+    ) -> None:
+        self._engine, self._neurons, self.inputs = engine, neurons, inputs
+        self.states = list(states)
+
+    def forward(self, tensors: Sequence[Tensor], keep: bool) -> tuple[Tensor, list[Any]]:
+        inputs_TBN, self._weights_NN = tensors[: self.inputs], tensors[self.inputs :]
+        arguments = self._neurons, self.states, keep and not self.states
+        if not self._weights_NN:
+            out_TBN, self.counts, self.states, saved = self._engine.neurons(inputs_TBN, *arguments)
+            return out_TBN, saved
+        out_TBN, self.counts, self.states, saved = self._engine.recurrent(
+            inputs_TBN, self._weights_NN, *arguments
+        )
+        return out_TBN, [out_TBN, *saved]
+
+    def backward(self, grad: Tensor, saved: list[Any], wanted: Sequence[bool]) -> list[Any]:
+        neurons = self._neurons
+        if not self._weights_NN:
+            grads = self._engine.neurons_backward(grad, neurons, saved)
+            return [*grads.inputs_TBN, *grads.parameters]
+        wants_weights = any(wanted[self.inputs : 2 * self.inputs])
+        before_TBN = outputs_before(saved[0], neurons.delay, neurons.is_graded)
+        grads = self._engine.recurrent_backward(
+            grad, before_TBN, self._weights_NN, neurons, saved[1:], wants_weights
+        )
+        no_weights = [None] * self.inputs
+        return [*grads.inputs_TBN, *(grads.weights_NN or no_weights), *grads.parameters]
+
+
+def _with_gradients(call: Any, tensors: list[Tensor], values: list[Tensor]) -> Tensor:
+    """Returns the output of a call. Autograd follows ``tensors`` and learnt ``values``."""
+    followed = [*tensors, *filter(_requires_grad, values)]
+    if torch.is_grad_enabled() and any(map(_requires_grad, followed)):
+        return _Prepared.apply(call, values, len(tensors), *followed)
+    return call.forward(tensors, False)[0]
 
 
 _requires_grad = attributes.attrgetter("requires_grad")
 
 
-class _PreparedSegment(torch.autograd.Function):
+class _Prepared(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, call: tuple[Any, ...], *tensors: Tensor) -> Tensor:
-        engine, layers, values, counts = call
-        out_TBN, layer_counts, saved = engine.segment(tensors[0], layers, True)
-        counts += layer_counts
-        input_TBI = None if saved and holds_spikes(saved[0]) else tensors[0]
-        ctx.engine, ctx.layers, ctx.values = engine, layers, values
+    def forward(ctx: Any, call: Any, values: list[Tensor], count: int, *followed: Tensor) -> Tensor:
+        out_TBN, saved = call.forward(followed[:count], True)
+        ctx.call, ctx.values, ctx.count = call, values, count
         ctx.saved, ctx.only_reads_gradients = len(saved), True
         ctx.set_materialize_grads(False)
-        # Torch notices if a saved tensor was changed before the backward pass.
-        ctx.save_for_backward(input_TBI, *saved, *tensors[1:])
+        # Torch notices if weights or values were changed before the backward pass.
+        ctx.save_for_backward(*saved, *followed[call.inputs :])
         return out_TBN
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         if torch.is_grad_enabled():
-            raise NotImplementedError("netdesc::segment has no second derivative")
-        input_TBI, *saved = ctx.saved_tensors
-        layers, want_input = ctx.layers, ctx.needs_input_grad[1]
+            raise NotImplementedError("netdesc's operators have no second derivative")
+        saved = list(ctx.saved_tensors[: ctx.saved])
         if grads[0] is None:  # no loss depends on the output
             return (None,) * len(ctx.needs_input_grad)
-        del saved[ctx.saved :]
-        grad_input, grad_weights, grad_parameters = ctx.engine.segment_backward(
-            grads[0], input_TBI, layers, saved, want_input
-        )
-        pairs = zip(grad_parameters, ctx.values, strict=True)
-        grad_values = [parameter_gradient(*pair) for pair in pairs if pair[1].requires_grad]
-        grad_input = grad_input if want_input else None
-        return None, grad_input, *grad_weights, *grad_values
+        found = ctx.call.backward(grads[0], saved, ctx.needs_input_grad[3:])
+        pairs = zip(found[ctx.count :], ctx.values, strict=True)
+        of_values = [parameter_gradient(*pair) for pair in pairs if pair[1].requires_grad]
+        return None, None, None, *found[: ctx.count], *of_values

@@ -19,6 +19,14 @@ def seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+def seed_shard(seed: int, epoch: int, batch: int, shard: int, device: torch.device) -> None:
+    """Seeds torch's generators for the dropout of a shard, whichever process computes it."""
+    number = _hash_to_int(f"{seed} dropout {epoch} {batch} {shard}")
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+
+
 def sample_order(count: int, seed: int, purpose: int) -> np.ndarray:
     """Returns a permutation; ``purpose`` is 0 for the validation split, n + 1 for epoch n."""
     generator = torch.Generator().manual_seed(_hash_to_int(f"{seed} {purpose}"))

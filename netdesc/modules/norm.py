@@ -49,6 +49,19 @@ class MeanNorm(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("running_mean", torch.zeros(channels))
+        self.postponed: dict[str, Tensor] | None = None
+        """None, or the statistics of the last batch by the names of their buffers: the batch then
+        leaves the running statistics as they are, and the caller calls ``update``."""
+
+    def update(self, name: str, statistic: Tensor) -> None:
+        """Moves a running statistic toward that of a batch."""
+        getattr(self, name).lerp_(statistic, MOMENTUM)
+
+    def _take(self, name: str, statistic: Tensor) -> None:
+        if self.postponed is None:
+            self.update(name, statistic)
+        else:
+            self.postponed[name] = statistic
 
     def bias(self, mean: Tensor, learnt_bias: Tensor) -> Tensor:
         """Returns what is added in place of a ``mean`` [channels] that is subtracted.
@@ -66,7 +79,7 @@ class MeanNorm(nn.Module):
         if not self.training:
             return values_TBC + self.bias(self.running_mean, learnt_bias)
         mean = values_TBC.mean(dim=tuple(range(values_TBC.dim() - 1)))
-        self.running_mean.lerp_(mean.detach(), MOMENTUM)
+        self._take("running_mean", mean.detach())
         return values_TBC + self.bias(mean, learnt_bias)
 
 
@@ -138,7 +151,7 @@ class MeanVarianceNorm(MeanNorm):
         if self.training:
             variance = values_TBC.detach().var(correction=0)
             count = math.prod(values_TBC.shape[:-1])
-            self.running_var.lerp_(variance * (count / (count + 1)), MOMENTUM)
+            self._take("running_var", variance * (count / (count + 1)))
         return centred_TBC / self.divisor(variance)
 
 

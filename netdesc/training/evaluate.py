@@ -3,7 +3,7 @@
 Predictions are counted on the device.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,12 @@ from netdesc.losses import SILENT, OutputClassifier, SpikeMoidLoss, TotalLoss, b
 from netdesc.losses.classifier import is_in_top, judged_values, most_active
 from netdesc.modules import Network
 from netdesc.runs.metrics_file import MAX_MATRIX_CLASSES
+from netdesc.training.ranks import Ranks
 
 _WRONG, _RIGHT, _UNDECIDED = range(3)
+
+CONFIDENCE = -2
+"""Where counts have the sum of the confidences."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +95,29 @@ class Counter:
 
     def __init__(self, signal: Signal, size: int, device: torch.device) -> None:
         self.signal = signal
-        # The last two numbers are the sum of the confidences, and their number.
         self.counts = torch.zeros(size + 2, dtype=torch.float64, device=device)
+        """Of the batches since the last ``pop_counts``: whole numbers, among them the number of
+        confidences as the last one, but for the sum of the confidences at ``CONFIDENCE``."""
 
     def add(self, output_TBN: Tensor, labels: Tensor) -> None:
         raise NotImplementedError
 
     def score(self, counts: Sequence[float]) -> Score:
         raise NotImplementedError
+
+    def count(self, output_TBN: Tensor, labels: Tensor) -> Tensor:
+        """Returns the counts of this output alone, float64 [counts], which are not added."""
+        total = self.pop_counts()
+        self.add(output_TBN, labels)
+        counts = self.pop_counts()
+        self.counts += total
+        return counts
+
+    def pop_confidence(self) -> Tensor:
+        """Returns the sum of the confidences since the last call, float64 [], and sets it to 0."""
+        confidence = self.counts[CONFIDENCE].clone()
+        self.counts[CONFIDENCE] = 0.0
+        return confidence
 
     def pop_counts(self) -> Tensor:
         """Returns the counts since the last call, float64 [counts], and sets them to 0."""
@@ -149,7 +168,7 @@ class ConfusionCounter(Counter):
         if self._top_k is not None:
             self.counts[-3] += is_in_top(values, labels, self._top_k).sum()
         confidence = self._classifier.confidence(output_TBN).double().flatten()
-        self.counts[-2] += confidence.sum()
+        self.counts[CONFIDENCE] += confidence.sum()
         self.counts[-1] += confidence.numel()
 
     def score(self, counts: Sequence[float]) -> Score:
@@ -207,6 +226,36 @@ OnBatch = Callable[[Batch, Mapping[Signal, Tensor]], None]
 """Function of a batch and of what ``Network.signals`` returns for it."""
 
 
+class DealtBatches:
+    """Batches in order, dealt to processes, and two numbers of each batch, summed in order.
+
+    Iterating yields the batches of this process, each with a tensor for its two numbers, float64.
+    The first process gets the last batch.
+    """
+
+    def __init__(self, batches: Batches, ranks: Ranks) -> None:
+        self._batches, self._ranks, self._count = batches, ranks, len(batches)
+        most = -(-self._count // ranks.size)
+        self._rows = torch.zeros(most, 2, dtype=torch.float64, device=batches.device)
+
+    def __iter__(self) -> Iterator[tuple[Batch, Tensor]]:
+        ranks, count = self._ranks, self._count
+        first = (count - 1 - ranks.rank) % ranks.size
+        own = self._batches.in_order(range(first, count, ranks.size))
+        yield from zip(own, self._rows, strict=False)
+
+    def sums(self) -> Tensor:
+        """Returns the sums over all batches, float64 [2]; the first one is added in float32.
+
+        Waits for the device.
+        """
+        rows, last = self._ranks.gather(self._rows), self._count - 1
+        by_first = [rows[(last - first) % len(rows)] for first in range(len(rows))]
+        rows_B2 = torch.stack(by_first, 1).flatten(0, 1)[: self._count].cpu().numpy()
+        loss, other = rows_B2[:, 0].astype(np.float32), rows_B2[:, 1]
+        return torch.tensor([np.cumsum(loss)[-1], np.cumsum(other)[-1]], dtype=torch.float64)
+
+
 @torch.no_grad()
 def measure(
     network: Network,
@@ -214,40 +263,51 @@ def measure(
     batches: Batches,
     counter: Counter | None = None,
     on_batch: OnBatch | None = None,
+    ranks: Ranks | None = None,
 ) -> tuple[float, Score | None]:
     """Computes loss and score of the network, in evaluation mode, over all samples in order.
 
-    The score is None without ``counter``. The device is waited for only once, at the end.
+    The score is None without ``counter``. The device is waited for only at the end. The batches are
+    dealt to ``ranks``, and ``on_batch`` is called with those of this process.
     """
-    total, reduction = torch.zeros(1, device=batches.device), network.graph.loss.reduction
+    ranks = ranks or Ranks()
+    dealt, reduction = DealtBatches(batches, ranks), network.graph.loss.reduction
     with network.evaluating():
-        for batch in batches.in_order():
+        for batch, numbers in dealt:
             network.reset_state()
             signals = network.signals(batch.input_TBN)
             value = loss(signals, batch.target)
-            total += value * batch.loss_weight(reduction, len(batches.samples))
+            numbers[0] = value * batch.loss_weight(reduction, len(batches.samples))
             if counter is not None:
                 counter.add(signals[counter.signal], batch.target)
+                numbers[1] = counter.pop_confidence()
             if on_batch is not None:
                 on_batch(batch, signals)
+    total, confidence = dealt.sums().tolist()
     if counter is None:
-        return total.item(), None
-    value, *counts = torch.cat([total, counter.pop_counts()]).tolist()
-    return value, counter.score(counts)
+        return total, None
+    counts = torch.stack(ranks.gather(counter.pop_counts())).sum(0).tolist()
+    counts[CONFIDENCE] = confidence
+    return total, counter.score(counts)
 
 
 @torch.no_grad()
 def silent_loss(
-    graph: Graph, loss: TotalLoss, batches: Batches, check: Callable[[], None]
+    graph: Graph,
+    loss: TotalLoss,
+    batches: Batches,
+    check: Callable[[], None],
+    ranks: Ranks | None = None,
 ) -> float:
     """Computes the loss of an output that never spikes; a trained network should have a lower one.
 
-    The network learns target spikes. ``check`` is called after each batch, and may raise.
+    The network learns target spikes. ``check`` is called after each batch, and may raise. The
+    batches are dealt to ``ranks``.
     """
-    total = torch.zeros((), device=batches.device)
-    for batch in batches.in_order():
+    dealt = DealtBatches(batches, ranks or Ranks())
+    for batch, numbers in dealt:
         silence = torch.zeros_like(batch.target)
         value = loss(dict.fromkeys(graph.signals, silence), batch.target)
-        total += value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
+        numbers[0] = value * batch.loss_weight(graph.loss.reduction, len(batches.samples))
         check()
-    return total.item()
+    return dealt.sums()[0].item()

@@ -104,9 +104,9 @@ class TrainingLoop:
     def _train_batches(self) -> None:
         """Trains the epoch's remaining batches, without the update that follows the last one."""
         progress, step = self.progress, self._step
-        for (batch,) in self.setup.train.shuffled(progress.epoch, progress.batch):
-            step.compute_gradients(batch)
-            del batch  # before the next one takes as much memory
+        for shards in self.setup.train.shuffled(progress.epoch, progress.batch):
+            step.compute_gradients(shards)
+            del shards  # before the next one takes as much memory
             if progress.batch + 1 < progress.batches:
                 step.update()
                 progress.batch += 1
@@ -147,8 +147,9 @@ class TrainingLoop:
                 raise Interrupted(signal)
 
         try:
+            counter = self._new_counter()
             value, score = measure(
-                setup.network, setup.loss, validation, self._new_counter(), stop_between_batches
+                setup.network, setup.loss, validation, counter, stop_between_batches, setup.ranks
             )
         except Interrupted:
             self._save()

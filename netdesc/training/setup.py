@@ -13,7 +13,6 @@ from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.description import Description
 from netdesc.description.models import Training
-from netdesc.description.models.augmentation import Augmentation
 from netdesc.description.overrides import Overrides
 from netdesc.graph import Graph, build_graph
 from netdesc.kernels.engines import engine_for
@@ -170,12 +169,16 @@ def prepare(
     section = document.data if data is None else data.settings
     augmentation = () if section is None else section.augmentation
 
-    def batches(samples: Samples, augmentation: Augmentation = ()) -> Batches:
-        # Validation takes no larger batches than training, whose memory was checked.
-        size = min(training.batch_size or len(splits.train), len(splits.train))
-        return Batches(samples, size, device, training.seed, augmentation)
+    ranks, shards = ranks or Ranks(), training.shards
+    size = min(training.batch_size or len(splits.train), len(splits.train))
 
-    train = batches(splits.train, augmentation)
+    def batches(samples: Samples) -> Batches:
+        # Validation takes no larger shards than training, whose memory was checked.
+        return Batches(samples, -(-size // shards), device, training.seed)
+
+    train = Batches(
+        splits.train, size, device, training.seed, augmentation, shards, ranks.own(shards)
+    )
     if replacement is not None:
         replacement.try_out(graph, next(train.in_order()).target)
     return Setup(
@@ -190,7 +193,7 @@ def prepare(
         validation=None if splits.validation is None else batches(splits.validation),
         test=None if splits.test is None else batches(splits.test),
         device=device,
-        ranks=ranks or Ranks(),
+        ranks=ranks,
     )
 
 

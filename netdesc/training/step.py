@@ -19,17 +19,22 @@ The way of a step, with the files that it enters on the CPU::
 What does not change from step to step is found out before: a prepared call holds the order of
 layers, engine, programs and checks; plans in ``cpu/walk`` hold kernels, shapes and sizes of memory.
 
+``compute_gradients`` takes the shards of a batch that this process computes. Several shards take
+this way one after another, and are added up in ``ShardedStep`` before metrics and update.
+
 The gradients and the update are two calls. At the end of an epoch, the loop reads the metrics
 between these calls, and copies the weights to which the metrics belong.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_
 
 from netdesc.data.batches import Batch
+from netdesc.data.randomness import seed_shard
 from netdesc.graph import Graph
 from netdesc.kernels.engines import engine_for, engine_name
 from netdesc.losses.total import add_up
@@ -39,6 +44,7 @@ from netdesc.training.interrupt import StopRequest
 from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.progress import Display
 from netdesc.training.setup import Setup
+from netdesc.training.shard_rows import ShardRows
 
 NOTICE = (
     "compiling kernels for networks like this one: once, 10 s, or 20 to 30 s on a busy machine …"
@@ -57,8 +63,12 @@ def build_step(
 
     ``report`` is then called with a message that it is, or why it is not.
     """
-    step = EagerStep(setup, epoch_sum)
+    shards = setup.training.shards
+    step = EagerStep(setup, epoch_sum) if shards == 1 else ShardedStep(setup, epoch_sum)
     if setup.device.type != "cuda":
+        return step
+    if shards > 1:
+        report(_not_captured(f"each batch is computed in {shards} shards"))
         return step
     if setup.loss.replacement is not None:  # its Python code would run only once
         report(_not_captured("a loss of a Python program is called in each step"))
@@ -85,8 +95,9 @@ class EagerStep:
         self._blocks = list(setup.network.blocks())
         self._learns_neurons = any(block.neuron.learns for _, block in self._blocks)
 
-    def compute_gradients(self, batch: Batch) -> None:
+    def compute_gradients(self, shards: Sequence[Batch]) -> None:
         """Computes the batch's loss and gradients, and adds its metrics to the epoch's sums."""
+        (batch,) = shards
         setup, epoch_sum = self._setup, self._epoch_sum
         for parameter in self._parameters:
             parameter.grad = None
@@ -113,6 +124,66 @@ class EagerStep:
             setup.network.project()
 
 
+class ShardedStep(EagerStep):
+    """Computes a batch in shards, in turn here and at the same time in other processes.
+
+    Each shard's loss counts by the shard's share of the batch. The sums over shards do not depend
+    on who computes which shard.
+    """
+
+    def __init__(self, setup: Setup, epoch_sum: EpochMetricsSum) -> None:
+        super().__init__(setup, epoch_sum)
+        self._own = setup.ranks.own(setup.training.shards)
+        self._rows = ShardRows(setup, epoch_sum.counter)
+        self._sizes = [parameter.numel() for parameter in self._parameters]
+        self._no_gradient = self._parameters[0].new_zeros(sum(self._sizes)).detach()
+        self._has_gradient: list[bool] | None = None
+        """Whether a parameter has a gradient in some shard; the optimizer skips others."""
+
+    def compute_gradients(self, shards: Sequence[Batch]) -> None:
+        epoch_sum, ranks = self._epoch_sum, self._setup.ranks
+        empty = self._no_gradient, self._rows.empty
+        computed = {shard.shard: self._compute_shard(shard) for shard in shards}
+        gradients, rows = zip(*(computed.get(number, empty) for number in self._own), strict=True)
+        if self._has_gradient is None:
+            here = [float(parameter.grad is not None) for parameter in self._parameters]
+            flags = ranks.gather(torch.tensor(here, device=self._no_gradient.device))
+            self._has_gradient = torch.stack(flags).bool().any(0).tolist()
+        parts = ranks.sum(gradients).split(self._sizes)
+        for parameter, part, has in zip(self._parameters, parts, self._has_gradient, strict=True):
+            parameter.grad = part.view_as(parameter) if has else None
+        size, terms = self._rows.join(rows)
+        for name, block in self._blocks:
+            assert block.counts is not None, "joining sets them"
+            epoch_sum.set_counts(name, block.counts, size * block.cells)
+        share = size / self._samples
+        epoch_sum.add_batch(terms, share, share if self._reduction == "mean" else 1.0)
+
+    def _compute_shard(self, shard: Batch) -> tuple[Tensor, Tensor]:
+        """Returns the gradients of a shard's loss, one after another, and its row."""
+        setup, counter = self._setup, self._epoch_sum.counter
+        for parameter in self._parameters:
+            parameter.grad = None
+        seed_shard(setup.training.seed, shard.epoch, shard.number, shard.shard, setup.device)
+        signals = setup.network.signals(shard.input_TBN)
+        terms = self._weighted(setup.loss.terms(signals, shard.target), shard.share)
+        counts = None
+        if counter is not None:
+            counts = counter.count(signals[counter.signal], shard.target)
+        add_up(terms).backward()
+        row = self._rows.build(shard.size, terms, counts)
+        gradients = [
+            torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten()
+            for p in self._parameters
+        ]
+        return torch.cat(gradients).detach(), row
+
+    def _weighted(self, terms: Sequence[Tensor], share: float) -> list[Tensor]:
+        """Weights means over the shard's samples, and regularizers, by the shard's share."""
+        sums = 0 if self._reduction == "mean" else len(self._setup.graph.losses)
+        return [*terms[:sums], *(term * share for term in terms[sums:])]
+
+
 class CapturedStep:
     """Replays a step as two CUDA graphs, for batches that have the shape of the first batch.
 
@@ -127,16 +198,17 @@ class CapturedStep:
         self._fits = True
         self._has_reported = False
         captured = self._captured_batch  # a lambda that held ``self`` would keep graphs alive
-        self._gradient_graph = ReplayedWork(lambda: step.compute_gradients(captured[0]), graphs)
+        self._gradient_graph = ReplayedWork(lambda: step.compute_gradients(captured), graphs)
         self._update_graph = ReplayedWork(step.update, graphs)
 
-    def compute_gradients(self, batch: Batch) -> None:
+    def compute_gradients(self, shards: Sequence[Batch]) -> None:
+        (batch,) = shards
         if not self._captured_batch:
             self._captured_batch.append(batch)
         (captured,) = self._captured_batch
         self._fits = _shapes(batch) == _shapes(captured)
         if not self._fits:
-            self._step.compute_gradients(batch)
+            self._step.compute_gradients(shards)
             return
         if batch.input_TBN is not captured.input_TBN:
             captured.input_TBN.copy_(batch.input_TBN)

@@ -213,9 +213,9 @@ def test_on_a_gpu_a_captured_run_equals_an_eager_one(runner: Runner) -> None:
 
 def test_graphs_are_freed_with_their_step() -> None:
     """They hold memory of the device, which the next run needs."""
-    work: Any = SimpleNamespace(compute_gradients=lambda batch: None, update=None)
+    work: Any = SimpleNamespace(compute_gradients=lambda shards: None, update=None)
     step = CapturedStep(work, CpuGraphs(), print)
-    step.compute_gradients(Batch(torch.zeros(4, 2, 3), torch.zeros(4, 2, 2)))
+    step.compute_gradients([Batch(torch.zeros(4, 2, 3), torch.zeros(4, 2, 2))])
     gone = weakref.ref(step)
     gc.disable()
     try:

@@ -165,7 +165,9 @@ class Session:
             return losses
         for name, batches in {"loss": setup.train, "validation_loss": setup.validation}.items():
             if batches is not None:
-                losses[name] = silent_loss(setup.graph, setup.loss, batches, stop.check)
+                losses[name] = silent_loss(
+                    setup.graph, setup.loss, batches, stop.check, setup.ranks
+                )
         for loss in losses.values():
             if not math.isfinite(loss):
                 cause = f"the loss of an output that never spikes is {loss}"

@@ -136,13 +136,14 @@ def prepare(
     Without ``ranks``, this process trains alone.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
+    ranks = ranks or Ranks()
     document, replacement = description.document, None if loss is None else PythonLoss(loss)
     graph, training = build_graph(document), document.training
     splits = read_splits(description, SampleSpec.of(graph), warn, data)
     if check_memory:
         require_memory(graph, training, len(splits.train), device)
     samples = first_samples(splits.train, training.seed)
-    description = fill_scales(description, samples, warn)
+    description = fill_scales(description, samples, warn, ranks)
     description = fill_class_weights(description, lambda: splits.train.labels, warn)
     description = _with_best(description, splits.validation is not None)
     document = description.document
@@ -160,7 +161,7 @@ def prepare(
         network.dither(training.seed)
     if training.optimizer.learning_rate is None:
         path = "training", "optimizer", "learning_rate"
-        description = description.with_values({path: find_rate(network)}, "found")
+        description = description.with_values({path: ranks.broadcast(find_rate(network))}, "found")
         training = description.document.training
     network.to(device)
     for _, block in network.blocks():
@@ -169,7 +170,7 @@ def prepare(
     section = document.data if data is None else data.settings
     augmentation = () if section is None else section.augmentation
 
-    ranks, shards = ranks or Ranks(), training.shards
+    shards = training.shards
     size = min(training.batch_size or len(splits.train), len(splits.train))
 
     def batches(samples: Samples) -> Batches:

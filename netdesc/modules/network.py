@@ -26,8 +26,9 @@ from netdesc.modules.prepared import LayerCall, PreparedNetwork, order_calls, wa
 from netdesc.modules.recording import LayerRecording, record_neurons
 from netdesc.modules.values import Layers
 
-_MAX_PREPARED = 4
-"""Number of prepared calls that are kept: training and validation, and their last batches."""
+_MAX_PREPARED = 6
+"""Number of prepared calls that are kept: training and validation, and their last batches. Batches
+that are divided into shards have two sizes each."""
 
 State = dict[str, list[Tensor]]
 """Name of a layer -> its states between two pieces of a stream.

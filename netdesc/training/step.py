@@ -128,7 +128,7 @@ class ShardedStep(EagerStep):
     """Computes a batch in shards, in turn here and at the same time in other processes.
 
     Each shard's loss counts by the shard's share of the batch. The sums over shards do not depend
-    on who computes which shard.
+    on who computes which shard. A step waits for the device once, which tells the shards' sizes.
     """
 
     def __init__(self, setup: Setup, epoch_sum: EpochMetricsSum) -> None:

@@ -149,7 +149,7 @@ def test_a_signal_in_the_validation_repeats_it(
     measure, measured = loop.measure, list[int]()
 
     def stop_in_the_second(network: Any, loss: Any, batches: Batches, *rest: Any) -> Any:
-        *others, on_batch = rest
+        counter, on_batch, ranks = rest
 
         def count(*of_batch: Any) -> None:
             measured.append(1)
@@ -157,7 +157,7 @@ def test_a_signal_in_the_validation_repeats_it(
                 terminate()
             on_batch(*of_batch)
 
-        return measure(network, loss, batches, *others, count)
+        return measure(network, loss, batches, counter, count, ranks)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "measure", stop_in_the_second)

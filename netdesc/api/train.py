@@ -47,10 +47,10 @@ class RareArguments(TypedDict, total=False):
     ``loss`` takes the place of the document's main loss: the first that reads the last layer. It is
     called as ``loss(signals, target)``, with float32 signals [steps, batch, *shape] by names: the
     output of each layer by its name, and states that losses of the document read, as "layer.state".
-    It returns a scalar: the sum over the samples of the batch, or their mean if the document's loss
-    has ``"reduction": "mean"``. Targets, prediction of classes, weight, other losses and
-    regularizers stay those of the document. A run that is resumed or trained from its lock needs
-    the loss again.
+    It returns a scalar: the sum over the samples of the batch (of a shard, with training.shards),
+    or their mean if the document's loss has ``"reduction": "mean"``. Targets, prediction of
+    classes, weight, other losses and regularizers stay those of the document. A run that is resumed
+    or trained from its lock needs the loss again.
     """
 
     engine: str

@@ -59,7 +59,9 @@ The folder of the run contains the document, the weights, the metrics of each ep
 report.html, which shows all of it.
 Losses are shown per sample, and epochs count from 1. In metrics.jsonl and run.json, epochs count
 from 0 and losses are as the document defines them, by default sums over all samples.
-Ctrl-C stops training after the current epoch and writes a checkpoint.
+Ctrl-C stops training after the current batch and writes a checkpoint, from which --resume goes on;
+so do SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU, with exit code 75 in place of 130. A second
+signal quits at once.
 """
 
 

@@ -24,7 +24,8 @@ Start with:
 
 \b
 Exit codes: 0 success, 1 a document or file is wrong, 2 wrong usage, 3 missing data or
-environment, 4 training diverged, 70 a bug in netdesc, 130 interrupted.
+environment, 4 training diverged, 70 a bug in netdesc, 75 stopped by a signal,
+130 interrupted.
 """
 
 

@@ -1,7 +1,6 @@
 """Weight quantisation to the fixed-point grid, with a straight-through gradient."""
 
 import functools
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -79,8 +78,6 @@ def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_uni
     threshold unit. ``ParameterKind`` says how a value is rounded. Before that, NaN becomes 0 and
     values are clamped: decays to 0..1, factors to −1..1, states to ± ``PARAMETER_LIMIT`` units.
     """
-    if not value.dim() and value.is_cpu:
-        return torch.from_numpy(shared_vector(kind, value.item(), neurons, state_unit))
     grid, value = _grid(kind, state_unit), value.detach()
     if grid is not None:
         value = (value * grid.scale).nan_to_num(0.0).clamp(grid.lowest, grid.highest)
@@ -89,18 +86,23 @@ def parameter_vector(kind: ParameterKind, value: Tensor, neurons: int, state_uni
     return value.expand(neurons).contiguous()
 
 
-def shared_vector(kind: ParameterKind, value: float, neurons: int, state_unit: int) -> np.ndarray:
-    """Returns ``parameter_vector`` of a number that all neurons share, as an array [neurons].
+@functools.cache
+def grids_of(kinds: tuple[ParameterKind, ...], state_unit: int) -> np.ndarray:
+    """Returns the grids of parameters for ``shared_vectors``, float64 [6, parameters]."""
+    return np.array([_grid(kind, state_unit) for kind in kinds], np.float64).T
+
+
+def shared_vectors(values_P: np.ndarray, grids: np.ndarray, neurons: int) -> np.ndarray:
+    """Returns ``parameter_vector`` of numbers that all neurons share, int32 [parameters, neurons].
 
     Operations on tensors of one number would take longer than a layer's other preparations.
     """
-    grid = _grid(kind, state_unit)
-    if grid is None:
-        return np.full(neurons, value, np.float32)
-    scaled = 0.0 if math.isnan(value) else value * grid.scale
-    clamped = min(max(scaled, grid.lowest), grid.highest)
-    number = round(clamped) if grid.is_rounded else int(clamped)
-    return np.full(neurons, number * grid.factor + grid.offset, np.int32)
+    scale, lowest, highest, is_rounded, factor, offset = grids
+    numbers = values_P * scale
+    numbers[np.isnan(numbers)] = 0.0
+    numbers = np.minimum(np.maximum(numbers, lowest), highest)
+    numbers = np.where(is_rounded, np.rint(numbers), np.trunc(numbers)) * factor + offset
+    return numbers.astype(np.int32).repeat(neurons).reshape(-1, neurons)
 
 
 def truncate(value: Tensor, unit: int) -> Tensor:

@@ -44,7 +44,7 @@ of the last step, also if there is no delay. ``before_TBN`` is ``s[t - 1]`` of a
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -99,15 +99,17 @@ class KernelNeurons:
     """0 or 1 steps, of the output."""
     is_recurrent: bool = False
     """Whether they read their own outputs (``recurrent``)."""
+    fixed_arrays: dict[int, Any] = field(default_factory=dict[int, Any])
+    """Place of a parameter that does not learn -> its array, which renewed neurons share."""
     engine_form: Any = None
     """What an engine has derived from them for its kernels."""
 
     def renewed(self) -> "KernelNeurons":
-        """Returns the same neurons, whose parameters an engine reads again."""
-        values, recurs = self.real_parameters, self.is_recurrent
-        return KernelNeurons(
-            self.definition, self.program, self.learn, self.count, values, self.delay, recurs
-        )
+        """Returns the same neurons, whose learnt parameters an engine reads again."""
+        neurons = object.__new__(KernelNeurons)
+        vars(neurons).update(vars(self), engine_form=None)
+        vars(neurons).pop("parameters", None)
+        return neurons
 
     @property
     def state_unit(self) -> int:

@@ -12,29 +12,34 @@ from netdesc.kernels.cpu.linear import source_of, weight_gradient
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, flat
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.walk import layer_backward, layer_forward
-from netdesc.kernels.grid import parameter_vector, shared_vector
+from netdesc.kernels.grid import grids_of, parameter_vector, shared_vectors
 
 
 def layer_of(neurons: layer_neurons.KernelNeurons) -> layer_forward.LayerNeurons:
     """Returns a layer's neurons with arrays of parameters."""
     if neurons.engine_form is None:
-        program, unit = neurons.program, neurons.state_unit
-        pairs = zip(program.parameters.values(), neurons.real_parameters, strict=True)
-        arrays = [
-            array_of(parameter_vector(kind, value, neurons.count, unit))
-            if value.dim()
-            else _shared_array(kind, value.item(), neurons.count, unit)
-            for kind, value in pairs
-        ]
-        unit_bits = neurons.definition.unit_bits
+        program, count, unit = neurons.program, neurons.count, neurons.state_unit
+        values, arrays = neurons.real_parameters, dict(neurons.fixed_arrays)
+        shared: dict[int, str] = {}
+        for place, kind in enumerate(program.parameters.values()):
+            if place in arrays:
+                continue
+            if values[place].dim() or kind == "real":
+                arrays[place] = array_of(parameter_vector(kind, values[place], count, unit))
+            else:
+                shared[place] = kind
+        if shared:
+            numbers = np.array([values[place].detach().numpy() for place in shared])
+            vectors = shared_vectors(numbers, grids_of(tuple(shared.values()), unit), count)
+            arrays.update(zip(shared, vectors, strict=True))
+        if not neurons.fixed_arrays:
+            fixed = {place: arrays[place] for place in arrays if not values[place].requires_grad}
+            neurons.fixed_arrays.update(fixed)
+        ordered = tuple(map(arrays.__getitem__, range(len(values))))
         neurons.engine_form = layer_forward.LayerNeurons(
-            program, unit_bits, tuple(arrays), neurons.delay
+            program, neurons.definition.unit_bits, ordered, neurons.delay
         )
     return neurons.engine_form
-
-
-_shared_array = functools.lru_cache(maxsize=1024)(shared_vector)
-"""Parameters that all neurons share, which are often the same in each call."""
 
 
 @on_threads
@@ -135,7 +140,7 @@ def recurrent_backward(
 
 
 def tensors_of(arrays: Iterable[np.ndarray]) -> list[Tensor]:
-    return [torch.from_numpy(each) for each in arrays]
+    return [*map(torch.from_numpy, arrays)]
 
 
 def upstream_of(grad_TBN: Tensor) -> layer_backward.Upstream:

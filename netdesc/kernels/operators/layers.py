@@ -362,7 +362,7 @@ def _with_gradients(call: Any, tensors: list[Tensor], values: list[Tensor]) -> T
     """Returns the output of a call. Autograd follows ``tensors`` and learnt ``values``."""
     followed = [*tensors, *filter(_requires_grad, values)]
     if torch.is_grad_enabled() and any(map(_requires_grad, followed)):
-        return _Prepared.apply(call, values, len(tensors), *followed)
+        return _Prepared.apply((call, values, len(tensors)), *followed)
     return call.forward(tensors, False)[0]
 
 
@@ -371,7 +371,8 @@ _requires_grad = attributes.attrgetter("requires_grad")
 
 class _Prepared(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, call: Any, values: list[Tensor], count: int, *followed: Tensor) -> Tensor:
+    def forward(ctx: Any, described: tuple[Any, ...], *followed: Tensor) -> Tensor:
+        call, values, count = described
         out_TBN, saved = call.forward(followed[:count], True)
         ctx.call, ctx.values, ctx.count = call, values, count
         ctx.saved, ctx.only_reads_gradients = len(saved), True
@@ -387,7 +388,7 @@ class _Prepared(torch.autograd.Function):
         saved = list(ctx.saved_tensors[: ctx.saved])
         if grads[0] is None:  # no loss depends on the output
             return (None,) * len(ctx.needs_input_grad)
-        found = ctx.call.backward(grads[0], saved, ctx.needs_input_grad[3:])
+        found = ctx.call.backward(grads[0], saved, ctx.needs_input_grad[1:])
         pairs = zip(found[ctx.count :], ctx.values, strict=True)
         of_values = [parameter_gradient(*pair) for pair in pairs if pair[1].requires_grad]
-        return None, None, None, *found[: ctx.count], *of_values
+        return None, *found[: ctx.count], *of_values

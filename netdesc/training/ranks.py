@@ -5,38 +5,22 @@ in a fixed binary tree over all shards: first in each process, then over process
 sum do not depend on the number of processes.
 """
 
-import contextlib
-import time
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
-import torch.distributed as dist
 from torch import Tensor
-
-from netdesc.runs.errors import RunError
-from netdesc.training.members import Members
-
-SMALL = 1 << 15
-"""Up to so many numbers, each process gets the tensors of all others and sums them itself."""
 
 
 class Ranks:
     """One of ``size`` processes that train together; ``rank`` is its number, from 0.
 
-    This class is a process alone, which calls nothing of ``torch.distributed``. In a group, all
-    must call ``sum``, ``gather``, ``agree`` and ``broadcast`` in the same order. They raise
-    LostRankError if another process has ended or does not answer, and PeerError if it has failed
-    and told so.
+    Only the first one writes files, prints and calls callbacks. All must call ``sum``, ``gather``,
+    ``agree`` and ``broadcast`` in the same order. A process alone calls nothing of
+    ``torch.distributed``.
     """
 
     rank: int = 0
     size: int = 1
-    node_rank: int = 0
-    """Its number among the processes of this machine."""
-    node_size: int = 1
-    """The number of processes on this machine."""
 
     @property
     def is_first(self) -> bool:
@@ -45,7 +29,7 @@ class Ranks:
 
     def own(self, shards: int) -> range:
         """Returns the numbers of this process's shards, which ``size`` must divide."""
-        assert shards % self.size == 0, "``require_shards`` is called before"
+        assert shards % self.size == 0, "checked before the run begins"
         share = shards // self.size
         return range(share * self.rank, share * (self.rank + 1))
 
@@ -61,100 +45,16 @@ class Ranks:
         """Returns the tensors of all processes, of one shape, in the order of ranks."""
         return [value]
 
-    def gather_values(self, value: Any) -> list[Any]:
-        """Returns the plain values of all processes in the order of ranks."""
-        return [value]
-
     def agree(self, code: int) -> int:
         """Returns the greatest of the numbers of all processes."""
         return code
 
     def broadcast(self, value: Any) -> Any:
-        """Returns the first process's ``value``: plain values, and tensors on the CPU."""
+        """Returns the first process's ``value``, a tree of plain values and tensors."""
         return value
 
-    @contextlib.contextmanager
-    def first_of_node_first(self) -> Iterator[None]:
-        """Lets the first process of each machine run the block before its others begin."""
-        if self.node_rank:
-            self.agree(0)
-        yield
-        if not self.node_rank:
-            self.agree(0)
-
-
-ALONE = Ranks()
-
-
-class JoinedRanks(Ranks):
-    """A process of a ``group`` of ``torch.distributed``, whose ``members`` know each other.
-
-    No other object may hold the group: its connections are closed with the last reference.
-    """
-
-    def __init__(self, members: Members, group: dist.ProcessGroup) -> None:
-        self._members, self._group = members, group
-        self.rank, self.size = members.rank, members.size
-        self.node_rank, self.node_size = members.place_on_node()
-
     def leave(self) -> None:
-        """Closes the connections, which ends the others' waiting for this process."""
-        group, self._group = self._group, None
-        if group is not None:
-            dist.destroy_process_group(group)  # else the process would be aborted at its end
-
-    def sum(self, values_by_own_shard: Sequence[Tensor]) -> Tensor:
-        total = tree_sum(values_by_own_shard)
-        if self.size == 2 or total.numel() <= SMALL:  # for two, this moves no more bytes
-            return tree_sum(self.gather(total))
-        # Each process sums one part of the tensors of all, and passes the sum on.
-        part = -(-total.numel() // self.size)
-        mine = total.new_zeros(part * self.size)
-        mine[: total.numel()] = total.flatten()
-        parts = torch.empty_like(mine)
-        with self._together():
-            dist.all_to_all_single(parts, mine, group=self._group)
-            summed = tree_sum(parts.split(part))
-            dist.all_gather([*mine.split(part)], summed, group=self._group)
-        return mine[: total.numel()].view_as(total)
-
-    def gather(self, value: Tensor) -> list[Tensor]:
-        values = [torch.empty_like(value) for _ in range(self.size)]
-        with self._together():
-            dist.all_gather(values, value, group=self._group)
-        return values
-
-    def gather_values(self, value: Any) -> list[Any]:
-        values = [None] * self.size
-        with self._together():
-            dist.all_gather_object(values, value, group=self._group)
-        return values
-
-    def agree(self, code: int) -> int:
-        agreed = torch.tensor(code)
-        with self._together():
-            dist.all_reduce(agreed, dist.ReduceOp.MAX, group=self._group)
-        return int(agreed)
-
-    def broadcast(self, value: Any) -> Any:
-        values = [value if self.is_first else None]
-        with self._together():
-            dist.broadcast_object_list(values, group=self._group, group_src=0)
-        return values[0]
-
-    @contextlib.contextmanager
-    def _together(self) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        except BaseException as error:
-            seconds = time.monotonic() - began
-            traceback.clear_frames(error.__traceback__)  # they hold the group
-            if not isinstance(error, RuntimeError):
-                raise
-            # A connection was closed, or the limit of time is over.
-            self.leave()
-            raise self._members.find_cause(error, seconds) from error
+        """Leaves the group of processes, which waits for nobody."""
 
 
 def tree_sum(values: Sequence[Tensor]) -> Tensor:
@@ -164,30 +64,3 @@ def tree_sum(values: Sequence[Tensor]) -> Tensor:
         values = [*pairs, *values[len(pairs) * 2 :]]
     (total,) = values
     return total
-
-
-def require_shards(shards: int, processes: int, is_resumed: bool = False) -> None:
-    """Raises RunError unless the processes can share the shards of a batch equally."""
-    if shards % processes == 0:
-        return
-    allowed = [str(1 << power) for power in range(shards.bit_length()) if 1 << power <= shards]
-    way = f"take {' or '.join(allowed)}" if shards > 1 else "take 1"
-    if not is_resumed:
-        least = max(shards, 1 << (processes - 1).bit_length())
-        number = "" if least % processes == 0 else f" and {least} processes"
-        way += f", or --set training.shards={least}{number}"
-    message = f"{processes} processes cannot share the {shards} of training.shards equally"
-    raise RunError(f"{message}: {way}", exit_code=2)
-
-
-class Silent:
-    """Stands for what only the first process has: its methods do nothing and return None."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: None
-
-    def __enter__(self) -> "Silent":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass

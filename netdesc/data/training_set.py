@@ -78,6 +78,6 @@ def _check_batches(document: Document, training_set: TrainingSet) -> Iterator[Pr
         )
         yield Problem("ND222", _BATCH_SIZE, message, severity="warning", related=related)
     if training.shards > samples:
-        count, most = amount(samples, "training sample"), 1 << (samples.bit_length() - 1)
+        count, limit = amount(samples, "training sample"), 1 << (samples.bit_length() - 1)
         message = f"{count} cannot be divided into {training.shards} shards"
-        yield Problem("ND289", ("training", "shards"), message, hint=f"use at most {most}")
+        yield Problem("ND289", ("training", "shards"), message, hint=f"use at most {limit}")

@@ -70,7 +70,7 @@ class NeuronModule(nn.Module):
         self.halves: list[KernelEquations] = []
         """The equations before and behind a norm."""
         if (norm := self.section.norm) is not None:
-            self.halves = [KernelEquations.of(each) for each in split_at_norm(definition)]
+            self.halves = [KernelEquations.of(half) for half in split_at_norm(definition)]
         self.norm = None if norm is None else NORMS[norm](channels)
         self.surrogate = SurrogateWidth(self.section)
         later = layer.section.delay
@@ -126,10 +126,10 @@ class NeuronModule(nn.Module):
 
         The factor is None unless the inputs take over the division of a norm.
         """
-        known, factor = self._kernel_parameters(), None
+        values, factor = self._kernel_parameters(), None
         if (norm := self._folded_norm) is not None:
-            known, factor = norm.fold_parameters(known, self._thresholds)
-        parameters = [self._of_neurons(known[name]) for name in equations.parameters]
+            values, factor = norm.fold_parameters(values, self._thresholds)
+        parameters = [self._of_neurons(values[name]) for name in equations.parameters]
         return self._learns_in(equations), parameters, factor
 
     def _learns_in(self, equations: KernelEquations) -> bool:
@@ -171,8 +171,8 @@ class NeuronModule(nn.Module):
         """Returns the factors of thresholds and inputs that replace a division (see ``fold``)."""
         if (norm := self._folded_norm) is None:
             return None
-        known = self._kernel_parameters()
-        return norm.fold([known[name].detach() for name in self._thresholds])
+        values = self._kernel_parameters()
+        return norm.fold([values[name].detach() for name in self._thresholds])
 
     def normalise(self, values_TBN: Tensor) -> Tensor:
         """Returns ``values_TBN`` [steps, batch, units] behind the norm."""
@@ -191,10 +191,10 @@ class NeuronModule(nn.Module):
         return self.value("threshold") if "threshold" in self._names else None
 
     def _kernel_parameters(self) -> dict[str, Tensor]:
-        known, norm = self._derive(), self.norm
+        values, norm = self._derive(), self.norm
         if norm is not None and not self.training:
-            return known | {"bias": norm.bias(norm.running_mean, self._learnt_bias())}
-        return known | {"bias": self._learnt_bias()} if "bias" in self._limits else known
+            return values | {"bias": norm.bias(norm.running_mean, self._learnt_bias())}
+        return values | {"bias": self._learnt_bias()} if "bias" in self._limits else values
 
     def _learnt_bias(self) -> Tensor:
         """Returns the layer's bias on its grid, [channels]; 0 [] if it has none."""
@@ -206,9 +206,9 @@ class NeuronModule(nn.Module):
         values = {name: self.value(name) for name in self._names}
         parameters = values
         if self._is_derived:
-            exact = {name: each.double() for name, each in values.items()}
+            exact = {name: value.double() for name, value in values.items()}
             derived = self.section.derive(torch, exact)
-            parameters = {name: each.float() for name, each in derived.items()}
+            parameters = {name: value.float() for name, value in derived.items()}
         added = {"bias": torch.zeros_like(self.surrogate.width)}
         if self._spikes:
             added |= self.surrogate.parameters_at(self.level)

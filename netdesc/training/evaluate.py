@@ -18,7 +18,7 @@ from netdesc.losses import SILENT, OutputClassifier, SpikeMoidLoss, TotalLoss, b
 from netdesc.losses.classifier import is_in_top, judged_values, most_active
 from netdesc.modules import Network
 from netdesc.runs.metrics_file import MAX_MATRIX_CLASSES
-from netdesc.training.ranks import Ranks
+from netdesc.training.ranks import ALONE, Ranks
 
 _WRONG, _RIGHT, _UNDECIDED = range(3)
 
@@ -235,8 +235,8 @@ class DealtBatches:
 
     def __init__(self, batches: Batches, ranks: Ranks) -> None:
         self._batches, self._ranks, self._count = batches, ranks, len(batches)
-        most = -(-self._count // ranks.size)
-        self._rows = torch.zeros(most, 2, dtype=torch.float64, device=batches.device)
+        share = -(-self._count // ranks.size)
+        self._rows = torch.zeros(share, 2, dtype=torch.float64, device=batches.device)
 
     def __iter__(self) -> Iterator[tuple[Batch, Tensor]]:
         ranks, count = self._ranks, self._count
@@ -252,8 +252,8 @@ class DealtBatches:
         rows, last = self._ranks.gather(self._rows), self._count - 1
         by_first = [rows[(last - first) % len(rows)] for first in range(len(rows))]
         rows_B2 = torch.stack(by_first, 1).flatten(0, 1)[: self._count].cpu().numpy()
-        loss, other = rows_B2[:, 0].astype(np.float32), rows_B2[:, 1]
-        return torch.tensor([np.cumsum(loss)[-1], np.cumsum(other)[-1]], dtype=torch.float64)
+        losses, numbers = rows_B2[:, 0].astype(np.float32), rows_B2[:, 1]
+        return torch.tensor([np.cumsum(losses)[-1], np.cumsum(numbers)[-1]], dtype=torch.float64)
 
 
 @torch.no_grad()
@@ -263,14 +263,13 @@ def measure(
     batches: Batches,
     counter: Counter | None = None,
     on_batch: OnBatch | None = None,
-    ranks: Ranks | None = None,
+    ranks: Ranks = ALONE,
 ) -> tuple[float, Score | None]:
     """Computes loss and score of the network, in evaluation mode, over all samples in order.
 
     The score is None without ``counter``. The device is waited for only at the end. The batches are
     dealt to ``ranks``, and ``on_batch`` is called with those of this process.
     """
-    ranks = ranks or Ranks()
     dealt, reduction = DealtBatches(batches, ranks), network.graph.loss.reduction
     with network.evaluating():
         for batch, numbers in dealt:
@@ -293,18 +292,14 @@ def measure(
 
 @torch.no_grad()
 def silent_loss(
-    graph: Graph,
-    loss: TotalLoss,
-    batches: Batches,
-    check: Callable[[], None],
-    ranks: Ranks | None = None,
+    graph: Graph, loss: TotalLoss, batches: Batches, check: Callable[[], None], ranks: Ranks = ALONE
 ) -> float:
     """Computes the loss of an output that never spikes; a trained network should have a lower one.
 
     The network learns target spikes. ``check`` is called after each batch, and may raise. The
     batches are dealt to ``ranks``.
     """
-    dealt = DealtBatches(batches, ranks or Ranks())
+    dealt = DealtBatches(batches, ranks)
     for batch, numbers in dealt:
         silence = torch.zeros_like(batch.target)
         value = loss(dict.fromkeys(graph.signals, silence), batch.target)

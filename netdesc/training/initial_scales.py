@@ -11,7 +11,7 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.tree import Parts
 from netdesc.graph import SynapticNode, build_graph
 from netdesc.modules import build, initial_scale
-from netdesc.training.ranks import Ranks
+from netdesc.training.ranks import ALONE, Ranks
 from netdesc.training.weights import load_masks
 
 MAX_ZEROS, MAX_CLAMPED = 0.75, 0.1
@@ -29,10 +29,7 @@ def first_samples(samples: Samples, seed: int) -> TakeSamples:
 
 
 def fill_scales(
-    description: Description,
-    take: TakeSamples,
-    warn: Callable[[str], None],
-    ranks: Ranks | None = None,
+    description: Description, take: TakeSamples, warn: Callable[[str], None], ranks: Ranks = ALONE
 ) -> Description:
     """Returns the description with numbers in the place of each "auto" of a scale of weights.
 
@@ -62,7 +59,7 @@ def fill_scales(
         for field, scale in result.scales.items()
     }
     # Processes find the same values if their processors add up in the same order.
-    values = values if ranks is None else ranks.broadcast(values)
+    values = ranks.broadcast(values)
     return description.with_values(values, "found")
 
 

@@ -204,12 +204,12 @@ class Session:
     def _end_diverged(self, error: Divergence) -> Outcome:
         self.saver.save_best(self.progress)
         self.metrics.sync()
-        kept, saved = "", self.saver.saved
+        hint, saved = "", self.saver.saved
         if saved is not None:
-            kept = f"; the checkpoint after {saved} is kept in {self.shown / CHECKPOINTS}"
+            hint = f"; the checkpoint after {saved} is kept in {self.shown / CHECKPOINTS}"
         fixes = lower_rate(self.setup) if self.progress.epoch else []
         self.findings.append(Finding(code="ND413", message=str(error), fixes=fixes))
-        return self._end("diverged", f"{error}{kept}")
+        return self._end("diverged", f"{error}{hint}")
 
     def _end_done(self, options: TrainingOptions, stop: StopRequest) -> Outcome:
         assert self.progress.best, "a run that is done has a best epoch"

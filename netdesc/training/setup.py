@@ -25,7 +25,7 @@ from netdesc.training.device import require_memory
 from netdesc.training.initial_scales import fill_scales, first_samples
 from netdesc.training.optimizer import build_optimizer, find_rate
 from netdesc.training.progress import Style
-from netdesc.training.ranks import Ranks
+from netdesc.training.ranks import ALONE, Ranks
 from netdesc.training.schedule import LearningRateSchedule, build_schedule
 from netdesc.training.weights import load_initial_weights
 
@@ -125,7 +125,7 @@ def prepare(
     loss: LossFunction | None = None,
     *,
     check_memory: bool = False,
-    ranks: Ranks | None = None,
+    ranks: Ranks = ALONE,
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
@@ -136,7 +136,6 @@ def prepare(
     Without ``ranks``, this process trains alone.
     """
     engine_for(device)  # raises EngineError before the run's folder is created
-    ranks = ranks or Ranks()
     document, replacement = description.document, None if loss is None else PythonLoss(loss)
     graph, training = build_graph(document), document.training
     splits = read_splits(description, SampleSpec.of(graph), warn, data)

@@ -146,8 +146,8 @@ class ShardedStep(EagerStep):
         computed = {shard.shard: self._compute_shard(shard) for shard in shards}
         gradients, rows = zip(*(computed.get(number, empty) for number in self._own), strict=True)
         if self._has_gradient is None:
-            here = [float(parameter.grad is not None) for parameter in self._parameters]
-            flags = ranks.gather(torch.tensor(here, device=self._no_gradient.device))
+            has_gradient = [float(parameter.grad is not None) for parameter in self._parameters]
+            flags = ranks.gather(torch.tensor(has_gradient, device=self._no_gradient.device))
             self._has_gradient = torch.stack(flags).bool().any(0).tolist()
         parts = ranks.sum(gradients).split(self._sizes)
         for parameter, part, has in zip(self._parameters, parts, self._has_gradient, strict=True):

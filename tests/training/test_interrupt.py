@@ -202,7 +202,7 @@ def test_a_run_stopped_in_its_first_epoch_goes_on_or_says_what_it_lacks(
 
 def test_checkpoints_are_due_after_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch takes 10 s of a fake clock; a checkpoint is due every 30 s, the first early."""
-    now, noted, save = 0.0, list[tuple[int, int]](), saver.Saver.save
+    now, saved_batches, save = 0.0, list[tuple[int, int]](), saver.Saver.save
 
     def tick(self: EagerStep, *arguments: Any) -> None:
         nonlocal now
@@ -210,7 +210,7 @@ def test_checkpoints_are_due_after_a_batch(tmp_path: Path, monkeypatch: pytest.M
         compute(self, *arguments)
 
     def note(self: saver.Saver, progress: saver.Progress, *rest: Any) -> None:
-        noted.append((progress.epoch, progress.batch))
+        saved_batches.append((progress.epoch, progress.batch))
         save(self, progress, *rest)
 
     compute = EagerStep.compute_gradients
@@ -219,7 +219,7 @@ def test_checkpoints_are_due_after_a_batch(tmp_path: Path, monkeypatch: pytest.M
     for module in loop, saver:
         monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now))
     run = train_task(tmp_path, pairs=8, batch_size=2, epochs=3).path
-    assert noted == [(0, 0), (0, 1), (1, 0), (1, 3), (2, 2), (3, 0)]
+    assert saved_batches == [(0, 0), (0, 1), (1, 0), (1, 3), (2, 2), (3, 0)]
     assert [row["seconds"] for row in read_metrics(run)] == [40.0] * 3
 
 

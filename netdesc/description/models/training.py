@@ -272,11 +272,10 @@ class Training(Section):
     shards: int = field(
         "Number of parts into which each batch is divided, a power of two. The gradients of the "
         "parts are computed one after another and added up before the step of the optimizer "
-        "(gradient accumulation), so a step needs the memory of one part; or several processes "
-        "compute them at the same time. The parts are added in the same order in any number of "
-        "processes, so the results are the same to the bit; those of another number of shards "
-        "differ by rounding. In training, a norm takes its mean from a part, and event_rate its "
-        "rate, which counts by the part's share of the batch. 1 computes a batch as a whole.",
+        "(gradient accumulation), so a step needs the memory of one part. Results with another "
+        "number of shards differ by rounding. In training, a norm takes its mean from a part, and "
+        "event_rate its rate, which counts by the part's share of the batch. 1 computes a batch "
+        "as a whole.",
         unit="1",
         default=1,
         example=4,

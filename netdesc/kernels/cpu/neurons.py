@@ -21,19 +21,19 @@ def layer_of(neurons: layer_neurons.KernelNeurons) -> layer_forward.LayerNeurons
         program, count, unit = neurons.program, neurons.count, neurons.state_unit
         values, arrays = neurons.real_parameters, dict(neurons.fixed_arrays)
         shared: dict[int, str] = {}
-        for place, kind in enumerate(program.parameters.values()):
-            if place in arrays:
+        for index, kind in enumerate(program.parameters.values()):
+            if index in arrays:
                 continue
-            if values[place].dim() or kind == "real":
-                arrays[place] = array_of(parameter_vector(kind, values[place], count, unit))
+            if values[index].dim() or kind == "real":
+                arrays[index] = array_of(parameter_vector(kind, values[index], count, unit))
             else:
-                shared[place] = kind
+                shared[index] = kind
         if shared:
-            numbers = np.array([values[place].detach().numpy() for place in shared])
+            numbers = np.array([values[index].detach().numpy() for index in shared])
             vectors = shared_vectors(numbers, grids_of(tuple(shared.values()), unit), count)
             arrays.update(zip(shared, vectors, strict=True))
         if not neurons.fixed_arrays:
-            fixed = {place: arrays[place] for place in arrays if not values[place].requires_grad}
+            fixed = {index: arrays[index] for index in arrays if not values[index].requires_grad}
             neurons.fixed_arrays.update(fixed)
         ordered = tuple(map(arrays.__getitem__, range(len(values))))
         neurons.engine_form = layer_forward.LayerNeurons(

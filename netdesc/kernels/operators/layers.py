@@ -388,7 +388,7 @@ class _Prepared(torch.autograd.Function):
         saved = list(ctx.saved_tensors[: ctx.saved])
         if grads[0] is None:  # no loss depends on the output
             return (None,) * len(ctx.needs_input_grad)
-        found = ctx.call.backward(grads[0], saved, ctx.needs_input_grad[1:])
-        pairs = zip(found[ctx.count :], ctx.values, strict=True)
+        gradients = ctx.call.backward(grads[0], saved, ctx.needs_input_grad[1:])
+        pairs = zip(gradients[ctx.count :], ctx.values, strict=True)
         of_values = [parameter_gradient(*pair) for pair in pairs if pair[1].requires_grad]
-        return None, *found[: ctx.count], *of_values
+        return None, *gradients[: ctx.count], *of_values

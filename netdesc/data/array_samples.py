@@ -58,6 +58,10 @@ class ArraySamples(RowSamples):
         return self.code.is_random
 
     @property
+    def reads_files(self) -> bool:
+        return self.is_raw
+
+    @property
     def labels(self) -> NDArray | None:
         if self.targets is None or self.spec.learns_from != "labels":
             return None

@@ -1,6 +1,7 @@
 """Divides samples into batches of tensors, in order or shuffled."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from netdesc.data.randomness import sample_order, sample_rngs
+from netdesc.data.read_ahead import read_ahead
 from netdesc.data.samples import Indices, Rngs, Samples
 from netdesc.description.models.augmentation import (
     Augmentation,
@@ -47,6 +49,12 @@ class Batch:
     def size(self) -> int:
         """The number of samples here."""
         return self.input_TBN.shape[1]
+
+    def copied(self, device: torch.device) -> "Batch":
+        """Copies the batch by way of pinned memory, without waiting for the device."""
+        inputs, target = self.input_TBN.pin_memory(), self.target.pin_memory()
+        input_TBN = inputs.to(device, non_blocking=True)
+        return replace(self, input_TBN=input_TBN, target=target.to(device, non_blocking=True))
 
     @property
     def share(self) -> float:
@@ -92,25 +100,30 @@ class Batches:
         if len(self) == 1:
             yield from [self._single_batch] * len(numbers)
             return
-        order = self._on_device(np.arange(len(self.samples)))
-        for number in numbers:
-            yield Batch(*self._select(order[number * self._size :][: self._size]))
+        source, order = self._source, self._on_device(np.arange(len(self.samples)))
+        parts = (order[number * self._size :][: self._size] for number in numbers)
+        for (batch,) in self._ahead(((Batch(*source._select(part)),) for part in parts), numbers):
+            yield batch
 
-    def shuffled(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
+    def shuffled(self, epoch: int, first: int = 0) -> Generator[tuple[Batch, ...]]:
         """Yields batches of all samples in random order, from batch number ``first`` on.
 
         Yields the own shards of a batch; shards without samples are left out. The order depends
         only on seed and epoch, random inputs and augmentation on these and the row of the sample.
         If one batch holds all samples, it is not shuffled, because its gradient does not depend on
-        the order.
+        the order. ``close`` ends the thread that builds batches.
         """
         if len(self) == 1 and not self._is_random:
             for _ in range(first, 1):
                 yield tuple(replace(shard, epoch=epoch) for shard in self._single_shards)
             return
-        order = self._on_device(self._order(epoch))
-        for number in range(first, len(self)):
-            yield self._cut(order[number * self._size :][: self._size], self.own, epoch, number)
+        source, order, numbers = self._source, self._order(epoch), range(first, len(self))
+        order = self._on_device(order)
+        batches = (
+            source._cut(order[number * self._size :][: self._size], self.own, epoch, number)
+            for number in numbers
+        )
+        yield from self._ahead(batches, numbers)
 
     def example(self) -> Batch:
         """Returns a shard that has samples, of batch 0 of epoch 0: the same in each process."""
@@ -142,9 +155,48 @@ class Batches:
             return (self._single_batch,)
         return self._cut(np.arange(len(self.samples)), self.own, None, 0)
 
+    @property
+    def _source(self) -> "Batches":
+        """Builds batches for the GPU on the CPU, unless the samples are on the GPU."""
+        return self if self._is_resident else replace(self, device=torch.device("cpu"))
+
     def _on_device(self, order: Indices) -> Any:
         """Returns the order as a tensor on the device if the samples are there."""
         return torch.from_numpy(order).to(self.device) if self._is_resident else order
+
+    def _ahead(
+        self, batches: Generator[tuple[Batch, ...]], numbers: range
+    ) -> Generator[tuple[Batch, ...]]:
+        """Yields batches of ``_source`` on the device.
+
+        A thread builds them ahead if it reads files, or if a GPU trains; that calls nothing of
+        CUDA, because a graph may be captured meanwhile. Beside kernels on the CPU, a thread that
+        only draws random inputs would make short steps slower.
+        """
+        is_copied = self.device.type == "cuda" and not self._is_resident
+        if len(numbers) > 1 and (is_copied or self.samples.reads_files):
+            batches = read_ahead(batches)
+        with contextlib.closing(batches):
+            yield from self._copy(batches) if is_copied else batches
+
+    def _copy(self, batches: Iterable[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
+        """Copies batches to the GPU, each while it computes the batch before.
+
+        In a stream of their own and from pinned memory, copies run beside the kernels of the
+        current stream (PyTorch, "CUDA semantics", use pinned memory buffers;
+        ``Tensor.record_stream``).
+        """
+        stream, current = torch.cuda.Stream(self.device), torch.cuda.current_stream(self.device)
+        for shards in batches:
+            with torch.cuda.stream(stream):
+                copies = tuple([shard.copied(self.device) for shard in shards])
+            current.wait_stream(stream)
+            for copy in copies:
+                copy.input_TBN.record_stream(current)
+                copy.target.record_stream(current)
+            del shards
+            yield copies
+            del copies  # before the next ones take as much memory
 
     def _cut(self, order: Any, own: range, epoch: int | None, number: int) -> tuple[Batch, ...]:
         """Builds shards of the batch of the samples ``order``; ``_on_device`` returned them."""
@@ -198,10 +250,9 @@ class Batches:
         return self._tensor(input_TBN), self._tensor(target)
 
     def _tensor(self, array: NDArray) -> torch.Tensor:
-        tensor = torch.from_numpy(array)
-        if not tensor.is_floating_point():
-            tensor = tensor.to(torch.int64)
-        return tensor.to(self.device)
+        if array.dtype.kind != "f":  # torch would start threads of the reader's own
+            array = array.astype(np.int64, copy=False)
+        return torch.from_numpy(array).to(self.device)
 
 
 def _sample_axis(tensor: torch.Tensor) -> int:

@@ -36,6 +36,10 @@ class RecordedSamples(RowSamples):
     rows: Indices
 
     @property
+    def reads_files(self) -> bool:
+        return True
+
+    @property
     def labels(self) -> NDArray[np.int64]:
         return self.classes[self.rows]
 

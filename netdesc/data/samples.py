@@ -80,6 +80,10 @@ class RowSamples:
         return False
 
     @property
+    def reads_files(self) -> bool:
+        return False
+
+    @property
     def indices(self) -> Indices:
         return self.rows
 
@@ -96,6 +100,11 @@ class Samples(Protocol):
     @property
     def is_random(self) -> bool:
         """Whether inputs are random, and drawn again in every epoch."""
+        ...
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether files are read while inputs are built."""
         ...
 
     @property

@@ -104,15 +104,17 @@ class TrainingLoop:
     def _train_batches(self) -> None:
         """Trains the epoch's remaining batches, without the update that follows the last one."""
         progress, step = self.progress, self._step
-        for shards in self.setup.train.shuffled(progress.epoch, progress.batch):
-            step.compute_gradients(shards)
-            del shards  # before the next one takes as much memory
-            if progress.batch + 1 < progress.batches:
-                step.update()
-                progress.batch += 1
-                signal, is_due = self._agree(time.perf_counter())
-                if signal or is_due:
-                    self._save_or_stop(signal)
+        remaining = self.setup.train.shuffled(progress.epoch, progress.batch)
+        with contextlib.closing(remaining):  # also after an error: it may have a thread
+            for shards in remaining:
+                step.compute_gradients(shards)
+                del shards  # before the next one takes as much memory
+                if progress.batch + 1 < progress.batches:
+                    step.update()
+                    progress.batch += 1
+                    signal, is_due = self._agree(time.perf_counter())
+                    if signal or is_due:
+                        self._save_or_stop(signal)
 
     def _end_training(self, rate: float) -> Score | None:
         """Reads the metrics of the epoch's batches, and makes the last update."""

@@ -69,7 +69,7 @@ def test_samples_are_held_out_by_the_seed(count: int, held_out: int, seed: int) 
 class Rows:
     """Samples whose inputs are their own numbers, counted as they are built."""
 
-    is_random = False
+    is_random = reads_files = False
     built = 0
 
     def __init__(self, numbers: np.ndarray, targets: Callable[[np.ndarray], np.ndarray]) -> None:

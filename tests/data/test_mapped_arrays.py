@@ -84,7 +84,7 @@ def test_an_epoch_allocates_a_small_part_of_the_file(
         pass
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < size / 6
+    assert peak < size / 4
 
 
 def test_values_of_a_file_are_checked_before_training(

@@ -44,6 +44,9 @@ class RareArguments(TypedDict, total=False):
     If a service fails, training goes on without it. Without a network, set ``WANDB_MODE=offline``,
     and later ``wandb sync``, or ``MLFLOW_TRACKING_URI=sqlite:///mlflow.db``.
 
+    With ``resume_or_start``, the run in ``run_dir`` is resumed if there is one, and else started.
+    If it is done, its result is returned. RunError if it is a run of another document.
+
     ``loss`` takes the place of the document's main loss: the first that reads the last layer. It is
     called as ``loss(signals, target)``, with float32 signals [steps, batch, *shape] by names: the
     output of each layer by its name, and states that losses of the document read, as "layer.state".
@@ -58,6 +61,7 @@ class RareArguments(TypedDict, total=False):
     loss: LossFunction | None
     log: str | Sequence[str]
     overrides: Overrides
+    resume_or_start: bool
 
 
 def train(
@@ -96,10 +100,11 @@ def train(
     dict (see ``Run.metrics``). If it returns True, training ends after this epoch, and the run is
     done. If it raises, a checkpoint is written first, from which the run can be resumed.
 
-    ``rare`` are engine, ignore_memory, loss, log, overrides: see ``RareArguments``. Python warnings
-    tell of the document, of neurons and layers that did not learn, and why there is no report. A
-    run that diverged or was interrupted has a report but no ``network.net``. DescriptionError or
-    RunError if the run cannot begin, TypeError if ``network`` has another type.
+    ``rare`` are engine, ignore_memory, loss, log, overrides, resume_or_start: see
+    ``RareArguments``. Python warnings tell of the document, of neurons and layers that did not
+    learn, and why there is no report. A run that diverged or was interrupted has a report but no
+    ``network.net``. DescriptionError or RunError if the run cannot begin, TypeError if ``network``
+    has another type.
 
     >>> network = netdesc.load("examples/oxford.json", {"training.epochs": 50})
     >>> losses = []

@@ -28,6 +28,12 @@ _OPTIONS = (
         help="Folder of the run, which must not exist yet. Default: runs/NAME/DATE-TIME.",
     ),
     click.option(
+        "--resume-or-start",
+        is_flag=True,
+        help="Resume the run in --run-dir if there is one, and else start it. If it is done, do "
+        "nothing. So a scheduler may give the same command any number of times.",
+    ),
+    click.option(
         "--resume",
         metavar="RUN",
         type=click.Path(path_type=Path),
@@ -115,7 +121,8 @@ def _training_command(name: str) -> Callable[[Callable[..., Any]], click.Command
         about = f"{function.__doc__}\n\n{_ABOUT_RUNS}"
         epilog = f"\b\nExamples:\n  netdesc {name} examples/oxford.json --set training.epochs=200\n"
         epilog += f"  netdesc {name} --resume runs/first\n"
-        epilog += f"  netdesc {name} --resume runs/first --set training.epochs=400"
+        epilog += f"  netdesc {name} --resume runs/first --set training.epochs=400\n"
+        epilog += f"  netdesc {name} examples/oxford.json --run-dir runs/a --resume-or-start"
         return click.command(name, help=about, epilog=epilog)(function)
 
     return decorate
@@ -143,6 +150,11 @@ def _train(
     **settings: Any,
 ) -> int:
     description = None
+    if settings["resume_or_start"] and (resume or not settings["run_dir"]):
+        raise click.UsageError(
+            "--resume-or-start needs the folder of the run, and excludes --resume: "
+            "netdesc train FILE.json --run-dir RUN --resume-or-start"
+        )
     if resume is None:
         if file is None:
             raise click.UsageError("give a FILE.json to train, or --resume RUN")

@@ -10,7 +10,8 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.report.coincidence import Coincidence, coincidences
 from netdesc.report.format import number, percent
 from netdesc.report.run import RunData
-from netdesc.runs.state import is_at_work, saved_progress
+from netdesc.runs.process_lock import is_at_work
+from netdesc.runs.state import saved_progress
 
 _STATUSES = {
     "done": ("good", "Done", "Training did all of its {epochs}."),

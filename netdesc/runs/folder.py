@@ -1,6 +1,7 @@
-"""The folder of a run: the names of its files, its lock, and how its files are opened and written.
+"""The folder of a run: the names of its files, and how its files are opened and written.
 
-A folder is never overwritten, and only one process at a time trains in it. Files are replaced
+A folder is never overwritten, and only one process at a time trains in it (see ``process_lock``).
+Files are replaced
 atomically, and none is read or written through a symbolic link, because the folder may come from a
 stranger. Links in the path to the folder are followed.
 """
@@ -10,13 +11,12 @@ import os
 import secrets
 import shlex
 import stat
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from netdesc.atomic_write import atomic_path, failure_reason, is_temporary, remove_abandoned
+from netdesc.atomic_write import atomic_path, failure_reason
 from netdesc.description.source import BEST_WEIGHTS, LOCK
 from netdesc.runs.errors import RunError, storing
 
@@ -42,16 +42,19 @@ INITIAL = "initial.safetensors"
 LAST = "last.safetensors"
 STATE = "last.state"
 """In ``CHECKPOINTS``: the state of the training, from which a stopped run resumes."""
-PROCESS_LOCK = ".lock"
-"""The process that trains in the folder locks this file and writes its process id into it."""
 
 
-def default_path(name: str) -> Path:
-    """Returns a new relative path ``runs/<name>/<YYYYmmdd-HHMMSS-xxxx>`` (x: random hex digit)."""
+def make_default(name: str) -> Path:
+    """Makes an empty folder ``runs/<name>/<YYYYmmdd-HHMMSS-xxxxxxxx>`` (x: random hex digit).
+
+    Its path is relative. No other process gets it. StorageError if it cannot be made.
+    """
     while True:
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        path = Path("runs") / name / f"{stamp}-{secrets.token_hex(2)}"
-        if not path.exists():  # as it may, if a hundred runs start in one second
+        path = Path("runs") / name / f"{stamp}-{secrets.token_hex(4)}"
+        with storing(path), contextlib.suppress(FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir()
             return path
 
 
@@ -85,58 +88,6 @@ def restart_hint(run: Path) -> str:
             way = f"{anew} --set weights.path={shlex.quote(str(weights))}"
             return f"its {kind} weights can begin a new run: {way}"
     return f"its weights are gone, too; a new run begins with: {anew}"
-
-
-@contextlib.contextmanager
-def create(path: Path, document: str, record: str, lock: str) -> Iterator[None]:
-    """Creates a run's folder, and keeps other processes out of it during the block.
-
-    Writes ``network.json`` (``document``), ``run.json`` (``record``) and, last,
-    ``network.lock.json`` (``lock``: the document with all defaults). If ``network.lock.json``
-    exists, the run can be resumed. If a run was killed before it wrote this file, the folder counts
-    as empty. Raises RunError if the folder is not empty or is in use, StorageError if it cannot be
-    written.
-    """
-    if os.path.exists(path) and not path.is_dir():
-        raise RunError(f"{path} is a file; a run needs a folder of its own", exit_code=2)
-    with storing(path):
-        path.mkdir(parents=True, exist_ok=True)
-    _refuse_contents(path)
-    with lock_folder(path):
-        _refuse_contents(path)
-        remove_temporary_files(path)
-        for name, text in ((DOCUMENT, document), (RECORD, record), (LOCK, lock)):
-            write_file(path / name, text.encode())
-        with storing(path / CHECKPOINTS):
-            (path / CHECKPOINTS).mkdir(exist_ok=True)
-        yield
-
-
-def _refuse_contents(path: Path) -> None:
-    with storing(path):
-        names = {child.name for child in path.iterdir() if not is_temporary(child.name)}
-    if names and not (PROCESS_LOCK in names and names <= {PROCESS_LOCK, DOCUMENT, RECORD}):
-        hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
-        raise RunError(f"{path} is not empty; a run is never overwritten{hint}", exit_code=2)
-
-
-@contextlib.contextmanager
-def reopen(path: Path) -> Iterator[None]:
-    """Locks the folder of an existing run for the block, and deletes temporary files.
-
-    Killed processes may leave temporary files. RunError if another process has locked the folder.
-    """
-    with lock_folder(path):
-        with storing(path / CHECKPOINTS):
-            (path / CHECKPOINTS).mkdir(exist_ok=True)
-        remove_temporary_files(path)
-        yield
-
-
-def remove_temporary_files(path: Path) -> None:
-    """Deletes the temporary files of a run that killed processes have left."""
-    for folder in (path, path / CHECKPOINTS):
-        remove_abandoned(folder)
 
 
 def refuse_link(path: Path) -> None:
@@ -192,66 +143,3 @@ def write_file(path: Path, content: bytes) -> None:
     refuse_link(path)
     with storing(path), atomic_path(path) as temporary:
         temporary.write_bytes(content)
-
-
-@contextlib.contextmanager
-def lock_folder(path: Path) -> Iterator[None]:
-    """Locks the folder for the ``with`` block. If the process is killed, the system unlocks it.
-
-    Raises RunError if another process has locked the folder.
-    """
-    with storing(path / PROCESS_LOCK):
-        file = open_regular(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
-    try:
-        if not _try_lock(file):
-            os.lseek(file, 0, os.SEEK_SET)
-            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
-            message = f"{path} is in use by another process (its id: {holder})"
-            raise RunError(message, exit_code=2)
-        with storing(path / PROCESS_LOCK):
-            os.ftruncate(file, 0)
-            os.lseek(file, 0, os.SEEK_SET)  # Windows has no pwrite
-            os.write(file, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        os.close(file)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: int) -> bool:
-        os.lseek(file, 1 << 20, os.SEEK_SET)  # after the text, so that others can read the text
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def is_at_work(run: Path) -> bool | None:
-        """Whether a process trains in the folder, which is unknown here."""
-        return None
-else:
-    import fcntl
-
-    def _try_lock(file: int) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # some network file systems have no locks
-            return True
-        return True
-
-    def is_at_work(run: Path) -> bool | None:
-        """Whether a process trains in the folder; None if unknown, as without locks."""
-        try:
-            with open(run / PROCESS_LOCK, "rb", opener=open_regular) as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:  # as in a copy of the folder
-            return False
-        except (OSError, RunError):
-            return None
-        return False

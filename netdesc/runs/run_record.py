@@ -228,6 +228,13 @@ class RunRecord(RecordPart):
     """The working directory of ``command``."""
     first_directory: str | None = None
     pid: int | None = None
+    host: str = ""
+    boot: str = ""
+    """An id of the machine's last start, empty where the system has none."""
+    ranks: int = 1
+    """The number of processes that train together."""
+    job: dict[str, str] = {}
+    """The variables by which a scheduler named the job, such as ``SLURM_JOB_ID``."""
     versions: dict[str, str] = {}
     platform: str = ""
     device: Device

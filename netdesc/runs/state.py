@@ -10,7 +10,8 @@ from typing import Any
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.runs.errors import RunError
-from netdesc.runs.folder import CHECKPOINTS, STATE, is_at_work, refuse_link
+from netdesc.runs.folder import CHECKPOINTS, STATE, refuse_link
+from netdesc.runs.process_lock import is_at_work
 from netdesc.runs.run_record import read_record
 
 KILLED = "killed"

@@ -13,13 +13,17 @@ from typing import Any
 import torch
 
 from netdesc.kernels.engines import kernel_threads
+from netdesc.runs.process_lock import Worker
 from netdesc.runs.run_record import RunRecord
 
 _PACKAGES = ("netdesc", "torch", "numpy", "numba", "safetensors")
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """Returns the command, versions and machine of this process, as fields of ``run.json``."""
+def environment(device: torch.device, ranks: int = 1) -> dict[str, Any]:
+    """Returns command, versions, machine and job of this process, as fields of ``run.json``.
+
+    ``ranks`` is the number of processes that train together.
+    """
     is_gpu = device.type == "cuda"
     name = platform.processor() or platform.machine()
     try:
@@ -29,7 +33,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     return {
         "command": command(sys.argv, sys.orig_argv),
         "directory": directory,
-        "pid": os.getpid(),
+        **Worker.here(ranks).model_dump(),
         "versions": versions(is_gpu),
         "platform": platform.platform(),
         "device": {

@@ -1,16 +1,21 @@
 """Which values of its document a run may change when it is resumed."""
 
+import json
+import os
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from netdesc.description import Description
 from netdesc.description.diagnostics.wording import amount
-from netdesc.description.json_pointer import dotted, leaves
+from netdesc.description.file_references import file_paths
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import ABSENT, dotted, leaves, pointer
 from netdesc.description.load import CheckFiles, check, require_valid
 from netdesc.description.models import Training
 from netdesc.description.overrides import Overrides
 from netdesc.runs.errors import RunError
-from netdesc.runs.folder import BEST, CHECKPOINTS
+from netdesc.runs.folder import BEST, CHECKPOINTS, LOCK
 from netdesc.training.saver import Progress
 from netdesc.training.schedule import Stopping
 
@@ -31,6 +36,9 @@ CHANGEABLE = (
 )
 """Values that may change, with what they hold. Others decide what the state of training means:
 which parameters and moments there are, and which samples and random numbers come next."""
+
+_SHOWN = 8
+"""Number of differences of two documents that a message names."""
 
 
 def load_changed(
@@ -78,3 +86,52 @@ def require_epochs(
             f"{stopping.waited}: also set training.early_stopping=null or a larger "
             f"training.early_stopping.patience_epochs"
         )
+
+
+def require_same_document(description: Description, run: Path, has_data: bool) -> None:
+    """Raises RunError unless the run in a folder is one of ``description``; it says what differs.
+
+    Values that neither document writes may differ: training may have found them, and another
+    netdesc may have other defaults. So may the texts that describe the network. With ``has_data``,
+    a program passes samples in place of those of the document.
+    """
+    lock = require_valid(check(run / LOCK))
+    new = description.without_data() if has_data else description
+    texts = [
+        f"{place} is {_json(ours)}, but {_json(theirs)} in the document"
+        for place, (ours, theirs) in _differences(lock, new).items()
+    ]
+    if not texts:
+        return
+    more = f", and {amount(len(texts) - _SHOWN, 'more value')}" * (len(texts) > _SHOWN)
+    raise RunError(
+        f"{run} holds a run of another document: {'; '.join(texts[:_SHOWN])}{more}; name another "
+        f"folder, or go on with that run: netdesc train --resume {quote(str(run))}",
+        exit_code=2,
+    )
+
+
+def _differences(lock: Description, new: Description) -> dict[str, tuple[Any, Any]]:
+    """Returns the values in which a run's document differs from another, by their places."""
+    first, second = (_values(each) for each in (lock, new))
+    own, others = lock.origins, new.origins
+    return {
+        dotted(at): (first.get(at, ABSENT), second.get(at, ABSENT))
+        for at in dict.fromkeys([*first, *second])
+        if first.get(at, ABSENT) != second.get(at, ABSENT)
+        and not {own.get(pointer(at)), others.get(pointer(at))} <= {"found", "default", None}
+    }
+
+
+def _values(description: Description) -> dict[Parts, Any]:
+    """Returns all values that have a meaning, by their places; files by their real paths."""
+    document = description.document.model_dump(
+        mode="json", exclude={"format", "schema_", "description", "lock"}
+    )
+    values = {at: value for at, value, _ in leaves(document, None)}
+    files = file_paths(description.document)
+    return values | {at: os.path.realpath(description.resolve(files[at])) for at in files}
+
+
+def _json(value: Any) -> str:
+    return "not there" if value is ABSENT else json.dumps(value, ensure_ascii=False)

@@ -39,14 +39,16 @@ class TrainingOptions:
     """What a caller can choose for a training besides the document.
 
     ``run_dir`` is the folder of a new run, by default a new one below ``runs``; ``resume`` that of
-    an interrupted run. ``data`` replaces the data that the document names. Each of ``callbacks`` is
-    called after each epoch. Unless ``ignore_memory``, training that needs more memory than is free
+    an interrupted run. ``resume_or_start`` continues the run in ``run_dir``, if it exists. ``data``
+    replaces the data that the document names. Each of ``callbacks`` is called after each epoch.
+    Unless ``ignore_memory``, training that needs more memory than is free
     does not begin. ``loss`` replaces the main loss of the document. ``log`` names what else gets
     the metrics. ``overrides`` change values of a run that is resumed. ``warn`` is called with what
     a user should know about the results.
     """
 
     run_dir: str | Path | None = None
+    resume_or_start: bool = False
     resume: Path | None = None
     device: str = "auto"
     engine: str = "auto"

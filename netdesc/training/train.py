@@ -11,7 +11,7 @@ from netdesc.description import Description, lock_text
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.overrides import override_arguments
 from netdesc.losses import check_same_loss
-from netdesc.runs import folder
+from netdesc.runs import folder, process_lock
 from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import LOCK, NETWORK, lock_of
 from netdesc.runs.run_record import RunRecord, read_record
@@ -20,7 +20,13 @@ from netdesc.training.environment import environment, environment_changes, versi
 from netdesc.training.initial_scales import found_text
 from netdesc.training.loggers import require_loggers
 from netdesc.training.progress import Display, build_display
-from netdesc.training.resume_changes import CLIP, RATE, load_changed, require_epochs
+from netdesc.training.resume_changes import (
+    CLIP,
+    RATE,
+    load_changed,
+    require_epochs,
+    require_same_document,
+)
 from netdesc.training.session import Outcome, Session, open_session
 from netdesc.training.setup import Setup, TrainingOptions, prepare
 
@@ -37,7 +43,8 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
     With ``description``, starts a new run. With ``options.resume``, continues this run; the results
     are bit-identical to the results of a run without interruption. With ``options.overrides``, it
     goes on with other values, also if it is done. A run that began with ``options.data`` needs it
-    to continue.
+    to continue. With ``options.resume_or_start``, continues the run in ``options.run_dir`` if there
+    is one, which must be that of ``description``, and otherwise starts it.
 
     The first Ctrl-C or other signal of ``STOP_SIGNALS`` ends the run after the current batch, with
     a checkpoint; while kernels are compiled, after the compiler's current pass. The second ends it
@@ -47,18 +54,23 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
     """
     if (description is None) == (options.resume is None):
         raise ValueError("give either a network to train or a run to resume")
+    if options.resume_or_start and (description is None or options.run_dir is None):
+        raise ValueError("resume_or_start needs a network and run_dir, and excludes resume")
     if description is not None and options.overrides:
         raise ValueError("overrides change a run that is resumed; load the network with them")
     require_loggers(options.log)
     with build_display(options.progress) as display:
         if description is not None:
-            return _start(description, options, display)
+            run = options.run_dir if options.resume_or_start else None
+            if run is None or not (Path(run) / LOCK).is_file():
+                return _start(description, options, display)
+            require_same_document(description, Path(run), options.data is not None)
+            return _resume(Path(run), options, display)
         assert options.resume is not None
         return _resume(options.resume, options, display)
 
 
 def _start(description: Description, options: TrainingOptions, display: Display) -> Outcome:
-    path = Path(options.run_dir or folder.default_path(description.document.name))
     data, training = options.data, description.document.training
     if data is not None:
         data = data.with_defaults(description.document.data)
@@ -68,6 +80,7 @@ def _start(description: Description, options: TrainingOptions, display: Display)
     with use_device(options.device, options.engine, training.seed) as device:
         check = not options.ignore_memory
         setup = prepare(description, device, display.warn, data, options.loss, check_memory=check)
+        path = Path(options.run_dir or folder.make_default(description.document.name))
         lock, facts = _lock_text(setup, path), environment(device)
         if text := found_text(setup.description):
             display.info(text)
@@ -82,7 +95,7 @@ def _start(description: Description, options: TrainingOptions, display: Display)
             path, name=graph.name, engine=options.engine, lock_sha256=_sha256(lock), **facts
         )
         with (
-            folder.create(path, description.text, record.text, lock),
+            process_lock.create(path, description.text, record.text, lock),
             open_session(path, setup, record, display) as session,
         ):
             by = "" if setup.loss_name is None else f" with the loss {setup.loss_name}"
@@ -95,7 +108,7 @@ def _resume(path: Path, options: TrainingOptions, display: Display) -> Outcome:
     lock_of(path)
     ended = _read_outcome(path, options)
     if ended is None:
-        with folder.reopen(path):
+        with process_lock.reopen(path):
             ended = _read_outcome(path, options)  # again, as no other process can change it now
             if ended is None:
                 return _continue(path, options, display)

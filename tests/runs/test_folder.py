@@ -12,9 +12,9 @@ from support.cli_process import Netdesc
 from support.training_task import at_epoch, read_record, train_task, write_task
 
 import netdesc as package
-from netdesc.runs import folder
+from netdesc.runs import folder, process_lock
 from netdesc.runs.errors import RunError, StorageError
-from netdesc.runs.folder import PROCESS_LOCK
+from netdesc.runs.process_lock import ALIVE, PROCESS_LOCK
 from netdesc.training.progress import Log
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links need a permission on Windows")
@@ -43,7 +43,7 @@ def contents(parent: Path) -> dict[str, bytes]:
 
 def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     run, mine = tmp_path / "run", tmp_path / "mine"
-    with folder.create(run, "document", "record", "lock"):
+    with process_lock.create(run, "document", "record", "lock"):
         pass
     mine.mkdir()
     (mine / "network.json").write_text("mine")
@@ -52,7 +52,7 @@ def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     for path, message in refusals.items():
         with (
             pytest.raises(RunError, match=message) as error,
-            folder.create(path, "other", "other", "other"),
+            process_lock.create(path, "other", "other", "other"),
         ):
             pass
         assert error.value.exit_code == 2
@@ -66,7 +66,7 @@ def test_a_folder_whose_run_was_killed_before_its_lock_counts_as_empty(tmp_path:
     (tmp_path / ".network.lock.json.0123456789ab.json").write_text("lo")
     with pytest.raises(RunError, match="is no run"):
         folder.lock_of(tmp_path)
-    with folder.create(tmp_path, "document", "record", "lock"):
+    with process_lock.create(tmp_path, "document", "record", "lock"):
         assert (tmp_path / "network.lock.json").read_text() == "lock"
         assert not list(tmp_path.glob(".network*"))
 
@@ -81,7 +81,7 @@ def test_a_folder_without_a_run_is_not_resumed(tmp_path: Path) -> None:
 
 
 def test_two_processes_cannot_lock_one_folder(tmp_path: Path) -> None:
-    script = "import sys; from netdesc.runs.folder import lock_folder\n"
+    script = "import sys; from netdesc.runs.process_lock import lock_folder\n"
     script += "from pathlib import Path\n"
     script += "with lock_folder(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"
     with subprocess.Popen(
@@ -94,11 +94,11 @@ def test_two_processes_cannot_lock_one_folder(tmp_path: Path) -> None:
         assert other.stdout.readline() == "held\n"
         with (
             pytest.raises(RunError, match=f"another process.*{other.pid}"),
-            folder.lock_folder(tmp_path),
+            process_lock.lock_folder(tmp_path),
         ):
             pass
         other.kill()
-    with folder.lock_folder(tmp_path):  # the lock of a dead process is no lock
+    with process_lock.lock_folder(tmp_path):  # the lock of a dead process is no lock
         pass
 
 
@@ -109,8 +109,8 @@ def test_a_folder_without_locks_is_used(tmp_path: Path, monkeypatch: pytest.Monk
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with folder.lock_folder(tmp_path):
-        assert os.listdir(tmp_path) == [PROCESS_LOCK]
+    with process_lock.lock_folder(tmp_path):
+        assert sorted(os.listdir(tmp_path)) == [PROCESS_LOCK, ALIVE]
 
 
 def test_two_runs_of_one_second_have_two_folders(
@@ -120,8 +120,8 @@ def test_two_runs_of_one_second_have_two_folders(
     drawn = iter(["1a2b", "1a2b", "3c4d"])
     monkeypatch.setattr("secrets.token_hex", lambda _: next(drawn))
     monkeypatch.setattr("time.strftime", lambda _: "20260131-120000")
-    folder.default_path("net").mkdir(parents=True)
-    assert folder.default_path("net").name == "20260131-120000-3c4d"
+    names = [folder.make_default("net").name for _ in range(2)]
+    assert names == ["20260131-120000-1a2b", "20260131-120000-3c4d"]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
@@ -129,7 +129,7 @@ def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with (
         pytest.raises(StorageError, match="permission denied"),
-        folder.create(tmp_path / "run", "document", "record", "lock"),
+        process_lock.create(tmp_path / "run", "document", "record", "lock"),
     ):
         pass
 

@@ -1,0 +1,259 @@
+"""A run that starts or resumes by one command, and who may work in its folder."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.cli_process import Netdesc
+from support.training_task import at_epoch, read_record, weights_of, write_task
+
+import netdesc as package
+from netdesc.runs import process_lock
+from netdesc.runs.errors import RunError
+from netdesc.runs.process_lock import ALIVE, DEAD_AFTER_S, PROCESS_LOCK, Worker, is_at_work
+
+HERE = Worker.here()
+ELSEWHERE = HERE.model_copy(update={"host": "node7", "boot": "another", "pid": 4321})
+RESTARTED = HERE.model_copy(update={"boot": "another"})
+CONTAINER = HERE.model_copy(update={"host": "pod-3"})
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    return write_task(tmp_path / "task", epochs=4)
+
+
+def command(task: Path, *more: str) -> list[str]:
+    run = str(task.parent / "run")
+    return ["train", str(task), "--run-dir", run, "--resume-or-start", "--quiet", *more]
+
+
+def test_one_command_starts_resumes_and_is_done(
+    task: Path, netdesc: Netdesc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = package.train(task, run_dir=task.parent / "plain", progress="quiet").path
+    with monkeypatch.context() as patch:
+        at_epoch(patch, 2, interrupt)
+        assert netdesc(*command(task)).code == 130
+    assert netdesc(*command(task, "--json")).record["status"] == "done"
+    run = task.parent / "run"
+    assert weights_of(run) == weights_of(plain)
+    before = read_record(run)
+    assert len(before["resumed"]) == 1
+    ended = netdesc(*command(task, "--json"))
+    assert (ended.code, ended.record["best"]["epoch"]) == (0, before["best"]["epoch"] + 1)
+    again = package.train(task, run_dir=run, resume_or_start=True, progress="quiet")
+    assert again.status == "done"
+    assert read_record(run) == before
+    record = {name: before[name] for name in ("host", "boot", "ranks")}
+    assert record == {"host": HERE.host, "boot": HERE.boot, "ranks": 1}
+
+
+def test_another_document_is_refused_with_what_differs(task: Path, netdesc: Netdesc) -> None:
+    run = task.parent / "run"
+    assert netdesc(*command(task)).code == 0
+    before = weights_of(run)
+    other = json.loads(task.read_text())
+    other["layers"][0]["units"] = 20
+    other["description"] = "texts have no meaning"
+    task.write_text(json.dumps(other))
+    ended = netdesc(*command(task, "--set", "training.seed=3"))
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "layers.0.units is 16, but 20 in the document" in ended.err
+    assert "training.seed is 0, but 3 in the document" in ended.err
+    assert f"netdesc train --resume {run}" in ended.err
+    assert "description" not in ended.err
+    assert weights_of(run) == before
+
+
+def test_values_that_no_document_writes_may_differ(task: Path, netdesc: Netdesc) -> None:
+    """As training found them, or an older netdesc had other defaults."""
+    document = json.loads(task.read_text())
+    del document["layers"][0]["weight_scale"]
+    del document["training"]["optimizer"]["learning_rate"]
+    task.write_text(json.dumps(document))
+    assert netdesc(*command(task)).code == 0
+    run = task.parent / "run"
+    lock = json.loads((run / "network.lock.json").read_text())
+    assert lock["lock"]["origins"]["/layers/0/weight_scale"] == "found"
+    lock["training"]["optimizer"]["eps"] = 1e-5
+    (run / "network.lock.json").write_text(json.dumps(lock))
+    assert netdesc(*command(task)).code == 0
+
+
+def test_a_diverged_run_keeps_its_exit_code_and_message(task: Path, netdesc: Netdesc) -> None:
+    run = task.parent / "run"
+    assert netdesc(*command(task)).code == 0
+    record = read_record(run) | {"status": "diverged", "message": "the loss is infinite"}
+    (run / "run.json").write_text(json.dumps(record))
+    ended = netdesc(*command(task)[:-1])
+    assert ended.code == 4
+    assert "the loss is infinite" in ended.err
+
+
+def test_a_folder_that_was_killed_before_its_lock_counts_as_empty(
+    task: Path, netdesc: Netdesc
+) -> None:
+    run = task.parent / "run"
+    run.mkdir()
+    for name in (PROCESS_LOCK, ALIVE, "network.json", "run.json"):
+        (run / name).write_text("12345\n")
+    assert netdesc(*command(task)).code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "{task}", "--resume-or-start"],
+        ["train", "--resume", "{task}", "--resume-or-start"],
+        ["compile-and-train", "--run-dir", "{task}", "--resume-or-start"],
+    ],
+)
+def test_wrong_options_are_one_message(arguments: list[str], task: Path, netdesc: Netdesc) -> None:
+    ended = netdesc(*(argument.format(task=task) for argument in arguments))
+    assert (ended.code, list(task.parent.glob("run*"))) == (2, [])
+
+
+def test_a_program_names_a_folder_for_a_run_that_resumes_or_starts(task: Path) -> None:
+    with pytest.raises(ValueError, match="run_dir"):
+        package.train(task, resume_or_start=True, progress="quiet")
+
+
+# Who works in a folder
+
+
+def leave(run: Path, worker: Worker, age_s: float | None) -> None:
+    """Writes what a process that is gone, or on another machine, has left in the folder."""
+    (run / PROCESS_LOCK).write_text(worker.model_dump_json())
+    if age_s is not None:
+        (run / ALIVE).touch()
+        os.utime(run / ALIVE, (time.time() - age_s,) * 2)
+
+
+@pytest.mark.parametrize(
+    ("worker", "age_s", "has_locks", "at_work"),
+    [
+        (ELSEWHERE, 20, True, True),
+        (ELSEWHERE, DEAD_AFTER_S + 20, True, False),
+        (ELSEWHERE, None, True, False),
+        (ELSEWHERE, 20, False, True),
+        (RESTARTED, 20, True, False),
+        (RESTARTED, 20, False, False),
+        (HERE, 20, True, False),
+        (HERE, 20, False, True),
+        (HERE, DEAD_AFTER_S + 20, False, False),
+        (CONTAINER, 20, True, False),
+        (CONTAINER, 20, False, True),
+    ],
+)
+def test_locks_decide_on_one_machine_and_else_the_age_of_a_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    worker: Worker,
+    age_s: float | None,
+    has_locks: bool,
+    at_work: bool,
+) -> None:
+    leave(tmp_path, worker, age_s)
+    if not has_locks:
+        fcntl = pytest.importorskip("fcntl")
+
+        def refuse(file: int, operation: int) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(fcntl, "flock", refuse)
+    assert is_at_work(tmp_path) is at_work
+    if at_work:
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        with pytest.raises(RunError) as error, process_lock.lock_folder(tmp_path):
+            pass
+        assert error.value.exit_code == 2
+        assert f"process {worker.pid} on host {worker.host}" in str(error.value)
+        assert "try again in 280 s" in str(error.value)
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+        return
+    with process_lock.lock_folder(tmp_path):
+        assert is_at_work(tmp_path)
+        assert Worker.model_validate_json((tmp_path / PROCESS_LOCK).read_text()) == HERE
+    assert os.listdir(tmp_path) == [PROCESS_LOCK]
+    assert not is_at_work(tmp_path)
+
+
+def test_the_clock_of_this_machine_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(tmp_path, ELSEWHERE, 20)
+    monkeypatch.setattr("time.time", lambda: 9e9)
+    assert is_at_work(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [PROCESS_LOCK, ALIVE]
+
+
+def test_the_file_is_touched_while_a_process_works_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_lock, "TOUCHED_EVERY_S", 0.01)
+    with process_lock.lock_folder(tmp_path):
+        os.utime(tmp_path / ALIVE, (0, 0))
+        deadline = time.monotonic() + 20
+        while (tmp_path / ALIVE).stat().st_mtime == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("text", ["", "\0", "{", "12345\n", '{"pid": "x"}', "[" * 9000])
+def test_any_content_of_a_lock_is_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / PROCESS_LOCK).write_text(text)
+    with process_lock.lock_folder(tmp_path):
+        assert (tmp_path / ALIVE).exists()
+
+
+def test_the_job_of_a_scheduler_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"SLURM_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "3", "POD_NAME": "p" * 999}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    job = Worker.here(4)
+    assert job.ranks == 4
+    assert job.job.items() >= (variables | {"POD_NAME": "p" * 200}).items()
+
+
+START = """
+import sys
+from netdesc.runs import process_lock
+from pathlib import Path
+
+run = Path(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    with process_lock.create(run, "document", "record", "lock"):
+        print("won", flush=True)
+        sys.stdin.readline()
+except ValueError as error:
+    print(error, flush=True)
+"""
+
+
+def test_of_starts_at_once_one_wins_and_the_others_say_so(tmp_path: Path) -> None:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    argv = [sys.executable, "-c", START, str(tmp_path / "run")]
+    processes = [subprocess.Popen(argv, **pipes) for _ in range(3)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.stdout.readline() for process in processes]
+    for process in processes:
+        process.communicate("\n")
+    assert said.count("won\n") == 1
+    assert sum("in use" in line for line in said) == 2, said

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from netdesc.data.data_checks import check_data
@@ -61,11 +62,11 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
     require_loggers(options.log)
     with build_display(options.progress) as display:
         if description is not None:
-            run = options.run_dir if options.resume_or_start else None
-            if run is None or not (Path(run) / LOCK).is_file():
+            run = Path(options.run_dir or "")
+            if not options.resume_or_start or not (run / LOCK).is_file():
                 return _start(description, options, display)
-            require_same_document(description, Path(run), options.data is not None)
-            return _resume(Path(run), options, display)
+            require_same_document(description, run, options.data is not None)
+            return _resume(run, replace(options, resume=run), display)
         assert options.resume is not None
         return _resume(options.resume, options, display)
 
@@ -81,7 +82,7 @@ def _start(description: Description, options: TrainingOptions, display: Display)
         check = not options.ignore_memory
         setup = prepare(description, device, display.warn, data, options.loss, check_memory=check)
         path = Path(options.run_dir or folder.make_default(description.document.name))
-        lock, facts = _lock_text(setup, path), environment(device)
+        lock, facts = _lock_text(setup, path), environment(device, setup.ranks.size)
         if text := found_text(setup.description):
             display.info(text)
         facts["loss"] = setup.loss_name
@@ -95,7 +96,7 @@ def _start(description: Description, options: TrainingOptions, display: Display)
             path, name=graph.name, engine=options.engine, lock_sha256=_sha256(lock), **facts
         )
         with (
-            process_lock.create(path, description.text, record.text, lock),
+            process_lock.create(path, description.text, record.text, lock, setup.ranks.size),
             open_session(path, setup, record, display) as session,
         ):
             by = "" if setup.loss_name is None else f" with the loss {setup.loss_name}"
@@ -160,7 +161,7 @@ def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome
             if changes:
                 session.saver.stopping.by_callback = False  # it asked to end an earlier training
                 require_epochs(setup.training, session.progress, session.saver.stopping, is_done)
-            facts = environment(device) | {"engine": engine}
+            facts = environment(device, setup.ranks.size) | {"engine": engine}
             display.info(_say_resumed(session, changes))
             for change in environment_changes(record, facts):
                 display.warn(

@@ -15,12 +15,13 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netdesc.atomic_write import is_temporary, remove_abandoned
+from netdesc.description.diagnostics.wording import escape
 from netdesc.description.source import LOCK
 from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import CHECKPOINTS, DOCUMENT, RECORD, open_regular, write_file
@@ -33,10 +34,11 @@ DEAD_AFTER_S = 300.0
 
 JOB_VARIABLES = (
     "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT",
-    "JOB_NAME", "JOB_COMPLETION_INDEX", "POD_NAME", "SKYPILOT_TASK_ID", "TORCHELASTIC_RUN_ID",
+    "JOB_COMPLETION_INDEX", "SKYPILOT_TASK_ID", "RAY_JOB_ID", "TORCHELASTIC_RUN_ID",
 )  # fmt: skip
-"""Environment variables by which schedulers name a job: Slurm, Kubernetes, SkyPilot, torchrun."""
+"""Variables by which schedulers name a job (Slurm, Kubernetes, SkyPilot, Ray, torchrun)."""
 
+_POLLED_EVERY_S = 3.0
 _MAX_BYTES = 1 << 16
 
 
@@ -76,14 +78,18 @@ class Worker(BaseModel):
             return cls(pid=int(text)) if text.strip().isdecimal() else cls()
 
     def is_on(self, other: "Worker") -> bool:
-        """Whether both are on one machine that has not been started anew; containers share it."""
-        same_host = not self.host or self.host == other.host
-        return self.boot == other.boot if self.boot else same_host
+        """Whether both are on one machine, which has not been started anew since.
+
+        Containers of a machine have one ``boot`` and different hosts. Pods of a Kubernetes job that
+        replace each other on different machines may have one host.
+        """
+        return self.boot == other.boot if self.boot else self.host in ("", other.host)
 
     @property
     def text(self) -> str:
+        host = f" on host {self.host}" if self.host else ""
         job = "".join(f", {name}={value}" for name, value in self.job.items())
-        return f"process {self.pid or 'unknown'}{f' on host {self.host}' * bool(self.host)}{job}"
+        return escape(f"process {self.pid or 'unknown'}{host}{job}")
 
 
 @contextlib.contextmanager
@@ -123,12 +129,12 @@ def _refuse_contents(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def reopen(path: Path, ranks: int = 1) -> Iterator[None]:
+def reopen(path: Path, ranks: int = 1, wait: Callable[[str], None] | None = None) -> Iterator[None]:
     """Locks the folder of an existing run for the block, and deletes temporary files.
 
-    Killed processes may leave temporary files. RunError if another process has locked the folder.
+    Killed processes may leave temporary files. ``wait`` and errors are those of ``lock_folder``.
     """
-    with lock_folder(path, ranks):
+    with lock_folder(path, ranks, wait):
         with storing(path / CHECKPOINTS):
             (path / CHECKPOINTS).mkdir(exist_ok=True)
         remove_temporary_files(path)
@@ -142,25 +148,29 @@ def remove_temporary_files(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock_folder(path: Path, ranks: int = 1) -> Iterator[None]:
+def lock_folder(
+    path: Path, ranks: int = 1, wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Keeps other processes out of the folder for the ``with`` block.
 
     Raises RunError if another process is at work there. If this process is killed, others on its
-    machine may work there at once, and those on other machines after ``DEAD_AFTER_S``.
+    machine may work there at once, and those on other machines after ``DEAD_AFTER_S``. With
+    ``wait``, which gets a message, waits for that time where only ``alive`` tells of another
+    process, but not longer than until it is touched again.
     """
     with storing(path / PROCESS_LOCK):
         file = open_regular(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        is_locked, worker, before = _try_lock(file), Worker.of(file), _touched(path / ALIVE)
+        is_locked, worker = _try_lock(file), Worker.of(file)
+        touched = _touched(path / ALIVE)
+        if wait is not None and is_locked is not False and _is_busy(path, worker, is_locked):
+            wait(f"{_refusal(path, worker, is_locked)}; waiting")
+            while _is_busy(path, worker, is_locked) and _touched(path / ALIVE) == touched:
+                time.sleep(_POLLED_EVERY_S)
         if _is_busy(path, worker, is_locked):
             raise RunError(_refusal(path, worker, is_locked), exit_code=2)
         with storing(path / ALIVE):
-            if before is not None and _touched(path / ALIVE) == before:  # of a dead process
-                (path / ALIVE).unlink()
-            try:
-                os.close(os.open(path / ALIVE, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            except FileExistsError:  # a process on another machine was faster
-                raise RunError(f"{path} is in use: another process has just begun", 2) from None
+            _take_over(path / ALIVE, touched)
         with storing(path / PROCESS_LOCK):
             os.ftruncate(file, 0)
             os.lseek(file, 0, os.SEEK_SET)  # Windows has no pwrite
@@ -169,6 +179,26 @@ def lock_folder(path: Path, ranks: int = 1) -> Iterator[None]:
             yield
     finally:
         os.close(file)
+
+
+def _take_over(alive: Path, touched: float | None) -> None:
+    """Replaces the file that a dead process has ``touched``.
+
+    RunError if a process on another machine was faster; both steps are atomic.
+    """
+    old = alive.with_name(f".{ALIVE}.{secrets.token_hex(6)}")
+    is_dead = True
+    if touched is not None:
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(alive, old)
+            is_dead = _touched(old) == touched
+            os.unlink(old) if is_dead else os.replace(old, alive)
+    try:
+        os.close(os.open(alive, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        is_dead = False
+    if not is_dead:
+        raise RunError(f"{alive.parent} is in use: another process has just begun", exit_code=2)
 
 
 @contextlib.contextmanager
@@ -211,10 +241,7 @@ def _is_busy(path: Path, worker: Worker, is_locked: bool | None) -> bool:
     """
     if is_locked is False:
         return True
-    here = Worker.here()
-    if worker.is_on(here):
-        return is_locked is None and _age_s(path) < DEAD_AFTER_S
-    if worker.host == here.host:  # which has been started anew
+    if is_locked and worker.is_on(Worker.here()):
         return False
     return _age_s(path) < DEAD_AFTER_S
 
@@ -224,10 +251,9 @@ def _refusal(path: Path, worker: Worker, is_locked: bool | None) -> str:
     if is_locked is False:
         return f"{text}; wait for its end, or name another folder"
     age = _age_s(path)
-    wait = max(1, round(DEAD_AFTER_S - age))
     return (
         f"{text}, which touched {ALIVE} {max(0, round(age))} s ago; name another folder or, if "
-        f"that process is dead, try again in {wait} s"
+        f"that process is dead, try again in {max(1, round(DEAD_AFTER_S - age))} s"
     )
 
 
@@ -245,8 +271,7 @@ def _age_s(path: Path) -> float:
     touched = _touched(path / ALIVE)
     if touched is None:
         return float("inf")
-    now = time.time()
-    clock = path / f".{ALIVE}.{secrets.token_hex(6)}"
+    now, clock = time.time(), path / f".{ALIVE}.{secrets.token_hex(6)}"
     with contextlib.suppress(OSError):  # the folder may be read-only, as another user's
         try:
             clock.write_bytes(b"\n")

@@ -113,13 +113,17 @@ def require_same_document(description: Description, run: Path, has_data: bool) -
 
 def _differences(lock: Description, new: Description) -> dict[str, tuple[Any, Any]]:
     """Returns the values in which a run's document differs from another, by their places."""
-    first, second = (_values(each) for each in (lock, new))
-    own, others = lock.origins, new.origins
+    first, second = _values(lock), _values(new)
+    pairs = {at: (first.get(at, ABSENT), second.get(at, ABSENT)) for at in (first | second)}
+    unwritten = "found", "default", None
     return {
-        dotted(at): (first.get(at, ABSENT), second.get(at, ABSENT))
-        for at in dict.fromkeys([*first, *second])
-        if first.get(at, ABSENT) != second.get(at, ABSENT)
-        and not {own.get(pointer(at)), others.get(pointer(at))} <= {"found", "default", None}
+        dotted(at): (ours, theirs)
+        for at, (ours, theirs) in pairs.items()
+        if ours != theirs
+        and not (
+            lock.origins.get(pointer(at)) in unwritten
+            and (theirs == "auto" or new.origins.get(pointer(at)) in unwritten)
+        )
     }
 
 

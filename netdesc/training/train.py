@@ -108,8 +108,9 @@ def _start(description: Description, options: TrainingOptions, display: Display)
 def _resume(path: Path, options: TrainingOptions, display: Display) -> Outcome:
     lock_of(path)
     ended = _read_outcome(path, options)
+    wait = display.info if options.resume_or_start else None
     if ended is None:
-        with process_lock.reopen(path):
+        with process_lock.reopen(path, wait=wait):
             ended = _read_outcome(path, options)  # again, as no other process can change it now
             if ended is None:
                 return _continue(path, options, display)

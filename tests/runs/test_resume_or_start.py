@@ -20,7 +20,7 @@ from netdesc.runs.process_lock import ALIVE, DEAD_AFTER_S, PROCESS_LOCK, Worker,
 
 HERE = Worker.here()
 ELSEWHERE = HERE.model_copy(update={"host": "node7", "boot": "another", "pid": 4321})
-RESTARTED = HERE.model_copy(update={"boot": "another"})
+NAMESAKE = HERE.model_copy(update={"boot": "another"})
 CONTAINER = HERE.model_copy(update={"host": "pod-3"})
 
 
@@ -80,12 +80,14 @@ def test_values_that_no_document_writes_may_differ(task: Path, netdesc: Netdesc)
     """As training found them, or an older netdesc had other defaults."""
     document = json.loads(task.read_text())
     del document["layers"][0]["weight_scale"]
+    document["layers"][1]["weight_scale"] = "auto"
     del document["training"]["optimizer"]["learning_rate"]
     task.write_text(json.dumps(document))
     assert netdesc(*command(task)).code == 0
     run = task.parent / "run"
     lock = json.loads((run / "network.lock.json").read_text())
-    assert lock["lock"]["origins"]["/layers/0/weight_scale"] == "found"
+    found = [lock["lock"]["origins"][f"/layers/{layer}/weight_scale"] for layer in (0, 1)]
+    assert found == ["found", "found"]
     lock["training"]["optimizer"]["eps"] = 1e-5
     (run / "network.lock.json").write_text(json.dumps(lock))
     assert netdesc(*command(task)).code == 0
@@ -101,16 +103,6 @@ def test_a_diverged_run_keeps_its_exit_code_and_message(task: Path, netdesc: Net
     assert "the loss grew" in ended.err
 
 
-def test_a_folder_that_was_killed_before_its_lock_counts_as_empty(
-    task: Path, netdesc: Netdesc
-) -> None:
-    run = task.parent / "run"
-    run.mkdir()
-    for name in (PROCESS_LOCK, ALIVE, "network.json", "run.json"):
-        (run / name).write_text("12345\n")
-    assert netdesc(*command(task)).code == 0
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -122,9 +114,6 @@ def test_a_folder_that_was_killed_before_its_lock_counts_as_empty(
 def test_wrong_options_are_one_message(arguments: list[str], task: Path, netdesc: Netdesc) -> None:
     ended = netdesc(*(argument.format(task=task) for argument in arguments))
     assert (ended.code, list(task.parent.glob("run*"))) == (2, [])
-
-
-def test_a_program_names_a_folder_for_a_run_that_resumes_or_starts(task: Path) -> None:
     with pytest.raises(ValueError, match="run_dir"):
         package.train(task, resume_or_start=True, progress="quiet")
 
@@ -147,8 +136,7 @@ def leave(run: Path, worker: Worker, age_s: float | None) -> None:
         (ELSEWHERE, DEAD_AFTER_S + 20, True, False),
         (ELSEWHERE, None, True, False),
         (ELSEWHERE, 20, False, True),
-        (RESTARTED, 20, True, False),
-        (RESTARTED, 20, False, False),
+        (NAMESAKE, 20, True, True),
         (HERE, 20, True, False),
         (HERE, 20, False, True),
         (HERE, DEAD_AFTER_S + 20, False, False),
@@ -198,16 +186,31 @@ def test_the_clock_of_this_machine_does_not_matter(
     assert sorted(os.listdir(tmp_path)) == [PROCESS_LOCK, ALIVE]
 
 
-def test_the_file_is_touched_while_a_process_works_in_the_folder(
+def test_a_worker_on_another_machine_is_waited_for_until_it_shows_life_or_counts_as_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(process_lock, "_POLLED_EVERY_S", 0.01)
     monkeypatch.setattr(process_lock, "TOUCHED_EVERY_S", 0.01)
-    with process_lock.lock_folder(tmp_path):
+    messages: list[str] = []
+    leave(tmp_path, ELSEWHERE, DEAD_AFTER_S - 0.1)
+    with process_lock.lock_folder(tmp_path, wait=messages.append):
         os.utime(tmp_path / ALIVE, (0, 0))
         deadline = time.monotonic() + 20
-        while (tmp_path / ALIVE).stat().st_mtime == 0:
+        while (tmp_path / ALIVE).stat().st_mtime == 0:  # until it is touched again
             assert time.monotonic() < deadline
             time.sleep(0.01)
+    leave(tmp_path, ELSEWHERE, 20)
+
+    def touch(message: str) -> None:
+        messages.append(message)
+        (tmp_path / ALIVE).touch()
+
+    with (
+        pytest.raises(RunError, match="host node7"),
+        process_lock.lock_folder(tmp_path, wait=touch),
+    ):
+        pass
+    assert len(messages) == 2
 
 
 @pytest.mark.parametrize("text", ["", "\0", "{", "12345\n", '{"pid": "x"}', "[" * 9000])
@@ -218,12 +221,12 @@ def test_any_content_of_a_lock_is_read(tmp_path: Path, text: str) -> None:
 
 
 def test_the_job_of_a_scheduler_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    variables = {"SLURM_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "3", "POD_NAME": "p" * 999}
+    variables = {"SLURM_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "3", "SKYPILOT_TASK_ID": "p" * 999}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     job = Worker.here(4)
     assert job.ranks == 4
-    assert job.job.items() >= (variables | {"POD_NAME": "p" * 200}).items()
+    assert job.job.items() >= (variables | {"SKYPILOT_TASK_ID": "p" * 200}).items()
 
 
 START = """

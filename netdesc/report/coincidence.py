@@ -38,13 +38,15 @@ class Coincidence:
         return self.matched_outputs / self.outputs if self.outputs else 1.0
 
 
+def spike_pairs(samples: Sequence[Sample]) -> list[tuple[SpikeRaster, SpikeRaster]]:
+    """Returns output and target of the samples that have both."""
+    pairs = [(sample.output, sample.target) for sample in samples]
+    return [(output, target) for output, target in pairs if output and target]
+
+
 def coincidences(samples: Sequence[Sample]) -> list[Coincidence]:
     """Compares output and target of samples that have both, for each of ``TOLERANCES``."""
-    pairs = [
-        _spike_times(each.output, each.target)
-        for each in samples
-        if each.target is not None and each.output is not None
-    ]
+    pairs = [_spike_times(*rasters) for rasters in spike_pairs(samples)]
     return [
         Coincidence(
             tolerance,

@@ -3,7 +3,6 @@
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from netdesc.report.run import RunData
@@ -35,21 +34,37 @@ def run_commands(run: RunData) -> list[Command]:
     ]
 
 
-def next_steps(run: RunData, status: RunStatus) -> Iterator[tuple[str, str]]:
-    """Yields purpose and text of commands for the next step; the most useful one comes first.
+def next_steps(run: RunData, status: RunStatus) -> Iterator[Command]:
+    """Yields commands for the next step; the most useful one comes first.
 
     If the run trained on arrays of a Python program, those that need its data are calls in Python.
     """
-    folder = _absolute(run.path)
+    data, path = run.document.data, os.path.abspath(run.path)
+    folder = shlex.quote(path)
     if status.can_resume:
-        yield "Resume this run", resume_command(os.path.abspath(run.path))
+        yield Command("Resume this run", resume_command(path))
     for purpose, settings, resumes in advice(run):
-        path = os.path.abspath(run.path)
-        yield purpose, resume_command(path, settings) if resumes else _retrain(run, settings)
+        text = resume_command(path, settings) if resumes else _retrain(run, settings)
+        yield Command(purpose, text)
     if run.best_path.exists():
-        yield from _uses_of_weights(run, folder)
-    yield "Write this report again", f"netdesc report {folder}"
-    yield "Start a network of your own", "netdesc init mine --template blank"
+        in_python = f"netdesc.evaluate({path!r}, data=…)"
+        measure = in_python if data is None else f"netdesc evaluate {folder}"
+        yield Command("Measure the best weights", measure)
+        if data is not None and data.pairs:
+            file = data.pairs["train"][0].input.path
+            inputs = shlex.quote(os.path.abspath(run.files.get(file, run.path / file)))
+            yield Command(
+                "Run the network on input spikes, save its output and draw it",
+                f"netdesc run {folder} {inputs} -o output.bs1\n"
+                f"netdesc events show output.bs1 -o output.png",
+            )
+        if (run.path / NETWORK).exists():  # else the network has no such form, or no weights yet
+            verify = f"netdesc verify {folder}"
+            yield Command("Verify that the .net file is what was trained", verify)
+            name = shlex.quote(f"{run.graph.name}.net")
+            yield Command("Write the network as a .net file", f"netdesc export {folder} -o {name}")
+    yield Command("Write this report again", f"netdesc report {folder}")
+    yield Command("Start a network of your own", "netdesc init mine --template blank")
 
 
 class Advice(NamedTuple):
@@ -89,30 +104,7 @@ def _depends_on_epochs(run: RunData) -> bool:
 
 
 def _retrain(run: RunData, settings: Sequence[str]) -> str:
-    lock = run.path / LOCK
+    lock = os.path.abspath(run.path / LOCK)
     if run.document.data is None:
-        return f"netdesc.train(netdesc.load({os.path.abspath(lock)!r}, {[*settings]}), data=…)"
-    return f"netdesc compile-and-train {_absolute(lock)} {set_arguments(settings)}"
-
-
-def _uses_of_weights(run: RunData, folder: str) -> Iterator[tuple[str, str]]:
-    data, measure = run.document.data, f"netdesc evaluate {folder}"
-    if data is None:
-        measure = f"netdesc.evaluate({os.path.abspath(run.path)!r}, data=…)"
-    yield "Measure the best weights", measure
-    if data is not None and data.pairs:
-        path = data.pairs["train"][0].input.path
-        inputs = _absolute(run.files[path] if path in run.files else run.path / path)
-        yield (
-            "Run the network on input spikes, save its output and draw it",
-            f"netdesc run {folder} {inputs} -o output.bs1\n"
-            f"netdesc events show output.bs1 -o output.png",
-        )
-    if (run.path / NETWORK).exists():  # else the network has no such form, or no weights yet
-        yield "Verify that the .net file is what was trained", f"netdesc verify {folder}"
-        name = shlex.quote(f"{run.graph.name}.net")
-        yield "Write the network as a .net file", f"netdesc export {folder} -o {name}"
-
-
-def _absolute(path: Path) -> str:
-    return shlex.quote(os.path.abspath(path))
+        return f"netdesc.train(netdesc.load({lock!r}, {[*settings]}), data=…)"
+    return f"netdesc compile-and-train {shlex.quote(lock)} {set_arguments(settings)}"

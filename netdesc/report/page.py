@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -14,113 +13,82 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Graph
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
-from netdesc.report.commands import Command, next_steps, run_commands
-from netdesc.report.confusion_matrix import ConfusionMatrix, confusion_matrix
+from netdesc.report.commands import next_steps, run_commands
+from netdesc.report.confusion_matrix import confusion_matrix
 from netdesc.report.format import duration, number, percent
-from netdesc.report.neuron_section import NeuronView, neuron_views
-from netdesc.report.plots import Plot
-from netdesc.report.run import RunData, layer_rates
-from netdesc.report.tables import Table
-from netdesc.report.traces import Traces, traces
-from netdesc.report.verdict import RunStatus, headline, loss_notes, run_status
-from netdesc.report.viewer import EpochSlider, SampleView, epoch_slider, sample_views
-from netdesc.report.weights import WeightChange, weight_change
+from netdesc.report.neuron_section import neuron_views
+from netdesc.report.run import RunData
+from netdesc.report.traces import traces
+from netdesc.report.verdict import headline, loss_notes, run_status
+from netdesc.report.viewer import epoch_slider, sample_views
+from netdesc.report.weights import weight_change
 
 MAX_LOCK_CHARACTERS = 400_000
 MAX_DESCRIPTION_CHARACTERS = 2000
 
 
-@dataclass(frozen=True)
 class Page:
-    """The data of the templates. A figure or table is None if the run has no data for it."""
+    """The data of the templates, computed from a run.
 
-    name: str
-    description: str
-    status: RunStatus
-    headline: str
-    notes: list[str]
-    facts: dict[str, str]
-    """Values at the top of the page, by name."""
-    damage: list[str]
-    missing: str
-    part: str
-    slider: EpochSlider | None
-    samples: list[SampleView]
-    traces: Traces | None
-    coincidences: Table | None
-    training: list[Plot]
-    confusion: ConfusionMatrix | None
-    network: Table
-    verification: Table | None
-    neurons: list[NeuronView]
-    rates: Table | None
-    rate_plot: Plot | None
-    rate_histograms: list[Plot]
-    weight_change: WeightChange
-    gradients: Plot | None
-    layers: Table | None
-    experiment: Table
-    environment: Table
-    commands: list[Command]
-    steps: list[Command]
-    lock: str
-    unplotted_layers: int
-    version: str = __version__
+    A figure or table is None if the run has no data for it.
+    """
 
+    version = __version__
 
-def build_page(run: RunData) -> Page:
-    """Computes the data of the page from a run."""
-    rates, change = layer_rates(run), weight_change(run)
-    status = run_status(run)
-    findings = [
-        f"{finding.sentence} (netdesc explain {finding.code})"
-        for finding in run.record.findings
-        if finding != run.unstable
-    ]
-    # The status says why training was unstable, in words that include the trend of the loss.
-    is_unstable = run.unstable is not None and run.record.status == "done"
-    notes = findings if is_unstable else [*findings, *loss_notes(run)]
-    matches = coincidences(run.activity.samples) if run.activity is not None else []
-    over = "" if run.metrics.part == "validation" else ", on average over this epoch,"
-    counts, verified = run.metrics.confusion, run.record.verification
-    return Page(
-        name=run.graph.name,
-        description=_shorten(run.document.description, MAX_DESCRIPTION_CHARACTERS),
-        status=status,
-        headline=headline(run),
-        notes=[*([f"{verified.summary}."] if verified and not verified.is_proof else []), *notes],
-        facts=_facts(run),
-        damage=[*change.damaged, *run.damage],
-        missing=_describe_missing_files(run),
-        part=_describe_part(run),
-        slider=epoch_slider(run),
-        samples=sample_views(run),
-        traces=traces(run),
-        coincidences=tables.coincidence_table(matches) if matches else None,
-        training=list(training_plots.training_plots(run)),
-        confusion=None
-        if counts is None
-        else confusion_matrix(
-            counts,
-            f"{run.classified_items(run.metrics.part)}{over}",
-            "steps" if run.record.labels_by_step else "samples",
-        ),
-        network=tables.network_table(run),
-        verification=verified and tables.verification_table(verified),
-        neurons=neuron_views(run),
-        rates=tables.rates_table(rates) if rates else None,
-        rate_plot=training_plots.rate_plot(run),
-        rate_histograms=training_plots.rate_histograms(run, rates),
-        weight_change=change,
-        gradients=training_plots.gradient_plot(run),
-        layers=tables.layers_table(run) if run.record.layers else None,
-        experiment=tables.experiment_table(run),
-        environment=tables.environment_table(run),
-        commands=run_commands(run),
-        steps=[Command(*step) for step in next_steps(run, status)],
-        lock=_shorten(run.lock_text, MAX_LOCK_CHARACTERS),
-        unplotted_layers=len(run.graph.neuron_layers) - len(run.plotted_layers),
-    )
+    def __init__(self, run: RunData) -> None:
+        record, metrics, activity = run.record, run.metrics, run.activity
+        matches, verified = coincidences(run.samples), record.verification
+        self.name, self.headline = run.graph.name, headline(run)
+        self.description = _shorten(run.document.description, MAX_DESCRIPTION_CHARACTERS)
+        self.status = run_status(run)
+        self.facts = _facts(run)
+        """Values at the top of the page, by name."""
+        self.notes = [f"{verified.summary}."] if verified and not verified.is_proof else []
+        self.notes += [
+            f"{finding.sentence} (netdesc explain {finding.code})"
+            for finding in record.findings
+            if finding != run.unstable
+        ]
+        # The status says why training was unstable, in words that include the trend of the loss.
+        if run.unstable is None or record.status != "done":
+            self.notes += loss_notes(run)
+        self.weight_change = weight_change(run)
+        self.damage = [*self.weight_change.damaged, *run.damage]
+        missing = " and no ".join(run.missing_files)
+        self.missing = missing and (
+            f"This run has no {missing}, so the report has no sections about them. Perhaps no "
+            "epoch was complete, or the folder is an incomplete copy."
+        )
+        self.part = ""
+        """Samples and weights of pictures and spike rates; empty without an activity file."""
+        if activity is not None:
+            weights = f"the best weights, those of epoch {activity.epoch:,}"
+            weights = weights if activity.epoch else "the weights before training"
+            samples = amount(activity.sample_count, f"{activity.part} sample")
+            self.part = f"From {samples} with {weights}."
+        self.slider, self.samples, self.traces = epoch_slider(run), sample_views(run), traces(run)
+        self.coincidences = tables.coincidence_table(matches) if matches else None
+        self.training = list(training_plots.training_plots(run))
+        self.confusion = None
+        if metrics.confusion is not None:
+            over = "" if metrics.part == "validation" else ", on average over this epoch,"
+            items = f"{run.classified_items(metrics.part)}{over}"
+            unit = "steps" if record.labels_by_step else "samples"
+            self.confusion = confusion_matrix(metrics.confusion, items, unit)
+        self.network = tables.network_table(run)
+        self.verification = verified and tables.verification_table(verified)
+        self.neurons = neuron_views(run)
+        self.rates = tables.rates_table(run) if run.rates else None
+        self.rate_plot = training_plots.rate_plot(run)
+        self.rate_histograms = training_plots.rate_histograms(run)
+        self.gradients = training_plots.gradient_plot(run)
+        self.layers = tables.layers_table(run) if record.layers else None
+        self.experiment = tables.experiment_table(run)
+        self.environment = tables.environment_table(run)
+        self.commands = run_commands(run)
+        self.steps = list(next_steps(run, self.status))
+        self.lock = _shorten(run.lock_text, MAX_LOCK_CHARACTERS)
+        self.unplotted_layers = len(run.graph.neuron_layers) - len(run.plotted_layers)
 
 
 def _facts(run: RunData) -> dict[str, str]:
@@ -163,26 +131,6 @@ def _sum_of_losses(graph: Graph, main: str | None) -> dict[str, str]:
         terms[graph.losses.index(graph.loss)] = f"{graph.loss.weight:g} × {main}"
     terms += [f"{penalty.weight:g} × {penalty.type}" for penalty in graph.regularizers]
     return {"Loss": " + ".join(terms)} if len(terms) > 1 or main else {}
-
-
-def _describe_missing_files(run: RunData) -> str:
-    if not run.missing_files:
-        return ""
-    return (
-        f"This run has no {' and no '.join(run.missing_files)}, so the report has no sections "
-        f"about them. Perhaps no epoch was complete, or the folder is an incomplete copy."
-    )
-
-
-def _describe_part(run: RunData) -> str:
-    """Names samples and weights of pictures and spike rates; empty without an activity file."""
-    activity = run.activity
-    if activity is None:
-        return ""
-    weights = f"the best weights, those of epoch {activity.epoch:,}"
-    if not activity.epoch:
-        weights = "the weights before training"
-    return f"From {amount(activity.sample_count, f'{activity.part} sample')} with {weights}."
 
 
 def _shorten(text: str, max_characters: int) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SynapticNode, summary, value_range
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import NOTHING, join_words, number, percent, shape, time_constant
-from netdesc.report.run import LayerRates, RunData, spiking_layers
+from netdesc.report.run import RunData
 from netdesc.runs.activity_file import MIN_SATURATED_RATE
 from netdesc.runs.run_record import VerificationRecord
 
@@ -130,16 +131,15 @@ def coincidence_table(coincidences: Sequence[Coincidence]) -> Table:
     )
 
 
-def rates_table(rates: Sequence[LayerRates]) -> Table:
-    """Lists statistics of the spike rates of each layer."""
+def rates_table(run: RunData) -> Table:
+    """Lists statistics of the spike rates of each layer. NaN, from a damaged file, counts as no
+    rate: as neither silent nor saturated."""
 
-    def count(part: int | None, whole: int) -> str:
-        if part is None:
-            return NOTHING
-        return f"{part:,} ({percent(part / whole)})" if part else "none"
+    def count(is_counted: NDArray[np.bool_]) -> str:
+        part = int(np.count_nonzero(is_counted))
+        return f"{part:,} ({percent(part / is_counted.size)})" if part else "none"
 
     statistics = (np.mean, np.median, np.max)
-
     return Table(
         caption="Spikes, or outputs other than 0, per neuron and step. A neuron is silent if it "
         "has none, and saturated if it spikes in at least "
@@ -147,13 +147,13 @@ def rates_table(rates: Sequence[LayerRates]) -> Table:
         headings=["Layer", "Neurons", "Mean", "Median", "Highest", "Silent", "Saturated"],
         rows=[
             [
-                layer.name,
-                f"{layer.neurons:,}",
-                *(number(float(statistic(layer.rates))) for statistic in statistics),
-                count(layer.silent, layer.neurons),
-                count(layer.saturated, layer.neurons),
+                layer,
+                f"{len(rates):,}",
+                *(number(float(statistic(rates))) for statistic in statistics),
+                count(rates == 0),
+                count(rates >= MIN_SATURATED_RATE) if layer in run.spiking_layers else NOTHING,
             ]
-            for layer in rates
+            for layer, rates in run.rates.items()
         ],
     )
 
@@ -211,7 +211,6 @@ def experiment_table(run: RunData) -> Table:
         "optimizer": {**optimizer, "learning_rate": settings.optimizer.learning_rate},
     }
     samples = [f"{part} {count:,}" for part, count in run.record.samples.items() if count]
-    spiking = spiking_layers(run)
     files = [*run.files]
     pairs = {
         "Data": "\n".join(files[:MAX_FILES] + ["…"] * (len(files) > MAX_FILES)),
@@ -231,7 +230,7 @@ def experiment_table(run: RunData) -> Table:
                 include={"surrogate"} if each.neuron.surrogate else {"tau_grad", "scale_grad"},
             )
             for each in run.graph.neuron_layers
-            if each.name in spiking
+            if each.name in run.spiking_layers
         },
         **{name.replace("_", " ").capitalize(): each for name, each in training.items()},
     }

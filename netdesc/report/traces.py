@@ -12,6 +12,7 @@ import numpy as np
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SpikeTime
+from netdesc.report.coincidence import spike_pairs
 from netdesc.report.format import number
 from netdesc.report.plots import TICK_FORMAT, Plot
 from netdesc.report.run import RunData
@@ -50,12 +51,7 @@ class Traces:
 def traces(run: RunData) -> Traces | None:
     """Builds the figure; None without a spike-time loss, or without a sample with a target."""
     loss = run.graph.loss.spike_filter
-    samples = [] if run.activity is None else run.activity.samples
-    pairs = [
-        (each.target, each.output)
-        for each in samples
-        if each.target is not None and each.output is not None
-    ]
+    pairs = spike_pairs(run.samples)
     if loss is None or not pairs:
         return None
     cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]
@@ -80,7 +76,7 @@ def traces(run: RunData) -> Traces | None:
     )
 
 
-def _trains(target: SpikeRaster, output: SpikeRaster, steps: int) -> Trains:
+def _trains(output: SpikeRaster, target: SpikeRaster, steps: int) -> Trains:
     """Returns the spikes of each neuron with spikes, before the step ``steps``.
 
     A spike is unmatched if only the target or only the output has it. Neurons with most unmatched

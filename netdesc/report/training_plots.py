@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netdesc.report.plots import Curve, Plot, curves, histogram
-from netdesc.report.run import LayerRates, RunData, rate_unit, spiking_layers
+from netdesc.report.run import RunData
 from netdesc.runs.folder import METRICS, RECORD
 
 RING = "The ring marks the best epoch."
@@ -77,9 +77,13 @@ def rate_plot(run: RunData) -> Plot | None:
     return _by_layer(
         run, "spike_rates", "Spike rates during training",
         "Spikes, or outputs other than 0, per neuron and step, over all training samples.",
-        rate_unit(spiking_layers(run).issuperset(run.plotted_layers)),
+        _rate_unit(run.spiking_layers.issuperset(run.plotted_layers)),
         scale="linear",
     )  # fmt: skip
+
+
+def _rate_unit(is_spiking: bool) -> str:
+    return "spikes per step" if is_spiking else "outputs other than 0 per step"
 
 
 def _by_layer(
@@ -95,15 +99,11 @@ def _by_layer(
     return curves(title, run.metrics.epochs, columns, unit=unit, caption=caption, scale=scale)
 
 
-def rate_histograms(run: RunData, rates: list[LayerRates]) -> list[Plot]:
+def rate_histograms(run: RunData) -> list[Plot]:
     """Plots a histogram of the neurons' spike rates for each layer with figures."""
+    units = {layer: _rate_unit(layer in run.spiking_layers) for layer in run.rates}
     return [
-        histogram(
-            f"Layer {layer.name}",
-            {"neurons": layer.rates},
-            "neurons",
-            unit=rate_unit(layer.saturated is not None),
-        )
-        for layer in rates
-        if layer.name in run.plotted_layers
+        histogram(f"Layer {layer}", {"neurons": rates}, "neurons", unit=units[layer])
+        for layer, rates in run.rates.items()
+        if layer in run.plotted_layers
     ]

@@ -83,14 +83,12 @@ def _moment(run: RunData, epochs: int) -> str:
 
 def sample_views(run: RunData) -> list[SampleView]:
     """Returns the views of the samples in the activity file; empty if the run has no such file."""
-    activity = run.activity
-    if activity is None:
-        return []
-    return [_view(run, activity, number, sample) for number, sample in enumerate(activity.samples)]
+    if len(run.samples) == 1:
+        return [_view(run, "The sample", run.samples[0])]
+    return [_view(run, f"Sample {number}", each) for number, each in enumerate(run.samples, 1)]
 
 
-def _view(run: RunData, activity: Activity, number: int, sample: Sample) -> SampleView:
-    title = f"Sample {number + 1}" if len(activity.samples) > 1 else "The sample"
+def _view(run: RunData, title: str, sample: Sample) -> SampleView:
     rasters = [
         ("Input", sample.input),
         *((f"Layer {name}", raster) for name, raster in sample.hidden.items()),

@@ -12,8 +12,8 @@ import numpy as np
 
 from netdesc.atomic_write import atomic_path
 from netdesc.report.commands import advice
-from netdesc.report.page import build_page, render
-from netdesc.report.run import read_run
+from netdesc.report.page import Page, render
+from netdesc.report.run import RunData
 from netdesc.report.verdict import headline
 from netdesc.runs.errors import storing
 from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS, refuse_link
@@ -45,7 +45,7 @@ def write_report(
     run = Path(run)
     path = run / REPORT if target is None else Path(target)
     with np.errstate(all="ignore"):  # a run that diverged may contain infinite values
-        page = build_page(read_run(run))
+        page = Page(RunData(run))
         text = render(page)
     _write(path, text, follow_links=target is not None)
     for each in page.damage:
@@ -56,7 +56,7 @@ def write_report(
 def conclude(run: Path) -> dict[str, str]:
     """Returns what the report says first, by a label for the console. RunError as above."""
     with np.errstate(all="ignore"):
-        data = read_run(run)
+        data = RunData(run)
         lines = {"result": headline(data)}
         for best in itertools.islice(advice(data), 1):
             lines["advice"] = best.text
@@ -101,7 +101,7 @@ def write_slayer_logs(run: Path) -> list[Path]:
     validation. Losses are per sample. Returns the paths of the files. Raises RunError if the run
     is damaged or a file cannot be written.
     """
-    metrics = read_run(run).metrics
+    metrics = RunData(run).metrics
     files = {run / SLAYER_LOSS: "loss", run / SLAYER_ACCURACY: "accuracy"}
     return [path for path, metric in files.items() if _write_slayer_log(path, metrics, metric)]
 

@@ -10,8 +10,8 @@ import torch
 from support.training_task import read_metrics, read_record, weights_of, write_task
 
 import netdesc
-from netdesc.report.page import build_page
-from netdesc.report.run import read_run
+from netdesc.report.page import Page
+from netdesc.report.run import RunData
 from netdesc.runs.state import SavedProgress, saved_progress
 
 
@@ -74,7 +74,7 @@ def test_a_callback_ends_training(task: Path, tmp_path: Path) -> None:
     record = read_record(run.path)
     assert record["stopped_early"]
     assert record["stopped_by_callback"]
-    assert "callback" in build_page(read_run(run.path)).status.text
+    assert "callback" in Page(RunData(run.path)).status.text
     again = netdesc.train(resume=run.path, progress="quiet")
     assert (again.status, again.best, again.final) == ("done", run.best, run.final)
 

@@ -14,7 +14,7 @@ from netdesc.description import Document
 from netdesc.events import read_events
 from netdesc.graph import build_graph
 from netdesc.report.neuron_section import neuron_views
-from netdesc.report.run import read_run
+from netdesc.report.run import RunData
 from netdesc.report.tables import network_table
 from netdesc.report.traces import traces
 from netdesc.report.viewer import value_curves
@@ -68,7 +68,7 @@ def test_at_the_end_of_training_slower_layers_are_verified_in_many_steps(documen
 
 
 def report_has_the_times_of_each_layer(folder: Path) -> None:
-    run = read_run(folder)
+    run = RunData(folder)
     shown = traces(run)
     assert shown is not None
     assert (shown.data["steps"], shown.data["stepMs"]) == (STEPS // FACTOR, FACTOR)

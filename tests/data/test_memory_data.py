@@ -25,8 +25,8 @@ from netdesc.data.memory_data import MemoryData
 from netdesc.data.samples import SampleSpec
 from netdesc.events import Event, read_events
 from netdesc.kernels import machine
-from netdesc.report.page import build_page
-from netdesc.report.run import read_run
+from netdesc.report.page import Page
+from netdesc.report.run import RunData
 from netdesc.runs.state import resume_command
 from netdesc.training.device import MemoryShortageError
 
@@ -124,7 +124,7 @@ def test_spike_trains_and_tensors_train_as_their_files(tmp_path: Path) -> None:
 def test_the_report_suggests_calls_in_python_for_what_needs_the_arrays(tmp_path: Path) -> None:
     data = {"train": samples(12)}
     run = netdesc.train(classify_document(), run_dir=tmp_path / "a", data=data, progress="quiet")
-    texts = [step.text for step in build_page(read_run(run.path)).steps]
+    texts = [step.text for step in Page(RunData(run.path)).steps]
     assert any(text.startswith("netdesc export") for text in texts)
     calls = [text for text in texts if "evaluate" in text or "train" in text]
     assert calls

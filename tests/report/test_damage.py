@@ -8,8 +8,8 @@ import pytest
 from support.report_samples import metrics_row, write_run
 
 from netdesc.report import write_report
-from netdesc.report.page import build_page
-from netdesc.report.run import read_run
+from netdesc.report.page import Page
+from netdesc.report.run import RunData
 
 
 def ended(folder: Path, keep: list[int], **record: Any) -> Path:
@@ -23,7 +23,7 @@ def ended(folder: Path, keep: list[int], **record: Any) -> Path:
 @pytest.mark.parametrize("keep", [[], [*range(29)], [*range(4), *range(9, 30)]])
 def test_lost_lines_are_told_first(tmp_path: Path, keep: list[int]) -> None:
     path = ended(tmp_path, keep)
-    page = build_page(read_run(path))
+    page = Page(RunData(path))
     assert page.damage == [
         f"metrics.jsonl lacks {30 - len(keep)} epoch{'s' if len(keep) < 29 else ''}. "
         "The report leaves them out."
@@ -37,7 +37,7 @@ def test_lost_lines_are_told_first(tmp_path: Path, keep: list[int]) -> None:
 def test_a_run_at_work_lacks_nothing_yet(tmp_path: Path) -> None:
     """Its record is as old as its last sitting."""
     path = ended(tmp_path, list(range(4)), status="running", epochs_done=9)
-    assert build_page(read_run(path)).damage == []
+    assert Page(RunData(path)).damage == []
 
 
 def spoil(path: Path, damage: str) -> None:
@@ -55,10 +55,10 @@ def spoil(path: Path, damage: str) -> None:
     "name", ["activity.npz", "checkpoints/best.safetensors", "checkpoints/initial.safetensors"]
 )
 def test_a_damaged_file_is_told_and_done_without(tmp_path: Path, name: str, damage: str) -> None:
-    whole = build_page(read_run(write_run(tmp_path / "whole")))
+    whole = Page(RunData(write_run(tmp_path / "whole")))
     folder = write_run(tmp_path / "run")
     spoil(folder / name, damage)
-    page = build_page(read_run(folder))
+    page = Page(RunData(folder))
     (told,) = page.damage
     assert told.startswith(f"{folder / name}: ")
     assert (page.slider is None) is (page.rates is None) is (name == "activity.npz")

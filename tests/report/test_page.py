@@ -15,8 +15,8 @@ from support.report_samples import activity, document, metrics_row, write_run
 
 from netdesc.report import traces as module
 from netdesc.report import write_report
-from netdesc.report.page import build_page
-from netdesc.report.run import MAX_PLOTTED_LAYERS, RunData, read_run
+from netdesc.report.page import Page
+from netdesc.report.run import MAX_PLOTTED_LAYERS, RunData
 from netdesc.report.traces import traces
 from netdesc.runs.errors import RunError
 
@@ -74,7 +74,7 @@ def test_the_page_says_whether_the_export_is_what_was_trained(
     layer = {"layer": "hidden", "neurons": 16, "float": 1234, "integer": 1235, "exported": 1236}
     verification = {"identical": is_identical, "summary": "They are <b>so</b>", "layers": [layer]}
     folder = write_run(tmp_path / "run", verification=verification)
-    built, text = build_page(read_run(folder)), Elements(page(folder)).text
+    built, text = Page(RunData(folder)), Elements(page(folder)).text
     assert built.verification is not None
     assert built.verification.rows == [["hidden", "16", "1,234", "1,235", "1,236"]]
     assert ("They are <b>so</b>." in built.notes) is not is_identical
@@ -82,7 +82,7 @@ def test_the_page_says_whether_the_export_is_what_was_trained(
 
 
 def test_epochs_count_from_one(tmp_path: Path) -> None:
-    built = build_page(read_run(write_run(tmp_path / "run")))
+    built = Page(RunData(write_run(tmp_path / "run")))
     assert built.part == "From 2 training samples with the best weights, those of epoch 30."
     loss = built.training[0].data
     assert (loss[0]["x"][0], loss[0]["x"][-1], loss[1]["x"]) == (1, 30, [30])
@@ -96,7 +96,7 @@ def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) ->
         tmp_path / "run", resumed=[again], first_command="netdesc train first.json",
         first_directory="/a place", command="netdesc train --resume run", directory="/b",
     )  # fmt: skip
-    assert [(each.purpose, each.text) for each in build_page(read_run(folder)).commands] == [
+    assert [(each.purpose, each.text) for each in Page(RunData(folder)).commands] == [
         ("The command that started the run", "cd '/a place'\nnetdesc train first.json"),
         ("The last command that resumed the run", "cd /b\nnetdesc train --resume run"),
     ]
@@ -104,7 +104,7 @@ def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) ->
 
 def test_losses_are_per_sample_everywhere(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", classes=True, samples={"train": 200, "validation": 50})
-    page = build_page(read_run(folder))
+    page = Page(RunData(folder))
     assert page.facts["Best validation loss per sample"] == "0.08"
     assert any("loss per sample fell from 2.4 in" in note for note in page.notes)
     assert page.slider is not None
@@ -118,8 +118,8 @@ def test_losses_are_per_sample_everywhere(tmp_path: Path) -> None:
 
 
 def test_the_epoch_slider_names_its_sample(tmp_path: Path) -> None:
-    plain = build_page(read_run(write_run(tmp_path / "a" / "run"))).slider
-    labelled = build_page(read_run(write_run(tmp_path / "b" / "run", classes=True))).slider
+    plain = Page(RunData(write_run(tmp_path / "a" / "run"))).slider
+    labelled = Page(RunData(write_run(tmp_path / "b" / "run", classes=True))).slider
     assert plain is not None
     assert labelled is not None
     assert plain.subject == "The first training sample."
@@ -130,8 +130,8 @@ def test_the_epoch_slider_names_its_sample(tmp_path: Path) -> None:
 
 def test_values_are_not_drawn_as_spikes(tmp_path: Path) -> None:
     changes = {"neurons": document()["neurons"] | {"plain": {"type": "integrator"}}}
-    run = read_run(write_run(tmp_path / "run", classes=True, changes=changes))
-    built = build_page(run)
+    run = RunData(write_run(tmp_path / "run", classes=True, changes=changes))
+    built = Page(run)
     assert built.slider is None
     plot = built.samples[0].rates
     assert plot is not None
@@ -189,7 +189,7 @@ def test_markup_shows_as_text(tmp_path: Path, classes: bool) -> None:
 
 def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
-    built = build_page(read_run(folder))
+    built = Page(RunData(folder))
     plain = netdesc_process("explain", tmp_path / "tiny.json", "plain").out
     assert built.neurons[1].text.split() == plain.split()
     assert built.neurons[1].text in html.unescape(page(folder))
@@ -209,10 +209,10 @@ def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Pat
     made = document()
     made["neurons"]["learning"] = {"type": "sigma_delta", "threshold": 0.1}
     graded = write_run(tmp_path / "graded" / "run", changes=made)
-    (plot, *_) = build_page(read_run(graded)).neurons[0].plots["hidden"]
+    (plot, *_) = Page(RunData(graded)).neurons[0].plots["hidden"]
     assert [each["name"] for each in plot.data] == ["s", "a", "y", "output", "input x"]
     np.savez(folder / "activity.npz", **{k: v for k, v in stored.items() if "trace" not in k})
-    older = build_page(read_run(folder))
+    older = Page(RunData(folder))
     assert [each.has_plots for each in older.neurons] == [False, False]
     assert older.damage == []
     assert "step   u = decay(u, current_decay) + x" in page(folder)
@@ -240,10 +240,10 @@ def test_many_layers_are_in_the_tables_and_few_are_drawn(tmp_path: Path) -> None
     folder = write_run(tmp_path / "run", changes=made)
     for path in [folder / "activity.npz", *folder.rglob("*.safetensors")]:
         path.unlink()
-    built = build_page(read_run(folder))
+    built = Page(RunData(folder))
     assert len(built.network.rows) == 31
     assert built.unplotted_layers == 30 - MAX_PLOTTED_LAYERS
-    assert read_run(folder).plotted_layers[-1] == "layer29"
+    assert RunData(folder).plotted_layers[-1] == "layer29"
     write_report(folder)
 
 
@@ -272,7 +272,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
 def run_with(folder: Path, **arrays: np.ndarray) -> RunData:
     path = write_run(folder / "run")
     np.savez(path / "activity.npz", **(activity() | arrays))
-    return read_run(path)
+    return RunData(path)
 
 
 def test_the_neuron_with_most_unmatched_spikes_is_shown_first(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_steps_that_the_run_did_not_store_are_not_drawn(tmp_path: Path) -> None:
 
 def test_only_a_loss_of_spike_times_has_traces(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", classes=True)
-    assert traces(read_run(folder)) is None
+    assert traces(RunData(folder)) is None
     assert 'id="trace-neuron"' not in write_report(folder).read_text(encoding="utf-8")
 
 

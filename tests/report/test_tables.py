@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 from support.report_samples import HIDDEN, activity, document, weights, write_run
 
 from netdesc.neurons.models.fields import DEFAULT_PEAK, DEFAULT_SHAPE, DEFAULT_WIDTH
-from netdesc.report.page import build_page
-from netdesc.report.run import read_run
+from netdesc.report.page import Page
+from netdesc.report.run import RunData
 from netdesc.report.weights import open_weights
 
 
@@ -20,7 +20,7 @@ def test_a_share_of_no_spikes_is_no_number(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
     nothing = {f"output_{k}": np.empty((0, 2), np.int32) for k in range(2)}
     np.savez(folder / "activity.npz", **activity() | nothing)
-    built = build_page(read_run(folder)).coincidences
+    built = Page(RunData(folder)).coincidences
     assert built is not None
     assert built.rows[0][1:] == ["0 of 80", "0 %", "0 of 0", "–"]
 
@@ -31,7 +31,7 @@ def test_data_loss_and_training_are_listed(tmp_path: Path) -> None:
     made["training"]["schedule"]["factor"] = 0.5
     made["neurons"]["plain"]["tau_grad"] = 0.1
     folder = write_run(tmp_path / "run", changes=made, samples={"train": 1200, "validation": 0})
-    cells = dict(build_page(read_run(folder)).experiment.rows)
+    cells = dict(Page(RunData(folder)).experiment.rows)
     texts = {name: cells.pop(name) for name in ("Data", "Samples", "Batch size", "Seed")}
     assert texts == {
         "Data": "input.bs1\ntarget.bs1", "Samples": "train 1,200", "Batch size": "8", "Seed": "0",
@@ -62,7 +62,7 @@ def test_learnt_delays_are_in_steps(tmp_path: Path) -> None:
     for path in (folder / "checkpoints").iterdir():
         tensors = weights(0) | {"layers.hidden.neuron.axonal.delay": np.ones(HIDDEN, np.float32)}
         save_file(tensors, path)
-    change = build_page(read_run(folder)).weight_change
+    change = Page(RunData(folder)).weight_change
     assert ["hidden", "delay in steps"] in [row[:2] for row in change.parameters.rows]
     titles = {
         each.layout[axis]["title"]["text"]
@@ -86,7 +86,7 @@ def test_weights_of_another_network_are_refused(
     folder = write_run(tmp_path / "run")
     path = folder / "checkpoints" / "best.safetensors"
     save_file(tensors, path)
-    page = build_page(read_run(folder))
+    page = Page(RunData(folder))
     (told,) = page.damage
     assert told.startswith(f"{path}: ")
     assert re.search(message, told)
@@ -109,11 +109,11 @@ def test_weights_with_a_norm_are_what_the_synapses_have(tmp_path: Path) -> None:
     save_file(tensors, path)
     with open_weights(path) as file:
         assert file is not None
-        layer = read_run(folder).graph.neuron_layers[0]
+        layer = RunData(folder).graph.neuron_layers[0]
         found_UI, learnt = file.synapses(layer), file.learnt(layer)
     assert learnt.keys() == {"current_decay", "voltage_decay", "bias"}
     assert learnt["bias"].tolist() == gain_U1[:, 0].tolist()
-    assert "bias" in [row[1] for row in build_page(read_run(folder)).weight_change.parameters.rows]
+    assert "bias" in [row[1] for row in Page(RunData(folder)).weight_change.parameters.rows]
     lengths = np.linalg.norm(found_UI, axis=1)
     assert lengths[3] == 0
     assert np.delete(lengths, 3) == pytest.approx(np.delete(gain_U1[:, 0], 3))

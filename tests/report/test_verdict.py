@@ -13,14 +13,14 @@ import pytest
 from support.report_samples import activity, document, events, metrics_row, write_run, write_state
 
 from netdesc.report.confusion_matrix import confusion_matrix
-from netdesc.report.page import Page, build_page, render
-from netdesc.report.run import RunData, read_run
+from netdesc.report.page import Page, render
+from netdesc.report.run import RunData
 
 NO_EVENTS = np.empty((0, 2), dtype=np.int32)
 
 
 def page_of(folder: Path, **settings: Any) -> Page:
-    return build_page(read_run(write_run(folder / "run", **settings)))
+    return Page(RunData(write_run(folder / "run", **settings)))
 
 
 RUNNING = {"status": "running", "epochs": 7, "epochs_done": 0}
@@ -54,10 +54,10 @@ def test_the_lock_of_the_folder_tells_whether_a_process_works_on_it(
 ) -> None:
     folder = write_run(tmp_path / "run", **RUNNING)
     (folder / ".lock").touch()
-    assert build_page(read_run(folder)).status.title == "Killed"
+    assert Page(RunData(folder)).status.title == "Killed"
     with (folder / ".lock").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        page = build_page(read_run(folder))
+        page = Page(RunData(folder))
         assert (page.status.mood, page.status.title) == ("busy", "Still running")
         assert "7 of 30 epochs so far" in page.status.text
 
@@ -65,7 +65,7 @@ def test_the_lock_of_the_folder_tells_whether_a_process_works_on_it(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    status = build_page(read_run(folder)).status
+    status = Page(RunData(folder)).status
     assert (status.mood, status.title, status.can_resume) == ("warning", "Running, or killed", True)
     assert "cannot be determined" in status.text
 
@@ -83,15 +83,15 @@ def test_the_epoch_from_which_a_run_goes_on_is_named(
 ) -> None:
     folder = write_run(tmp_path / "run", **RUNNING)
     write_state(folder, saved)
-    assert words in build_page(read_run(folder)).status.text
+    assert words in Page(RunData(folder)).status.text
 
 
 def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", status="running", epochs=7)
-    assert build_page(read_run(folder)).missing == ""
+    assert Page(RunData(folder)).missing == ""
     (folder / "checkpoints" / "best.safetensors").unlink()
     (folder / "activity.npz").unlink()
-    page = build_page(read_run(folder))
+    page = Page(RunData(folder))
     assert page.missing.startswith(
         "This run has no activity.npz and no checkpoints/best.safetensors"
     )
@@ -101,7 +101,7 @@ def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
 def with_activity(folder: Path, **arrays: Any) -> Page:
     path = write_run(folder / "run")
     np.savez(path / "activity.npz", **(activity() | arrays))
-    return build_page(read_run(path))
+    return Page(RunData(path))
 
 
 LATE = np.array([[3, 0], [20, 1], [40, 2], [50, 3]], dtype=np.int32)
@@ -154,7 +154,7 @@ def test_an_accuracy_in_training_is_called_an_average(tmp_path: Path) -> None:
     for row in rows:
         del row["validation_accuracy"], row["validation_loss"]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = build_page(read_run(path))
+    found = Page(RunData(path))
     average = "On average over epoch 30, the network classified 97.3 % of the training samples"
     assert found.headline.startswith(average)
     assert "Training accuracy, average over the best epoch" in found.facts
@@ -172,7 +172,7 @@ def with_confusion(
     path = write_run(folder / "run", classes=True, **record)
     row = {"confusion": counts.tolist(), "undecided_by_label": undecided}
     (path / "metrics.jsonl").write_text(json.dumps(metrics_row(0, classes=True) | row) + "\n")
-    return read_run(path)
+    return RunData(path)
 
 
 def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     assert (second.samples, second.accuracy, second.precision) == (7, "100 %", "87.5 %")
     assert (third.samples, third.accuracy, third.precision) == (3, "0 %", "–")
     assert (first.counts[0], first.counts[6]) == (4, 5)
-    text = render(build_page(run))
+    text = render(Page(run))
     assert '<td class="n cell right" style="--share: 0.400">4</td>' in text
     assert '<td class="n cell wrong" style="--share: 0.500">5</td>' in text
     assert '<th scope="col" class="n">none</th>' in text
@@ -200,7 +200,7 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
 def test_steps_are_not_called_samples(tmp_path: Path, silent: int) -> None:
     counts = np.full((6, 6), 15) - 15 * np.eye(6, dtype=int)
     run = with_confusion(tmp_path, counts, [silent] * 6, labels_by_step=True)
-    page = build_page(run)
+    page = Page(run)
     assert page.confusion is not None
     assert (page.confusion.items, page.confusion.unit) == ("steps of validation samples", "steps")
     assert "of the steps of validation samples correctly" in page.headline
@@ -223,7 +223,7 @@ def test_next_steps_fit_the_run(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a run")
     (folder / "network.net").touch()
     quoted, inputs = shlex.quote(str(folder)), tmp_path / "input.bs1"
-    assert [step.text for step in build_page(read_run(folder)).steps] == [
+    assert [step.text for step in Page(RunData(folder)).steps] == [
         f"netdesc train --resume {quoted} --set training.epochs=60",
         f"netdesc evaluate {quoted}",
         f"netdesc run {quoted} {inputs} -o output.bs1\n"
@@ -237,7 +237,7 @@ def test_next_steps_fit_the_run(tmp_path: Path) -> None:
     content = json.loads(lock.read_text())
     content["training"]["schedule"] = {"type": "cosine"}  # to go on would be another training
     lock.write_text(json.dumps(content))
-    assert build_page(read_run(folder)).steps[0].text == (
+    assert Page(RunData(folder)).steps[0].text == (
         f"netdesc compile-and-train '{lock}' --set training.epochs=60"
     )
 
@@ -317,7 +317,7 @@ def with_losses(
     path = write_run(folder / "run", epochs=0, **record)
     rows = [metrics_row(n) | {"loss": training**n} | {name: x} for n, x in enumerate(losses)]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return build_page(read_run(path))
+    return Page(RunData(path))
 
 
 FLAT = [10.0 / (n + 1) + 5 for n in range(40)]

@@ -19,7 +19,7 @@ from netdesc.api.compile import compile
 from netdesc.api.load import load
 from netdesc.data.samples import SampleSpec
 from netdesc.data.splits import read_splits
-from netdesc.report.run import read_run
+from netdesc.report.run import RunData
 from netdesc.runs import run_record as record_file
 from netdesc.runs.errors import RunError
 from netdesc.runs.metrics_file import Metrics, MetricsFile, read_metrics
@@ -193,14 +193,14 @@ def changed(path: Path, **arrays: Any) -> None:
 
 def damage_of(folder: Path) -> str:
     """The sentence that a report says of its activity file."""
-    run = read_run(folder)
+    run = RunData(folder)
     assert run.activity is None
     (told,) = run.damage
     return told
 
 
 def test_activity_is_read(tmp_path: Path) -> None:
-    run = read_run(write_run(tmp_path / "run"))
+    run = RunData(write_run(tmp_path / "run"))
     assert run.activity is not None
     assert [frame.epochs for frame in run.activity.snapshots] == [0, 3, 30]
     assert len(run.activity.samples) == 2

@@ -45,8 +45,8 @@ from netdesc.losses import SILENT, SpikeMoidLoss
 from netdesc.losses.classifier import judged_values
 from netdesc.report import conclude
 from netdesc.report.format import percent
-from netdesc.report.page import build_page
-from netdesc.report.run import read_run
+from netdesc.report.page import Page
+from netdesc.report.run import RunData
 from netdesc.training.evaluate import ConfusionCounter, MultiHotCounter
 from netdesc.training.saver import Progress
 from netdesc.training.session import Outcome
@@ -112,7 +112,7 @@ def test_the_weights_of_the_best_epoch_by_a_metric_are_kept(
     kept = netdesc.evaluate(run.path, "validation")
     assert kept.loss == pytest.approx(run.best["validation_loss"] / 15, rel=1e-6)
     assert kept.score.accuracy == run.best["validation_accuracy"]
-    data = read_run(run.path)
+    data = RunData(run.path)
     assert (data.metrics.best, data.metrics.selection_metric) == (run.best["epoch"], best)
     assert f"best {best.replace('_', ' ')}" in run.message
 
@@ -129,7 +129,7 @@ def test_the_test_samples_are_measured_once_with_the_best_weights(start: Start) 
     assert (shown["loss"], shown["epoch"]) == (pytest.approx(measured.loss), test["epoch"] + 1)
     lines = conclude(run.path)
     assert f"{percent(test['accuracy'])} of the 15 test samples" in lines["result"]
-    assert build_page(read_run(run.path)).headline == lines["result"]
+    assert Page(RunData(run.path)).headline == lines["result"]
 
 
 @pytest.mark.parametrize(("labels", "best"), [(True, "validation_accuracy"), (False, "loss")])
@@ -186,7 +186,7 @@ def test_a_label_a_step(tmp_path: Path) -> None:
     row = read_metrics(run.path)[-1]
     assert np.sum(row["confusion"]) + row["undecided"] == 15 * 40
     assert read_record(run.path)["labels_by_step"] is True
-    assert read_run(run.path).record.samples == {"train": 30, "validation": 15, "test": 15}
+    assert RunData(run.path).record.samples == {"train": 30, "validation": 15, "test": 15}
     measured = netdesc.evaluate(run.path, "validation")
     assert (measured.judged, measured.samples) == ("steps", 15)
     assert row["validation_accuracy"] > 0.6  # the layers' delays cost some; chance is a third

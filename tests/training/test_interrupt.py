@@ -25,7 +25,7 @@ from support.training_task import (
 
 from netdesc.api.load import load
 from netdesc.data.batches import Batches
-from netdesc.report.run import read_run
+from netdesc.report.run import RunData
 from netdesc.report.verdict import run_status
 from netdesc.runs.checkpoint import read_state_file, write_state
 from netdesc.runs.errors import RunError
@@ -181,7 +181,7 @@ def test_where_a_run_stands_is_said_in_epochs_and_batches(
     shown = json.loads(netdesc("show", run, "--json").out)["run"]
     assert shown["resumes_after"] == 1
     assert shown["checkpoint"] == {"epochs": 1, "batches": 3, "batches_per_epoch": 4}
-    assert f"after {where}" in run_status(read_run(run)).text
+    assert f"after {where}" in run_status(RunData(run)).text
     assert str(SavedProgress(0, 3, 4)) == "3 of 4 batches"
     outcome = netdesc("train", "--resume", run)
     assert outcome.code == 0
@@ -193,7 +193,7 @@ def test_a_run_stopped_in_its_first_epoch_goes_on_or_says_what_it_lacks(
     tmp_path: Path, netdesc: Netdesc
 ) -> None:
     run = stopped(tmp_path, 1)
-    assert "2 of 4 batches" in run_status(read_run(run)).text
+    assert "2 of 4 batches" in run_status(RunData(run)).text
     outcome = netdesc("evaluate", run)
     assert outcome.code == 1
     assert f"go on with: netdesc train --resume {run}" in outcome.err

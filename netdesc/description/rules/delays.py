@@ -9,14 +9,12 @@ from netdesc.description.shapes import INPUT, Wiring
 
 @rule("ND245")
 def few_steps(context: Context) -> Found:
-    """A sample ends before its spikes reach the output."""
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
     arrivals, steps = _arrival_steps(document, wiring), document.time.steps
     delays: list[tuple[int, int]] = []
-    for _, loss in context.losses():
-        index = context.layer_of(loss)
+    for _, loss, index in context.losses():
         if index is None:
             return  # a wrong "from" of the loss
         delay, decimation = arrivals[document.layers[index].name], wiring.decimations[index]
@@ -53,7 +51,6 @@ def _layer_delay(document: Document, wiring: Wiring, index: int) -> int:
 
 @rule("ND249")
 def unequal_delays(context: Context) -> Found:
-    """Paths of different delays that join."""
     document, wiring = context.document, context.wiring
     if wiring.problems:
         return  # a wrong "from" may be the reason
@@ -70,7 +67,6 @@ def unequal_delays(context: Context) -> Found:
 
 @rule("ND250")
 def delay_form(context: Context) -> Found:
-    """A delay that is not fixed or not learnt."""
     for index, layer in context.neuron_layers():
         delay, parts = layer.delay, ("layers", index, "delay")
         if delay is None:

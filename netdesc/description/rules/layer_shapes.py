@@ -8,7 +8,6 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 
 @rule("ND207")
 def layer_shape(context: Context) -> Found:
-    """A layer cannot take the shape of its input."""
     for problem in context.wiring.problems:
         if problem.error is not None:
             document, wiring, error = context.document, context.wiring, problem.error
@@ -29,7 +28,6 @@ def layer_shape(context: Context) -> Found:
 
 @rule("ND208")
 def sum_of_shapes(context: Context) -> Found:
-    """Inputs of different shapes cannot be summed."""
     for problem in context.wiring.problems:
         if problem.kind == "sum":
             document, wiring = context.document, context.wiring
@@ -57,7 +55,6 @@ MAX_SYNAPSES = 1 << 31
 
 @rule("ND225")
 def too_large(context: Context) -> Found:
-    """A layer or an input that is too large."""
     document, wiring = context.document, context.wiring
     inputs = math.prod(document.input.shape)
     if inputs > MAX_INPUTS:
@@ -82,9 +79,8 @@ def too_large(context: Context) -> Found:
 
 @rule("ND282")
 def loss_list(context: Context) -> Found:
-    """Losses of a list that do not fit together."""
-    (first_parts, first), *others = context.losses()
-    for parts, loss in others:
+    (first_parts, first, _), *others = context.losses()
+    for parts, loss, _ in others:
         if loss.reduction != first.reduction:
             yield RuleDiagnostic(
                 (*parts, "reduction"),
@@ -94,10 +90,9 @@ def loss_list(context: Context) -> Found:
                 related=(RelatedPath((*first_parts, "reduction"), "of the first loss"),),
             )
     document, outputs = context.document, context.wiring.outputs
-    if len(outputs) - 1 not in [context.layer_of(loss) for _, loss in context.losses()]:
+    if len(outputs) - 1 not in [index for *_, index in context.losses()]:
         return  # ND283
-    for parts, loss in context.losses():
-        index = context.layer_of(loss)
+    for parts, loss, index in context.losses():
         if index is None or None in (outputs[index], outputs[-1]):
             continue
         steps = context.wiring.steps[index], context.wiring.steps[-1]

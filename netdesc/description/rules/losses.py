@@ -14,12 +14,12 @@ from netdesc.description.shapes import output_locations
 
 @rule("ND213")
 def time_constant(context: Context) -> Found:
-    """The time constant is longer than the filter."""
-    for parts, loss in context.losses():
-        index, spike_filter = context.layer_of(loss), loss.spike_filter
+    for parts, loss, index in context.losses():
+        spike_filter = loss.spike_filter
         if index is None or spike_filter is None:
             continue
-        length_ms = spike_filter.filter_steps * context.step_ms(index)
+        step_ms = context.document.time.step_ms * context.wiring.decimations[index]
+        length_ms = spike_filter.filter_steps * step_ms
         if spike_filter.time_constant_ms <= length_ms:
             continue
         yield RuleDiagnostic(
@@ -44,9 +44,8 @@ _LOSSES = {
 
 @rule("ND228")
 def target_for_loss(context: Context) -> Found:
-    """The samples do not have what the loss learns from."""
-    (parts, loss), *others = context.losses()
-    for place, other in others:
+    (parts, loss, _), *others = context.losses()
+    for place, other, _ in others:
         if other.learns_from != loss.learns_from:
             yield RuleDiagnostic(
                 (*place, "type"),
@@ -116,8 +115,7 @@ def _check_data(parts: Parts, loss: OneLoss, data: DataSection) -> Found:
 
 @rule("ND232")
 def rate_order(context: Context) -> Found:
-    """Two rates in the wrong order."""
-    for parts, loss in context.losses():
+    for parts, loss, _ in context.losses():
         true_rate, false_rate = loss.label_rates or (1.0, 0.0)
         if true_rate <= false_rate:
             yield RuleDiagnostic(
@@ -137,9 +135,7 @@ def rate_order(context: Context) -> Found:
 
 @rule("ND243")
 def graded_output(context: Context) -> Found:
-    """A loss of spikes for graded values."""
-    for parts, loss in context.losses():
-        index = context.layer_of(loss)
+    for parts, loss, index in context.losses():
         if index is None or loss.reason_for_spikes is None:
             continue
         layer, state = context.document.layers[index], loss.signal
@@ -160,20 +156,18 @@ def graded_output(context: Context) -> Found:
 
 @rule("ND283")
 def untrained_output(context: Context) -> Found:
-    """No loss reads the last layer."""
     last = len(context.document.layers) - 1
-    found = [(parts, context.layer_of(loss)) for parts, loss in context.losses()]
-    if all(index not in (last, None) for _, index in found):
+    losses = list(context.losses())
+    if all(index not in (last, None) for *_, index in losses):
         name = context.document.layers[last].name
         message = f'no loss reads the last layer "{name}", the output of the network'
-        yield RuleDiagnostic((*found[0][0], "from"), message, hint="write null")
+        yield RuleDiagnostic((*losses[0][0], "from"), message, hint="write null")
 
 
 @rule("ND285")
 def class_weights(context: Context) -> Found:
-    """Class weights that do not fit the classes, or are all 0."""
     shape, document = context.wiring.outputs[-1], context.document
-    for parts, loss in context.losses():
+    for parts, loss, _ in context.losses():
         if not isinstance(loss, LabelLoss) or not isinstance(loss.class_weights, tuple):
             continue
         count, path = len(loss.class_weights), (*parts, "class_weights")

@@ -15,7 +15,6 @@ from netdesc.neurons.names import names_in, names_needed_by
 
 @rule("ND238")
 def equation_mistake(context: Context) -> Found:
-    """A mistake in an equation."""
     for parts, neuron in context.neurons():
         if not neuron.has_own_equations:
             continue  # tests read the equations of the others
@@ -43,7 +42,6 @@ def _path(place: Place, definition: Definition) -> Parts:
 
 @rule("ND239")
 def learn_nothing(context: Context) -> Found:
-    """A parameter that cannot be learnt."""
     for parts, neuron in context.neurons():
         known = list(neuron.learnable())
         for index, name in enumerate(neuron.learn):
@@ -80,7 +78,6 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
 
 @rule("ND240")
 def idle_field(context: Context) -> Found:
-    """A field that has no effect."""
     for parts, section in context.sections():
         for name, reason in section.idle_fields().items():
             hint = "leave it out"
@@ -112,7 +109,6 @@ def _hint_without_norm(neuron: NeuronSection) -> str:
 
 @rule("ND241")
 def missing_field(context: Context) -> Found:
-    """A field that is needed because of another field."""
     for parts, section in context.sections():
         for name, reason in section.missing_fields().items():
             value = json.dumps(example(fields(type(section))[name]))

@@ -11,7 +11,6 @@ from netdesc.neurons.models.fields import SHARE_RANGES
 
 @rule("ND211")
 def threshold_zero(context: Context) -> Found:
-    """A threshold that becomes zero on the device."""
     for each in context.neuron_parameters():
         # Without spikes, a threshold of 0 hands on every difference; own equations may mean it.
         for parts, end in each.ends if each.is_spike_threshold else ():
@@ -33,7 +32,6 @@ _DECAYS = {0: ": the state never fades", 4096: ": the state is dropped in one st
 
 @rule("ND212")
 def rounding_surprise(context: Context) -> Found:
-    """A parameter that rounds to 0 or to 1."""
     for each in context.neuron_parameters():
         if each.kind not in _STORED or each.is_spike_threshold:
             continue  # ND211 refuses such a threshold
@@ -49,7 +47,6 @@ def rounding_surprise(context: Context) -> Found:
 
 @rule("ND215")
 def range_without_per_channel(context: Context) -> Found:
-    """A range of a parameter without per_channel."""
     for each in context.neuron_parameters():
         if isinstance(each.value, tuple) and not each.neuron.per_channel:
             yield RuleDiagnostic(
@@ -62,7 +59,6 @@ def range_without_per_channel(context: Context) -> Found:
 
 @rule("ND216")
 def range_order(context: Context) -> Found:
-    """A range with its ends swapped, equal or too far apart."""
     for each in context.neuron_parameters():
         if isinstance(each.value, tuple) and each.value[0] > each.value[1]:
             low, high = each.value
@@ -90,7 +86,6 @@ MAX_STATE = (1 << 23) - 1
 
 @rule("ND224")
 def threshold_range(context: Context) -> Found:
-    """A threshold or level that no state of the device reaches."""
     for each in context.neuron_parameters():
         bits = each.neuron.unit_bits
         # Of the parameters that netdesc brings, states are compared with the threshold alone.
@@ -104,7 +99,6 @@ def threshold_range(context: Context) -> Found:
 
 @rule("ND242")
 def share_range(context: Context) -> Found:
-    """A decay, factor or learnt value out of its range."""
     for each in context.neuron_parameters():
         low, high = SHARE_RANGES.get(each.kind, (-math.inf, math.inf))
         learnt = each.neuron.learnable() if each.name in each.neuron.learn else {}

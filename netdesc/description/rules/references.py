@@ -13,7 +13,6 @@ from netdesc.description.synonyms import hint_for_neuron
 
 @rule("ND201")
 def unknown_neuron(context: Context) -> Found:
-    """A layer names a neuron that is not defined."""
     known = context.document.neurons
     for index, layer in context.neuron_layers():
         if isinstance(layer.neuron, str) and layer.neuron not in known:
@@ -32,7 +31,6 @@ MAX_UNKNOWN_NAMES = 100
 
 @rule("ND202")
 def unused_neuron(context: Context) -> Found:
-    """A neuron that no layer uses."""
     layers = [layer for _, layer in context.neuron_layers()]
     if not layers:
         return  # ND210 reports a network without such layers
@@ -48,7 +46,6 @@ def unused_neuron(context: Context) -> Found:
 
 @rule("ND203")
 def repeated_name(context: Context) -> Found:
-    """A name is there twice."""
     layers = context.document.layers
     names: list[list[tuple[Parts, str]]] = [
         [(("layers", index, "name"), layer.name) for index, layer in enumerate(layers)]
@@ -74,7 +71,6 @@ def repeated_name(context: Context) -> Found:
 
 @rule("ND205")
 def unknown_source(context: Context) -> Found:
-    """ "from" names a layer that does not exist."""
     layers = context.document.layers
     for problem in context.wiring.problems:
         if problem.kind == "unknown":
@@ -98,7 +94,6 @@ _TEXTS: dict[InputProblemKind, tuple[str, str]] = {
 
 @rule("ND206")
 def later_source(context: Context) -> Found:
-    """ "from" names the layer itself or a later one."""
     layers = context.document.layers
     for problem in context.wiring.problems:
         if problem.kind not in _TEXTS:
@@ -119,11 +114,10 @@ _SOURCE_PROBLEMS = ("unknown", "later", "itself")
 
 @rule("ND214")
 def unread_layer(context: Context) -> Found:
-    """Nothing reads a layer's output."""
     if any(problem.kind in _SOURCE_PROBLEMS for problem in context.wiring.problems):
         return  # the wrong "from" may be a misspelt name of such a layer
     read: set[str | None] = {source for sources in context.wiring.sources for source in sources}
-    read |= {loss.from_ for _, loss in context.losses()}
+    read |= {loss.from_ for _, loss, _ in context.losses()}
     for index, layer in enumerate(context.document.layers[:-1]):
         if layer.name not in read:
             yield RuleDiagnostic(
@@ -135,11 +129,10 @@ def unread_layer(context: Context) -> Found:
 
 @rule("ND280")
 def unknown_layer(context: Context) -> Found:
-    """Training names a layer that does not exist."""
     document = context.document
     known = [layer.name for layer in document.layers]
     named: list[tuple[Parts, str | None]] = [
-        ((*parts, "from"), loss.from_) for parts, loss in context.losses()
+        ((*parts, "from"), loss.from_) for parts, loss, _ in context.losses()
     ]
     lists: dict[Parts, tuple[EventRate | Group, ...]] = {
         ("regularizers",): document.regularizers,
@@ -162,9 +155,8 @@ def unknown_layer(context: Context) -> Found:
 
 @rule("ND281")
 def unknown_signal(context: Context) -> Found:
-    """A loss reads a state that does not exist."""
-    for parts, loss in context.losses():
-        index, signal = context.layer_of(loss), loss.signal
+    for parts, loss, index in context.losses():
+        signal = loss.signal
         if index is None or signal == OUTPUT:
             continue
         layer = context.document.layers[index]

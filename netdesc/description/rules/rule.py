@@ -69,22 +69,15 @@ class Context:
             for index, pair in enumerate(pairs):
                 yield ("data", part, index), pair
 
-    def losses(self) -> Iterator[tuple[Parts, OneLoss]]:
-        """Yields every loss with its place."""
-        is_list = isinstance(self.document.loss, tuple)
-        for index, loss in enumerate(self.document.losses):
-            yield ("loss", index) if is_list else ("loss",), loss
-
-    def layer_of(self, loss: OneLoss) -> int | None:
-        """Returns the index of the layer that a loss reads; None if there is no such layer."""
-        names = [layer.name for layer in self.document.layers]
-        if loss.from_ is None or loss.from_ == names[-1]:
-            return len(names) - 1
-        return names.index(loss.from_) if loss.from_ in names else None
-
-    def step_ms(self, index: int) -> float:
-        """Returns the length of a step of a layer's output."""
-        return self.document.time.step_ms * self.wiring.decimations[index]
+    def losses(self) -> Iterator[tuple[Parts, OneLoss, int | None]]:
+        """Yields every loss with its place, and with the index of the layer that it reads: None if
+        there is no such layer.
+        """
+        is_list, layers = isinstance(self.document.loss, tuple), [*enumerate(self.document.layers)]
+        indices: dict[str | None, int] = {layer.name: index for index, layer in reversed(layers)}
+        indices[None] = indices[layers[-1][1].name] = len(layers) - 1
+        for at, loss in enumerate(self.document.losses):
+            yield ("loss", at) if is_list else ("loss",), loss, indices.get(loss.from_)
 
     def sections(self) -> Iterator[tuple[Parts, Section]]:
         """Yields every object of the document, but for samples, with its place."""

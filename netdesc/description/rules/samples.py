@@ -9,7 +9,6 @@ from netdesc.description.shapes import output_locations, trace_shape
 
 @rule("ND227")
 def target_or_label(context: Context) -> Found:
-    """A sample needs one target or label."""
     for parts, pair in context.pairs():
         if pair.target is not None and pair.label is not None:
             message = f"{dotted(parts)} has both a target and a label"
@@ -29,7 +28,6 @@ def target_or_label(context: Context) -> Found:
 
 @rule("ND229")
 def label_beyond_output(context: Context) -> Found:
-    """A label beyond the outputs."""
     classes = context.wiring.classes
     for parts, pair in context.pairs():
         if pair.label is not None and classes is not None and pair.label >= classes:
@@ -46,11 +44,9 @@ def label_beyond_output(context: Context) -> Found:
 
 @rule("ND231")
 def beyond_sample(context: Context) -> Found:
-    """More steps than a sample has."""
     document, length = context.document, context.document.time.steps
     found: list[tuple[Parts, int | None, int]] = []
-    for parts, loss in context.losses():
-        index = context.layer_of(loss)
+    for parts, loss, index in context.losses():
         steps = length if index is None else context.wiring.steps[index]
         found.append(((*parts, "window_steps"), loss.window_steps, steps))
         found.append(((*parts, "skip_steps"), loss.skip_steps, steps - 1))
@@ -76,7 +72,6 @@ def beyond_sample(context: Context) -> Found:
 
 @rule("ND247")
 def scaled_range(context: Context) -> Found:
-    """Values that are scaled to what the encoding cannot take."""
     data = context.document.data
     if not isinstance(data, ValueData):
         return

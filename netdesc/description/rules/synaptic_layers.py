@@ -10,7 +10,6 @@ from netdesc.description.shapes import shape_locations
 
 @rule("ND236")
 def zero_weights(context: Context) -> Found:
-    """Initial weights that all become zero on the device."""
     if context.document.weights is not None:
         return
     for index, layer in context.neuron_layers():
@@ -51,7 +50,6 @@ def _round_up(number: float) -> float:
 
 @rule("ND251")
 def weight_range(context: Context) -> Found:
-    """A range of weights that the device does not have."""
     for index, layer in context.neuron_layers():
         grid = layer.quantization
         if grid is None:
@@ -69,7 +67,6 @@ def weight_range(context: Context) -> Found:
 
 @rule("ND260")
 def recurrent_norm(context: Context) -> Found:
-    """A norm in a recurrent layer."""
     for index, layer in context.neuron_layers():
         neuron = context.neuron_of(layer)
         if layer.feeds_back and neuron is not None and neuron.norm:
@@ -86,7 +83,6 @@ def recurrent_norm(context: Context) -> Found:
 
 @rule("ND261")
 def winners(context: Context) -> Found:
-    """Neurons that cannot compete."""
     for index, layer in context.neuron_layers():
         if layer.drive_share is None:
             continue
@@ -107,7 +103,6 @@ def winners(context: Context) -> Found:
 
 @rule("ND262")
 def cut_off(context: Context) -> Found:
-    """What neurons of a winner_take_all layer get is cut off."""
     for index, layer in context.neuron_layers():
         neuron, share = context.neuron_of(layer), layer.drive_share
         if neuron is None or share is None or share < -1:

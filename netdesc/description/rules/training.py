@@ -6,7 +6,6 @@ from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiag
 
 @rule("ND210")
 def nothing_to_train(context: Context) -> Found:
-    """The network has nothing to train."""
     layers = [layer for _, layer in context.neuron_layers()]
     if not layers:
         yield RuleDiagnostic(("layers",), "no layer has weights, so there is nothing to train")
@@ -18,7 +17,6 @@ def nothing_to_train(context: Context) -> Found:
 
 @rule("ND223")
 def beyond_run(context: Context) -> Found:
-    """Something that the run ends before that."""
     training = context.document.training
     changes = {("schedule", *parts): end for parts, end in training.schedule.changes.items()}
     if training.early_stopping is not None:
@@ -34,7 +32,6 @@ def beyond_run(context: Context) -> Found:
 
 @rule("ND284")
 def unknown_best(context: Context) -> Found:
-    """A best epoch by a metric that the epochs do not have."""
     document = context.document
     best, loss = document.training.best, document.main_loss
     metrics = document.epoch_metrics(has_validation=True)
@@ -45,7 +42,6 @@ def unknown_best(context: Context) -> Found:
 
 @rule("ND288")
 def empty_group(context: Context) -> Found:
-    """A group of parameters that is empty."""
     layers = {layer.name for layer in context.document.layers}
     left: set[tuple[str, ParameterKind]] = {
         (layer.name, kind)
@@ -67,7 +63,6 @@ def empty_group(context: Context) -> Found:
 
 @rule("ND289")
 def wrong_shards(context: Context) -> Found:
-    """A number of shards by which no batch is divided."""
     training = context.document.training
     shards, batch_size, at = training.shards, training.batch_size, ("training", "shards")
     largest = 1 << (shards.bit_length() - 1)
@@ -85,7 +80,6 @@ def wrong_shards(context: Context) -> Found:
 
 @rule("ND218")
 def two_validations(context: Context) -> Found:
-    """Validation samples and a validation split."""
     split = context.document.training.validation_split
     data = context.document.data
     if split > 0 and getattr(data, "validation", None):

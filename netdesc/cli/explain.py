@@ -21,12 +21,13 @@ def _complete_subject(
 ) -> "list[CompletionItem]":
     from click.shell_completion import CompletionItem
 
-    from netdesc.description.explanations import titles
+    from netdesc.description.codes import ENTRIES
     from netdesc.description.model_structure import doc_line
     from netdesc.description.neuron_text import NEURONS
     from netdesc.description.word_text import kinds, sections
 
-    known = titles() | dict.fromkeys(NEURONS, "a neuron")
+    known = {code: entry.title for code, entry in ENTRIES.items()}
+    known |= dict.fromkeys(NEURONS, "a neuron")
     words = sections() | kinds()
     known |= {word: doc_line(models[0]) for word, models in words.items() if word not in known}
     names = [name for name in known if name.lower().startswith(incomplete.lower())]
@@ -49,17 +50,17 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
     of another tool such as beta, or a document of which NAME is a neuron or a layer. Without
     SUBJECT, list all codes.
     """
-    from netdesc.description.explanations import explain, record, titles
+    from netdesc.description.codes import ENTRIES, explain, record
     from netdesc.description.neuron_text import NEURONS, example_neuron, neuron_record, neuron_text
     from netdesc.description.synonyms import explain_foreign, hint_for_type
     from netdesc.description.word_text import kinds, word_record, word_text, words
 
     if subject is None:
         if output.as_json:
-            rows = [{"code": each, "title": title} for each, title in titles().items()]
+            rows = [{"code": entry.code, "title": entry.title} for entry in ENTRIES.values()]
             output.print_json({"codes": rows})
         else:
-            output.print(*(f"{each}  {title}" for each, title in titles().items()))
+            output.print(*(f"{entry.code}  {entry.title}" for entry in ENTRIES.values()))
         return
     is_example = subject in NEURONS and name is None
     word = re.sub(r"\[\d*\]", "", subject).split(".")[-1]  # of a path; its names may be the user's
@@ -77,7 +78,7 @@ def explain(output: Output, subject: str | None, name: str | None) -> None:
         try:
             text, entry = explain(subject), record(subject)
         except ValueError as error:
-            hint = hint_for_type(word, [*titles(), *words(), *NEURONS])
+            hint = hint_for_type(word, [*ENTRIES, *words(), *NEURONS])
             raise click.UsageError(
                 f'"{subject}" is neither a code, nor a word of documents, nor a document; '
                 f"{hint or 'netdesc explain lists the codes'}"

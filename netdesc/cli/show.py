@@ -251,10 +251,10 @@ def _print(output: Output, source: Path, overview: Overview, memory: MemoryEstim
         about = "differs: it runs another layer; fails: it does not load the file"
         output.print("", f"netx, lava-dl's loader of .net files ({about}):")
         output.print(*(f"- {warning}" for warning in overview.netx_warnings))
-    values = {layer: _neuron_values(overview, layer) for layer in overview.graph.neuron_layers}
-    names = list(dict.fromkeys(name for by_name in values.values() for name in by_name))
+    values = [(layer, _neuron_values(overview, layer)) for layer in overview.graph.neuron_layers]
+    names = list(dict.fromkeys(name for _, by_name in values for name in by_name))
     rows: list[tuple[str, ...]] = []
-    for layer, by_name in values.items():
+    for layer, by_name in values:
         own = layer.neuron.type_name() if layer.neuron_name == layer.name else layer.neuron_name
         rows.append((layer.name, own, *(_format_value(by_name.get(name)) for name in names)))
     output.print("")

@@ -77,7 +77,6 @@ class DataContext:
 def diagnostics(description: Description, problems: Iterable[Problem]) -> Iterator[Diagnostic]:
     """Yields the problems as diagnostics, each with its place in the text of the document."""
     document, source_map = description.document, description.source_map
-    assert source_map is not None, "load sets it"
     for problem in problems:
         related, notes = problem.related, problem.notes
         if problem.about == "input":

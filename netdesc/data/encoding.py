@@ -13,16 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.data.samples import Rngs
-from netdesc.description.models import (
-    Arrays,
-    ConstantEncoding,
-    DeltaEncoding,
-    LatencyEncoding,
-    RateEncoding,
-    SeriesEncoding,
-    SpikesEncoding,
-)
-from netdesc.description.models.arrays import MAX_REAL_INPUT
+from netdesc.description.models import arrays
 from netdesc.events.binning import real_inputs
 
 _MIN_USED_RANGE = 1 / 16
@@ -38,7 +29,7 @@ class Code:
     steps, or once for all steps if that is 0.
     """
 
-    data: Arrays
+    data: arrays.Arrays
     steps: int
     file_steps: int
     cells: int
@@ -215,9 +206,9 @@ class RealCode(Code):
         return super().accepts(values) if self.data.is_scaled else np.isfinite(values)
 
     def warning(self, lowest: float, largest: float) -> str:
-        if self.data.is_scaled or max(-lowest, largest) <= MAX_REAL_INPUT:
+        if self.data.is_scaled or max(-lowest, largest) <= arrays.MAX_REAL_INPUT:
             return ""
-        return f"has values beyond ±{MAX_REAL_INPUT}, which are cut off: scale the values"
+        return f"has values beyond ±{arrays.MAX_REAL_INPUT}, which are cut off: scale the values"
 
     def real(self, values: NDArray) -> NDArray:
         """Returns scaled values, [samples, cells] or [samples, file steps, cells]."""
@@ -260,7 +251,7 @@ def _rounded_as(values: NDArray, number: float) -> float:
     return float(values.dtype.type(number))
 
 
-def build_code(data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
+def build_code(data: arrays.Arrays, steps: int, file_steps: int, cells: int) -> Code:
     """Builds the code of a document's ``data``; see ``Code`` for the other arguments.
 
     Raises ValueError if spikes would come after the last step.
@@ -269,10 +260,10 @@ def build_code(data: Arrays, steps: int, file_steps: int, cells: int) -> Code:
 
 
 _CODES: dict[type, type[Code]] = {
-    RateEncoding: RateCode,
-    LatencyEncoding: LatencyCode,
-    SpikesEncoding: SpikeCode,
-    ConstantEncoding: RealCode,
-    SeriesEncoding: RealCode,
-    DeltaEncoding: DeltaCode,
+    arrays.RateEncoding: RateCode,
+    arrays.LatencyEncoding: LatencyCode,
+    arrays.SpikesEncoding: SpikeCode,
+    arrays.ConstantEncoding: RealCode,
+    arrays.SeriesEncoding: RealCode,
+    arrays.DeltaEncoding: DeltaCode,
 }

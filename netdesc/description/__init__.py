@@ -1,9 +1,9 @@
 """The description language: reads documents, checks them and reports diagnostics."""
 
+from netdesc.description.codes import explain as explain
 from netdesc.description.diagnostics.diagnostic import Diagnostic as Diagnostic
 from netdesc.description.diagnostics.render import render_text as render_text
 from netdesc.description.diagnostics.render import to_json as to_json
-from netdesc.description.explanations import explain as explain
 from netdesc.description.load import Description as Description
 from netdesc.description.load import DescriptionError as DescriptionError
 from netdesc.description.load import check as check

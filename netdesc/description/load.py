@@ -13,13 +13,14 @@ from netdesc.caller import UserError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text
 from netdesc.description.file_references import locked_files
+from netdesc.description.json.literals import TextDiagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Node, Parts
 from netdesc.description.json_pointer import ABSENT, leaves, member, pointer
 from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
-from netdesc.description.models import Document, Lock, Origin
-from netdesc.description.models.document import FORMAT
+from netdesc.description.models import Document, Lock
+from netdesc.description.models.document import FORMAT, Origin
 from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.description.overrides import Overrides, apply_overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
@@ -47,41 +48,6 @@ class DescriptionError(UserError):
         return all(each.lacks_data for each in self.diagnostics if each.is_error)
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """A document, and the data that determine the origins of its values."""
-
-    document: Document
-    """The document with all defaults, and with its lock if it has one."""
-    data: Any
-    """The plain data without defaults."""
-    overridden: Mapping[Parts, str]
-    """The ``--set`` arguments, by the path that each changed."""
-    replaced: Mapping[Parts, Origin] = field(default_factory=dict[Parts, Origin])
-    """The origins of the values that were replaced after the document was read, by their paths."""
-    source: Origin = "file"
-    """The origin of the values that the document writes: ``file`` or ``Python``."""
-
-    def origins(self) -> dict[str, Origin]:
-        """Returns the origin of each scalar and of each empty object or list, by its JSON pointer.
-
-        If the document is a lock, its values keep the origins that the lock records.
-        """
-        locked = self.document.lock.origins if self.document.lock is not None else {}
-        found: dict[str, Origin] = {}
-        for parts, _, written in leaves(self.document.model_dump(mode="json"), self.data):
-            at = pointer(parts)
-            paths = [parts[:length] for length in range(1, len(parts) + 1)]
-            replaced = next((path for path in paths if path in self.replaced), None)
-            if replaced is not None:
-                found[at] = self.replaced[replaced]
-            elif self.overridden and any(path in self.overridden for path in paths):
-                found[at] = "--set"
-            else:
-                found[at] = "default" if written is ABSENT else locked.get(at, self.source)
-        return found
-
-
 @dataclass(frozen=True, repr=False)
 class Description(Outlined):
     """A valid document with its file, the origins of its values, and its warnings.
@@ -94,7 +60,12 @@ class Description(Outlined):
     document: Document
     path: Path
     text: str
-    provenance: Provenance
+    source_map: SourceMap = field(compare=False)
+    """Where the document's values are in the text, for diagnostics of its files."""
+    written_as: Origin = "file"
+    """The origin of the values that the document writes: ``file`` or ``Python``."""
+    replaced: Mapping[Parts, Origin] = field(default_factory=dict[Parts, Origin])
+    """The origins of the values that were replaced after the document was read, by their paths."""
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     lock: Lock | None = None
     """The section ``lock`` if the file is the ``network.lock.json`` of a run."""
@@ -102,13 +73,27 @@ class Description(Outlined):
     """Sentences about data files whose values were not checked, because they are too large."""
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """For a lock: its data and weights files by their paths in the document. Otherwise empty."""
-    source_map: SourceMap | None = field(default=None, repr=False, compare=False)
-    """Where the document's values are in the text, for diagnostics of its files."""
 
     @cached_property
     def origins(self) -> Mapping[str, Origin]:
-        """The origin of each scalar and of each empty object or list, by its JSON pointer."""
-        return self.provenance.origins()
+        """The origin of each scalar and of each empty object or list, by its JSON pointer.
+
+        If the document is a lock, its values keep the origins that the lock records.
+        """
+        locked = self.lock.origins if self.lock is not None else {}
+        overridden, written = self.source_map.overridden, self.source_map.data
+        origins: dict[str, Origin] = {}
+        for parts, _, value in leaves(self.document.model_dump(mode="json"), written):
+            at = pointer(parts)
+            paths = [parts[:length] for length in range(1, len(parts) + 1)]
+            replaced = next((path for path in paths if path in self.replaced), None)
+            if replaced is not None:
+                origins[at] = self.replaced[replaced]
+            elif overridden and any(path in overridden for path in paths):
+                origins[at] = "--set"
+            else:
+                origins[at] = "default" if value is ABSENT else locked.get(at, self.written_as)
+        return origins
 
     def outline(self) -> Outline:
         document = self.document
@@ -128,20 +113,18 @@ class Description(Outlined):
 
     def with_values(self, values: Mapping[Parts, Any], origin: Origin) -> "Description":
         """Returns this description with other values at their paths, which come from ``origin``."""
-        document, written = self.document, self.provenance.document
+        document = self.document
         for parts, value in values.items():
-            document, written = (_put(version, parts, value) for version in (document, written))
-        replaced = {**self.provenance.replaced, **dict.fromkeys(values, origin)}
-        provenance = replace(self.provenance, document=written, replaced=replaced)
-        return replace(self, document=document, provenance=provenance)
+            document = _put(document, parts, value)
+        replaced = {**self.replaced, **dict.fromkeys(values, origin)}
+        return replace(self, document=document, replaced=replaced)
 
     def resolve(self, path_in_document: str) -> Path:
         """Returns the file that a path in the document names.
 
         A relative path starts in the folder of the JSON file. A lock's files are in ``files``.
         """
-        known = self.files.get(path_in_document)
-        return known if known is not None else self.path.parent / path_in_document
+        return self.files.get(path_in_document) or self.path.parent / path_in_document
 
 
 Checked = tuple[Description | None, list[Diagnostic]]
@@ -216,8 +199,7 @@ def check_value(
         return None, [source]
     description, found = check_text(source, Path(name), overrides, check_files=check_files)
     if description is not None:
-        provenance = replace(description.provenance, source="Python")
-        description = replace(description, provenance=provenance)
+        description = replace(description, written_as="Python")
     return description, [replace(each, fix=None) for each in found]  # no file can be repaired
 
 
@@ -226,14 +208,13 @@ def check_text(
 ) -> Checked:
     """Checks a text as ``check`` does, as if it were the content of the file ``path``."""
     arguments = override_arguments(overrides)
-    parsed = parse(source)
-    if parsed.error is not None:
-        return None, [locate_text_diagnostic(parsed.error, source)]
-    assert parsed.root is not None
+    root = parse(source)
+    if isinstance(root, TextDiagnostic):
+        return None, [locate_text_diagnostic(root, source)]
     description, diagnostics = _check_document(
-        source, parsed.root, path.absolute(), arguments, check_files
+        source, root, path.absolute(), arguments, check_files
     )
-    if isinstance(member(parsed.root.value, "lock"), dict):
+    if isinstance(member(root.value, "lock"), dict):
         # Resuming needs the lock of a run unchanged, so it gets no fixes.
         diagnostics = [replace(each, fix=None) for each in diagnostics]
     diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
@@ -267,10 +248,9 @@ def _check_document(
         document=document.model_copy(update={"lock": None}),
         path=path,
         text=source.text,
-        provenance=Provenance(document, data, source_map.overridden),
+        source_map=source_map,
         lock=lock,
         files=files,
-        source_map=source_map,
     )
     diagnostics += check_rules(document, source_map)
     if check_files is not None:

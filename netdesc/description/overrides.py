@@ -11,7 +11,7 @@ from typing import Any, cast
 from netdesc.description import model_structure as structure
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
-from netdesc.description.json.tree import Parts
+from netdesc.description.json.tree import Node, Parts
 from netdesc.description.json_pointer import dotted, lookup, member, members
 from netdesc.description.models import Document
 from netdesc.description.models.document import FORMAT
@@ -25,7 +25,6 @@ Overrides = Mapping[str, Any] | Sequence[str]
 _EXACT = 2**53  # floats below this value hold each whole number
 
 _MAX_SUGGESTIONS = 3  # largest number of paths that are suggested for a field's name
-NUMBER_TOO_LARGE = "ND014"
 
 
 class OverrideError(ValueError):
@@ -84,14 +83,14 @@ def _parse_argument(argument: str) -> tuple[list[str], Any]:
 def _parse_value(text: str) -> Any:
     """Returns the value of a JSON text, or else the text itself. OverrideError for damaged JSON."""
     parsed = parse(Source(f"[{text}]", "--set"))
-    if parsed.root is not None and len(parsed.root.value) == 1:
-        return parsed.root.value[0]
-    error = parsed.error
-    if error is not None and error.code == NUMBER_TOO_LARGE:
-        raise OverrideError("ND111", error.message, error.hint)
-    if error is not None and text.lstrip()[:1] in ("{", "[", '"'):
-        message = f"the value is damaged JSON at character {error.start}: {error.message}"
-        raise OverrideError("ND111", message, error.hint, "quoted for the shell: --set 'name={…}'")
+    if isinstance(parsed, Node):
+        if len(parsed.value) == 1:
+            return parsed.value[0]
+    elif parsed.code == "ND014":  # a number that is too large
+        raise OverrideError("ND111", parsed.message, parsed.hint)
+    elif text.lstrip()[:1] in ("{", "[", '"'):
+        message = f"the value is damaged JSON at character {parsed.start}: {parsed.message}"
+        raise OverrideError("ND111", message, parsed.hint, "quoted for the shell: --set 'name={…}'")
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise OverrideError("ND111", "the value is not UTF-8 text")
     return text

@@ -13,9 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
-from netdesc.description.codes import ENTRIES, Entry
+from netdesc.description.codes import ENTRIES, Entry, explain_in_markdown
 from netdesc.description.diagnostics.wording import code, prose, row
-from netdesc.description.explanations import explain_in_markdown
 from netdesc.description.model_structure import Model
 from netdesc.description.models.document import FORMAT
 from netdesc.sections import Section

@@ -86,7 +86,6 @@ def found_text(description: Description) -> str:
 
 def _silent(description: Description, layer: SynapticNode) -> Diagnostic:
     names = [section.name for section in description.document.layers]
-    assert description.source_map is not None, "load sets it"
     return description.source_map.diagnostic(
         "ND403",
         ("layers", names.index(layer.name), "weight_scale"),

@@ -67,6 +67,8 @@ def test_a_document_is_shown_with_shapes_decays_and_memory(show: Netdesc) -> Non
     assert row(outcome.out, "hidden", 1) == ["hidden", "cuba", "0.5", "1 (0 ms)", "0.3 (2.8 ms)"]
     assert row(outcome.out, "hidden", 2) == ["hidden", "205 kB", "51.2 kB", "819 kB", "5.84 MB"]
     assert row(outcome.out, "all") == ["all", "102,400", "102,400"]
+    own = show(shipped("examples/own_neuron.json"))
+    assert row(own.out, "hidden", 1)[:4] == ["hidden", "mine", "0.5", "0.3 (2.8 ms)"]
 
 
 RATES = {"type": "spike_rate"}

@@ -171,7 +171,7 @@ def test_characters_of_a_string_are_found_behind_escapes(text, cut):
     for ascii_only in (False, True):
         written = json.dumps({"a": ["", text]}, ensure_ascii=ascii_only)
         source = Source(written, "")
-        root = parse(source).root
+        root = parse(source)
         span = SourceMap(source, root, root.value).span(("a", 1), (first, last))
         assert json.loads(f'"{written[slice(*span)]}"') == text[first:last]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.modules_samples import dense, graph
 from torch import nn
 
-from netdesc.description import models
+from netdesc.graph import loss as sections
 from netdesc.graph import nodes
 from netdesc.losses import SILENT, build_classifier, build_loss, majority
 
@@ -23,7 +23,7 @@ PLAIN = graph(dense("only", 3))
 def loss_of(kind: str, window: int | None = None, reduction: str = "sum") -> nn.Module:
     """The loss of a graph with such a node, with the rates TRUE and FALSE as targets."""
     node = (
-        models.SpikeRate(
+        sections.SpikeRate(
             type="spike_rate",
             true_rate=TRUE,
             false_rate=FALSE,
@@ -31,7 +31,9 @@ def loss_of(kind: str, window: int | None = None, reduction: str = "sum") -> nn.
             reduction=reduction,
         )
         if kind == "rate"
-        else models.SpikeMax(type="spike_max", mode=kind, window_steps=window, reduction=reduction)
+        else sections.SpikeMax(
+            type="spike_max", mode=kind, window_steps=window, reduction=reduction
+        )
     )
     return build_loss(replace(PLAIN, losses=(node,), classifier=nodes.Classifier(None)))
 

@@ -13,7 +13,7 @@ from support.modules_samples import dense, graph, spikes
 from support.thread_counts import check_thread_counts
 from support.van_rossum_oracle import check, expected, filtered, impulse, random_spikes
 
-from netdesc.description import models
+from netdesc.graph import loss as sections
 from netdesc.kernels import operators, van_rossum_coefficients
 from netdesc.kernels.engines import use_engine
 from netdesc.losses import SpikeMaxLoss, SpikeTimeLoss, build_loss
@@ -236,11 +236,11 @@ def test_a_filtered_trace_is_what_the_loss_compares(shape, order, length):
 
 
 def test_what_cannot_be_filtered() -> None:
-    loss = SpikeTimeLoss(models.SpikeTime(type="spike_time", time_constant_ms=3), 1)
+    loss = SpikeTimeLoss(sections.SpikeTime(type="spike_time", time_constant_ms=3), 1)
     with pytest.raises(TypeError, match="tensor"):
         loss.filter(np.zeros(3))  # pyright: ignore[reportArgumentType]
     for wrong in (torch.tensor(1.0), torch.zeros(0, 3)):
         with pytest.raises(ValueError, match="is needed"):
             loss.filter(wrong)
     with pytest.raises(ValueError, match="SpikeMaxLoss compares no"):
-        SpikeMaxLoss(models.SpikeMax(type="spike_max")).filter(torch.zeros(3))
+        SpikeMaxLoss(sections.SpikeMax(type="spike_max")).filter(torch.zeros(3))

@@ -12,7 +12,7 @@ from support.modules_samples import dense, graph
 from torch import Tensor
 from torch.nn import functional
 
-from netdesc.description.models import (
+from netdesc.description.models.loss import (
     CrossEntropy,
     EventRate,
     MeanSquaredError,

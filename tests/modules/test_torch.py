@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils import parametrizations, parametrize, prune
 
 import netdesc
-from netdesc.description import models
+from netdesc.graph import loss as sections
 from netdesc.kernels.engines import use_engine
 from netdesc.losses import SpikeMaxLoss, SpikeRateLoss, build_loss
 from netdesc.modules import Network, build
@@ -226,15 +226,15 @@ def test_every_kind_of_layer_can_be_traced(kind):
 
 
 LABEL_LOSSES = [
-    SpikeRateLoss(models.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
+    SpikeRateLoss(sections.SpikeRate(type="spike_rate", true_rate=0.5, false_rate=0.1)),
     SpikeRateLoss(
-        models.SpikeRate(
+        sections.SpikeRate(
             type="spike_rate", true_rate=0.5, false_rate=0.1, window_steps=5, reduction="mean"
         )
     ),
-    SpikeMaxLoss(models.SpikeMax(type="spike_max")),
+    SpikeMaxLoss(sections.SpikeMax(type="spike_max")),
     SpikeMaxLoss(
-        models.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")
+        sections.SpikeMax(type="spike_max", mode="softmax", window_steps=5, reduction="mean")
     ),
 ]
 

@@ -15,7 +15,7 @@ from netdesc.description import model_structure as structure
 from netdesc.description.codes import Entry
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.json.reader import parse
-from netdesc.description.json.tree import Parts
+from netdesc.description.json.tree import Node, Parts
 from netdesc.description.models import Document
 from netdesc.description.source import Source
 
@@ -135,8 +135,8 @@ def parts_of(pointer: str) -> Parts:
 
 def with_text(pointer: str, text: str, base: str = BASE) -> str:
     """The base document with other text at a pointer; a missing last key is added."""
-    root = parse(Source(base, "base")).root
-    assert root is not None
+    root = parse(Source(base, "base"))
+    assert isinstance(root, Node)
     parts = parts_of(pointer)
     node = root.find(parts)
     if node is not None:

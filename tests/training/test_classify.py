@@ -39,7 +39,8 @@ from netdesc.data.array_samples import ArraySamples
 from netdesc.data.batches import Batches
 from netdesc.data.encoding import build_code
 from netdesc.data.samples import SampleSpec
-from netdesc.description.models import Arrays, SpikeMoid
+from netdesc.description.models import Arrays
+from netdesc.description.models.loss import SpikeMoid
 from netdesc.graph import Classifier
 from netdesc.losses import SILENT, SpikeMoidLoss
 from netdesc.losses.classifier import judged_values

@@ -14,8 +14,7 @@ from support.modules_samples import dense, graph, neuron
 from support.training_task import small_network
 from torch import nn
 
-from netdesc.description.models import Group, PlateauSchedule, Training
-from netdesc.description.models.training import EarlyStopping
+from netdesc.description.models.training import EarlyStopping, Group, PlateauSchedule, Training
 from netdesc.modules import build
 from netdesc.training.optimizer import (
     build_optimizer,

@@ -89,17 +89,9 @@ class _FoundError(Exception):
         self.diagnostic = diagnostic
 
 
-class Parsed(NamedTuple):
-    """The tree of a text, or the diagnostic that says why it is not JSON."""
-
-    root: Node | None
-    error: TextDiagnostic | None
-
-
-def parse(source: Source) -> Parsed:
-    """Parses JSON text of 64-bit numbers. An error becomes a diagnostic, not an exception."""
-    root = read_valid(source.text)
-    return Parsed(root, None if root is not None else _find_error(source.text))
+def parse(source: Source) -> Node | TextDiagnostic:
+    """Returns the tree of JSON text of 64-bit numbers, or why it is none."""
+    return read_valid(source.text) or _find_error(source.text)
 
 
 def _find_error(text: str) -> TextDiagnostic:

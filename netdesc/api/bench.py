@@ -30,9 +30,9 @@ Function = Callable[..., Any]
 _CPU = "netdesc.kernels.cpu"
 
 PARTS: Sequence[tuple[str, str]] = (
-    ("event lists", f"{_CPU}.spikes.packed_spikes:_pack"),
-    ("event lists", f"{_CPU}.spikes.event_list:_count_by_row"),
-    ("event lists", f"{_CPU}.spikes.event_list:_list_sources"),
+    ("event lists", f"{_CPU}.spikes:_pack"),
+    ("event lists", f"{_CPU}.spikes:_count_by_row"),
+    ("event lists", f"{_CPU}.spikes:_list_sources"),
     ("weights to the grid", f"{_CPU}.synapses.weights:_quantize_all"),
     ("weights to the grid", f"{_CPU}.synapses.weights:_round_all"),
     ("forward", f"{_CPU}.segment:forward_by_events"),

@@ -93,7 +93,7 @@ class EagerStep:
         self._samples = len(setup.train.samples)
         self._reduction = setup.graph.loss.reduction
         self._blocks = list(setup.network.blocks())
-        self._learns_neurons = any(block.neuron.learns for _, block in self._blocks)
+        self._learning = [block.neuron for _, block in self._blocks if block.neuron.learns]
 
     def compute_gradients(self, shards: Sequence[Batch]) -> None:
         """Computes the batch's loss and gradients, and adds its metrics to the epoch's sums."""
@@ -120,8 +120,8 @@ class EagerStep:
         if clip is not None:
             clip_grads_with_norm_(self._parameters, clip, self._epoch_sum.gradient_norm())
         setup.optimizer.step()
-        if self._learns_neurons:
-            setup.network.project()
+        for neuron in self._learning:
+            neuron.project()
 
 
 class ShardedStep(EagerStep):

@@ -15,8 +15,7 @@ from torch.backends import nnpack
 
 from netdesc.kernels.cpu.runtime.memory_pool import array_of
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.spikes.event_list import events_of, mark_as_events
-from netdesc.kernels.cpu.spikes.packed_spikes import pack
+from netdesc.kernels.cpu.spikes import events_of, pack
 from netdesc.kernels.cpu.synapses.event_convolution import (
     convolution_gradient,
     convolve_events,
@@ -40,11 +39,7 @@ def convolution(signal_TBCHW: Tensor, weight: Tensor, shape: KernelShape) -> tup
     """See ``reference.engine.convolution``; the second result is the packed spikes of the input."""
     steps, batch, channels, height, width = signal_TBCHW.shape
     values_TBI = array_of(signal_TBCHW).reshape(steps, batch, -1)
-    packed, counts = pack(values_TBI)
-    spikes = 0 if counts is None else int(counts.sum())
-    if counts is not None and spikes <= MAX_EVENT_DENSITY * values_TBI.size:
-        mark_as_events(packed, spikes)
-    events = events_of(packed, values_TBI.shape, counts)
+    packed, events = pack(values_TBI, MAX_EVENT_DENSITY)
     if events is not None:
         numbers = array_of(weight)
         patches = patches_of(numbers, (channels, height, width), shape)

@@ -7,8 +7,15 @@ from torch import Tensor
 from netdesc.kernels.cpu.gemm import matmul
 from netdesc.kernels.cpu.runtime.memory_pool import array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, events_of, mark_as_events
-from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, pack, unpack
+from netdesc.kernels.cpu.spikes import (
+    MAX_EVENT_DENSITY,
+    Events,
+    Shape,
+    bitmasks_of,
+    events_of,
+    pack,
+    unpack,
+)
 from netdesc.kernels.cpu.synapses.synaptic_input import current_by_events
 from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
 
@@ -23,12 +30,8 @@ def source_of(signal_TBI: Tensor) -> tuple[Source, np.ndarray]:
     events. Otherwise the input is rows of numbers.
     """
     values = array_of(signal_TBI)
-    packed, counts = pack(values)
-    spikes = 0 if counts is None else int(np.add.reduce(counts))
-    if counts is None or not are_sparse(spikes, values.shape):
-        return as_rows(values), packed
-    mark_as_events(packed, spikes)
-    return source_from_packed(packed, values.shape, counts), packed
+    packed, events = pack(values, MAX_EVENT_DENSITY)
+    return as_rows(values) if events is None else events, packed
 
 
 def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape) -> Source:
@@ -50,14 +53,9 @@ def weight_gradient(grad_z_TBN: np.ndarray, source: Source, weight_OI: np.ndarra
     return matmul(as_rows(grad_z_TBN).T, source)
 
 
-def source_from_packed(
-    packed: np.ndarray, shape: Shape, counts: np.ndarray | None = None
-) -> Source:
-    """Converts packed spikes to the input of a layer: events if marked as events, else rows.
-
-    ``counts`` are as for ``events_of``.
-    """
-    events = events_of(packed, shape, counts)
+def source_from_packed(packed: np.ndarray, shape: Shape) -> Source:
+    """Converts packed spikes to the input of a layer: events if marked as events, else rows."""
+    events = events_of(packed, shape)
     return as_rows(unpack(bitmasks_of(packed), shape)) if events is None else events
 
 

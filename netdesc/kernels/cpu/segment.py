@@ -16,8 +16,7 @@ from netdesc.kernels.cpu.linear import Source, source_for_backward, source_from_
 from netdesc.kernels.cpu.neurons import counts_of, layer_of, tensors_of, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.spikes.event_list import Events, are_sparse, mark_as_events
-from netdesc.kernels.cpu.spikes.packed_spikes import Shape, bitmasks_of, new_packed
+from netdesc.kernels.cpu.spikes import Events, Shape, bitmasks_of, mark_if_sparse, new_packed
 from netdesc.kernels.cpu.synapses.weights import HALF_LIMITS, WeightMemory, on_grid, stop_at_clamped
 from netdesc.kernels.cpu.walk.layer_backward import (
     Gradients,
@@ -59,8 +58,7 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
         if packed is None:
             values = out.values.reshape(shape)
         else:
-            if are_sparse(result.nonzero, shape):
-                mark_as_events(packed, result.nonzero)
+            mark_if_sparse(packed, result.nonzero, shape)
             source = source_from_packed(packed, shape)
             saved_tensors.append(packed)
     return SegmentOutput(

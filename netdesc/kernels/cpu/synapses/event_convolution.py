@@ -14,7 +14,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
-from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.spikes import Events
 from netdesc.kernels.kernel_shape import KernelShape, taps_along
 
 MAX_PARTS = 16

@@ -8,7 +8,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate
 from netdesc.kernels.cpu.runtime.simd import LANES, as_ints, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
 from netdesc.kernels.cpu.runtime.state_arithmetic import clamp
-from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.spikes import Events
 from netdesc.kernels.cpu.synapses.weights import real_vectors
 
 _MAX_WEIGHT_BITS = 15

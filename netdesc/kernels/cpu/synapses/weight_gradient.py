@@ -19,7 +19,7 @@ from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.simd_memory import element, load, store
 from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.cpu.runtime.tiles import RUN_STEPS, item_at, next_position
-from netdesc.kernels.cpu.spikes.event_list import Events
+from netdesc.kernels.cpu.spikes import Events
 from netdesc.kernels.cpu.synapses.synaptic_input import add_to_sources
 from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory, write_gradient
 

@@ -27,8 +27,7 @@ from netdesc.kernels.cpu.runtime.tiles import (
     LayerShape,
     layer_shape,
 )
-from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.cpu.spikes.packed_spikes import Shape
+from netdesc.kernels.cpu.spikes import Events, Shape
 from netdesc.kernels.cpu.synapses.weight_gradient import ROW_BY_ROW, EventsByInput, order_by_input
 from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory
 from netdesc.kernels.cpu.walk.generated import kernels_of

@@ -12,8 +12,7 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_threa
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, FeedbackMemory, LayerShape, layer_shape
-from netdesc.kernels.cpu.spikes.event_list import Events
-from netdesc.kernels.cpu.spikes.packed_spikes import Shape, packed_items
+from netdesc.kernels.cpu.spikes import Events, Shape, packed_items
 from netdesc.kernels.cpu.synapses.weights import integer_sums, integer_vectors
 from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.neurons.program import Program
@@ -36,7 +35,7 @@ class ForwardActivity(NamedTuple):
     """What a forward pass reads and writes besides its input."""
 
     bitmasks: np.ndarray
-    """The output as bitmasks (see ``packed_spikes``); empty if it is written as floats."""
+    """The output as bitmasks (see ``cpu.spikes``); empty if it is written as floats."""
     values: np.ndarray
     """The output as floats, flat [steps, batch, neurons]; empty if it is written as bitmasks."""
     stored: np.ndarray

@@ -6,10 +6,9 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from netdesc.kernels.cpu import spikes as cpu_events
 from netdesc.kernels.cpu.runtime.threads import on_threads
-from netdesc.kernels.cpu.spikes import event_list as cpu_events
-from netdesc.kernels.cpu.spikes.event_list import Events, mark_as_events
-from netdesc.kernels.cpu.spikes.packed_spikes import bitmasks_of, pack, unpack
+from netdesc.kernels.cpu.spikes import Events, bitmasks_of, pack, unpack
 from netdesc.kernels.cpu.synapses import weight_gradient
 from netdesc.kernels.cpu.synapses.weight_gradient import order_by_input
 from netdesc.kernels.packing import holds_spikes, packed_size
@@ -26,14 +25,11 @@ def spikes(steps: int, batch: int, neurons: int, density: float, seed: int = 0) 
 
 @on_threads
 def events_of(values_TBN: np.ndarray) -> Events:
-    packed, counts = pack(values_TBN)
-    assert counts is not None
-    assert counts.sum() == values_TBN.sum()
-    mark_as_events(packed, int(counts.sum()))
-    events = cpu_events.events_of(packed, values_TBN.shape)
-    again = cpu_events.events_of(packed, values_TBN.shape, counts)
+    packed, events = pack(values_TBN, 1.0)
+    again = cpu_events.events_of(packed, values_TBN.shape)
     assert events is not None
     assert again is not None
+    assert events.starts[-1] == values_TBN.sum()
     assert (events.starts == again.starts).all()
     assert (events.sources[: events.starts[-1]] == again.sources[: again.starts[-1]]).all()
     return events
@@ -43,8 +39,7 @@ def events_of(values_TBN: np.ndarray) -> Events:
 @example(1, 1, 1, 1.0)
 def test_spikes_are_unpacked_as_they_were_packed(steps, batch, neurons, density):
     values = spikes(steps, batch, neurons, density)
-    packed, counts = on_threads(pack)(values)
-    assert counts.tolist() == values.sum(2).reshape(-1).tolist()
+    packed, _ = on_threads(pack)(values, -1.0)
     assert len(packed) == packed_size(values.shape)
     assert not holds_spikes(torch.from_numpy(packed)), "they are not marked as events"
     np.testing.assert_array_equal(on_threads(unpack)(bitmasks_of(packed), values.shape), values)
@@ -54,7 +49,7 @@ def test_spikes_are_unpacked_as_they_were_packed(steps, batch, neurons, density)
 def test_other_numbers_are_not_binary(odd):
     values = spikes(40, 2, 33, 0.3)
     values[39, 1, 32] = odd
-    assert on_threads(pack)(values)[1] is None
+    assert on_threads(pack)(values, 1.0)[1] is None
 
 
 @given(STEPS, BATCH, NEURONS, DENSITY)

@@ -1,1 +1,0 @@
-"""Packed spikes and lists of spike events."""

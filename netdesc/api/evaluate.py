@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 
+from netdesc import machine
 from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.api.encode import sample_settings
 from netdesc.api.predict import BATCH_SIZE, PredictionCollector, prediction_file
@@ -23,7 +24,6 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.graph import INPUT, build_graph
 from netdesc.graph.nodes import Signal
-from netdesc.kernels import machine
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_loss
 from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.evaluate import Score, build_counter, measure

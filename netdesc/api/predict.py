@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from netdesc import machine
 from netdesc.api.compile import Compiled, Source, open_network
 from netdesc.api.encode import sample_settings
 from netdesc.atomic_write import atomic_path
@@ -22,7 +23,6 @@ from netdesc.data.torch_dataset import DatasetReader, is_dataset
 from netdesc.events.numbers import number_array
 from netdesc.graph import Graph
 from netdesc.graph.nodes import Signal
-from netdesc.kernels import machine
 from netdesc.losses import MeanSquaredErrorLoss, SpikeMoidLoss, build_classifier, majority
 from netdesc.losses.classifier import OutputClassifier, most_active
 from netdesc.losses.loss import OVER

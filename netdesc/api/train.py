@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 import torch
 
+from netdesc import machine
 from netdesc.api.load import load_without_data
 from netdesc.api.trained_run import Run
 from netdesc.caller import warn
@@ -20,7 +21,6 @@ from netdesc.description.models import Training
 from netdesc.description.overrides import Overrides
 from netdesc.description.spelling import did_you_mean
 from netdesc.exchange import ImportedNetwork
-from netdesc.kernels import machine
 from netdesc.losses import LossFunction
 from netdesc.report import write_report
 from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, RECORD, REPORT, is_filled

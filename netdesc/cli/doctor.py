@@ -148,7 +148,7 @@ def _check_engine(topic: str) -> tuple[str, ...]:
 
 
 def _check_machine() -> tuple[str, ...]:
-    from netdesc.kernels import machine
+    from netdesc import machine
 
     cores, free = machine.cores(), machine.memory().available
     folder = next(folder for folder in Path("runs").absolute().parents if folder.is_dir())

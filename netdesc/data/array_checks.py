@@ -26,9 +26,6 @@ from netdesc.graph.memory import find_shortage
 TRAIN, VALIDATION, TEST = 0, 1, 2
 """The values of the array ``split``: the part to which each sample belongs."""
 
-MAX_INPUT_BYTES = 16 << 30
-"""The limit for the array of inputs in the file, the encoded array and a dense batch together."""
-
 _CHUNK_VALUES = 1 << 22
 Result = TypeVar("Result")
 
@@ -59,7 +56,8 @@ class ArrayChecks:
         self.code: Code | None = None
         self.training_set = TrainingSet()
 
-    def run(self, batch_size: int | None = None) -> None:
+    def run(self, batch_size: int | None = None, free: int | None = None) -> None:
+        """Checks all; the memory against ``free`` bytes, for batches of ``batch_size`` samples."""
         data, spec = self.data, self.spec
         field, name = data.goal
         takes_labels = spec.learns_from == "labels"
@@ -82,22 +80,22 @@ class ArrayChecks:
             message = f"the array {quote_name(data.inputs)} has no samples to train on"
             self._add("ND317", "inputs", message)
         parts = self._check_split(split, samples)
-        labels = None
+        labels = count = distinct = in_training = None
+        if samples and (data.split is None or parts is not None):
+            in_training = np.ones(samples, bool) if parts is None else parts == TRAIN
+            count = int(in_training.sum())
+        batch = min(batch_size or samples, count or samples)
+        code = self.code
+        if code is not None and (free is None or self._has_memory(inputs, code, batch, free)):
+            self._check_input_values(inputs, code)
         if goal is not None and takes_labels:
             labels = self._check_labels(field, name, goal, samples)
         elif goal is not None:
             self._check_targets(field, name, goal, samples)
-        count = distinct = None
-        if samples and (data.split is None or parts is not None):
-            in_training = np.ones(samples, bool) if parts is None else parts == TRAIN
-            count = int(in_training.sum())
-            distinct = (
-                None if labels is None else frozenset(np.unique(labels[in_training]).tolist())
-            )
+        if labels is not None and in_training is not None:
+            distinct = frozenset(np.unique(labels[in_training]).tolist())
         has_validation = parts is not None and bool((parts == VALIDATION).any())
         self.training_set = TrainingSet(count or None, distinct, has_validation)
-        if not any(problem.is_error for problem in self.problems):
-            self._check_memory(inputs, min(batch_size or samples, count or samples))
 
     def _add(self, code: str, field: str, message: str, **details: Any) -> None:
         self.problems.append(Problem(code, ("data", field), message, **details))
@@ -199,12 +197,12 @@ class ArrayChecks:
                 message = f"{subject} has {file_steps} steps; the last {steps - file_steps} of "
                 message += f"time.steps, {steps}, have no input"
                 self._add("ND331", "inputs", message, severity="warning")
-            values = self._values("inputs", name, header)
-            if values is not None:
-                self._check_input_values(values, self.code)
 
-    def _check_input_values(self, values: NDArray, code: Code) -> None:
+    def _check_input_values(self, header: ArrayHeader, code: Code) -> None:
         name, lowest, largest, beyond = self.data.inputs, math.inf, -math.inf, ""
+        values = self._values("inputs", name, header)
+        if values is None:
+            return
         for start, chunk in chunks(values):
             accepted = code.accepts(chunk)
             if not accepted.all():
@@ -352,19 +350,21 @@ class ArrayChecks:
         if message:
             self._add("ND326", "targets", message, hint=hint, about="output")
 
-    def _check_memory(self, header: ArrayHeader, batch: int) -> None:
+    def _has_memory(self, header: ArrayHeader, code: Code, batch: int, free: int) -> bool:
+        """Whether ``free`` bytes are enough to read the array of inputs and to encode it."""
         name, spec = self.data.inputs, self.spec
         is_mapped = self._read("inputs", lambda: self.source.is_mapped(name))
-        if is_mapped is None or self.code is None:
-            return
+        if is_mapped is None:
+            return False
         needs = {"a batch": 4 * spec.steps * batch * math.prod(spec.input_shape)}
         if not is_mapped:
             needs["the array in the file"] = header.bytes
-            needs["its encoded form"] = int(math.prod(header.shape) * self.code.value_bytes)
-        problem = find_shortage(f"the array {quote_name(name)}", needs, MAX_INPUT_BYTES, batch)
-        if problem is not None:
-            message, hint = problem
+            needs["its encoded form"] = int(math.prod(header.shape) * code.value_bytes)
+        shortage = find_shortage(f"the array {quote_name(name)}", needs, free, batch)
+        if shortage is not None:
+            message, hint = shortage
             self._add("ND324", "inputs", message, hint=hint)
+        return shortage is None
 
 
 def chunks(values: NDArray) -> Iterator[tuple[int, NDArray]]:

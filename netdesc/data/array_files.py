@@ -20,7 +20,7 @@ from netdesc.events.npy_header import DAMAGE_ERRORS, ArrayHeader, read_header
 
 MAX_UNPACKED_BYTES = 4 << 30
 """The largest array that a file may hold compressed. Training keeps it in memory."""
-MAX_RESIDENT_BYTES = 1 << 30
+MAX_RESIDENT_BYTES = 64 << 20
 """Larger arrays are mapped to memory and read batch by batch if their file does not compress them.
 """
 

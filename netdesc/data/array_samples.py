@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc import machine
 from netdesc.data.array_checks import ArrayChecks, chunks
 from netdesc.data.array_files import (
     MAX_RESIDENT_BYTES,
@@ -166,7 +167,7 @@ def _check(
     """
     limit = float("inf") if context.for_training else MAX_CHECKED_BYTES
     checks = ArrayChecks(data, context.spec, source, data.path, limit, files)
-    checks.run(context.document.training.batch_size)
+    checks.run(context.document.training.batch_size, machine.free_bytes())
     context.description.unchecked.extend(checks.unchecked)
     for problem in checks.problems:
         parts = places.get(str(problem.parts[-1]), problem.parts)

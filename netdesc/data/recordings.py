@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc import machine
 from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.event_reader import EventReader, SparseSpikes, bin_event, dense_spikes
@@ -20,13 +21,17 @@ from netdesc.description.json.tree import Parts
 from netdesc.events import Event, read_events
 from netdesc.events.files import EVENT_SUFFIXES, RECORD_BYTES
 
+RESERVED_SHARE = 0.25
+"""The share of the memory that recordings leave free; spikes of others are not kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class RecordedSamples(RowSamples):
     """The recordings ``rows`` of a list, with the class of each recording of the list.
 
     ``read`` returns a recording of the list by its number. ``binning`` is the section of the
-    document that says how events are binned.
+    document that says how events are binned. ``cache`` keeps the spikes of recordings by number as
+    long as memory is free, so that later epochs do not read them again.
     """
 
     spec: SampleSpec
@@ -34,10 +39,11 @@ class RecordedSamples(RowSamples):
     classes: NDArray[np.int64]
     binning: Any
     rows: Indices
+    cache: dict[int, SparseSpikes]
 
     @property
     def reads_files(self) -> bool:
-        return True
+        return any(row not in self.cache for row in self.rows.tolist())
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -45,14 +51,18 @@ class RecordedSamples(RowSamples):
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Reads all samples (see ``samples.Samples``); ``rngs`` are not used."""
-        spec, spikes = self.spec, [self._spikes(row)[0] for row in self.rows]
-        return dense_spikes(spikes, spec.steps, spec.input_shape), self.labels
+        spec, rows = self.spec, self.rows.tolist()
+        spikes = {row: self.cache.get(row) or self._read_spikes(row) for row in rows}
+        total, available = machine.memory()
+        if total is not None and available is not None and available > RESERVED_SHARE * total:
+            self.cache.update(spikes)
+        by_row = [spikes[row] for row in rows]
+        return dense_spikes(by_row, spec.steps, spec.input_shape), self.labels
 
-    def _spikes(self, row: int) -> tuple[SparseSpikes, int]:
-        spec = self.spec
+    def _read_spikes(self, row: int) -> SparseSpikes:
+        size = self.spec.steps, *self.spec.input_shape
         try:
-            event = self.read(row)
-            return bin_event(event, (spec.steps, *spec.input_shape), spec.step_ms, self.binning)
+            return bin_event(self.read(row), size, self.spec.step_ms, self.binning)[0]
         except ValueError as error:
             raise DataError(str(error)) from error
 
@@ -234,4 +244,4 @@ def _samples(
     if len(wrong):
         outputs = f"0 to {spec.classes - 1}, one an output"
         raise DataError(f"{source}: the class {wrong[0]} is none of {outputs}")
-    return RecordedSamples(spec, read, classes, binning, np.arange(len(classes)))
+    return RecordedSamples(spec, read, classes, binning, np.arange(len(classes)), {})

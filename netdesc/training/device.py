@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import torch
 
+from netdesc import machine
 from netdesc.data.randomness import seeded_rng
 from netdesc.description import synonyms
 from netdesc.description.models import Training
 from netdesc.graph import Graph
 from netdesc.graph.memory import estimate_memory, find_shortage
-from netdesc.kernels import machine
 from netdesc.kernels.engines import EngineError, engine_name, torch_on_one_thread, use_engine
 from netdesc.runs.errors import RunError
 

@@ -2,8 +2,11 @@
 
 import importlib.machinery
 import json
+import shutil
 import sys
+import threading
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from support.exchange_samples import document as sample_document
 from support.idx_samples import recording, write_images, write_recordings
 
 import netdesc
+from netdesc import machine
 from netdesc.data.data_errors import DataError
 from netdesc.data.samples import SampleSpec
 from netdesc.data.splits import read_splits
@@ -83,6 +87,7 @@ def tonic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_document(folder: Path, data: dict[str, Any], **more: Any) -> Path:
+    folder.mkdir(exist_ok=True)
     write_images(folder, COUNTS)
     write_recordings(folder, COUNTS, CLASSES)
     document = sample_document(
@@ -132,6 +137,47 @@ def test_data_are_trained_on_and_tested(kind: str, tmp_path: Path, tonic: None) 
         tmp_path / "run/network.lock.json", run_dir=tmp_path / "again", progress="quiet"
     )
     assert loss(more) == loss(run)
+
+
+def train_recordings(folder: Path, **options: Any) -> netdesc.Run:
+    training = {"epochs": 5, "batch_size": 5, "checkpoint_every_s": 0}
+    path = write_document(folder, KINDS["event_folders"], training=training)
+    return netdesc.train(path, run_dir=folder / "run", progress="quiet", **options)
+
+
+def weights(run: Path) -> bytes:
+    return (run / "checkpoints/last.safetensors").read_bytes()
+
+
+def test_spikes_of_recordings_are_kept_while_memory_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove_files(metrics: dict[str, Any]) -> None:
+        shutil.rmtree(tmp_path / "kept/train", ignore_errors=True)
+
+    monkeypatch.setattr(machine, "memory", lambda: machine.Memory(1 << 40, 1 << 20))
+    expected = train_recordings(tmp_path / "read")
+    monkeypatch.setattr(machine, "memory", lambda: machine.Memory(1 << 40, 1 << 39))
+    kept = train_recordings(tmp_path / "kept", callbacks=[remove_files])
+    assert weights(kept.path) == weights(expected.path)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(bytes(7))])
+def test_a_recording_that_is_damaged_in_training_is_named_and_the_run_resumes(
+    damage: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damage_file(metrics: dict[str, Any]) -> None:
+        damage(path)
+
+    monkeypatch.setattr(machine, "memory", lambda: machine.Memory(None, None))
+    expected = train_recordings(tmp_path / "whole")
+    path = tmp_path / "cut/train" / CLASSES[1] / "00003.bin"
+    with pytest.raises(DataError, match=path.name):
+        train_recordings(tmp_path / "cut", callbacks=[damage_file])
+    assert not any("reader" in thread.name for thread in threading.enumerate())
+    write_recordings(tmp_path / "cut", COUNTS, CLASSES)
+    resumed = netdesc.train(resume=tmp_path / "cut/run", progress="quiet")
+    assert weights(resumed.path) == weights(expected.path)
 
 
 def test_recordings_of_folders_and_of_tonic_are_the_same_samples(

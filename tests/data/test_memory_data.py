@@ -20,11 +20,11 @@ from support.training_task import read_record, untimed_metrics, weights_of, writ
 from torch.utils.data import DataLoader, TensorDataset
 
 import netdesc
+from netdesc import machine
 from netdesc.data.data_errors import DataError
 from netdesc.data.memory_data import MemoryData
 from netdesc.data.samples import SampleSpec
 from netdesc.events import Event, read_events
-from netdesc.kernels import machine
 from netdesc.report.page import Page
 from netdesc.report.run import RunData
 from netdesc.runs.state import resume_command

@@ -11,7 +11,6 @@ from support.description_samples import BASE, base_of, codes, findings, with_tex
 
 import netdesc
 from netdesc.api.load import check
-from netdesc.data.array_checks import MAX_INPUT_BYTES
 from netdesc.data.array_files import MAX_UNPACKED_BYTES
 from netdesc.data.array_samples import MAX_CHECKED_BYTES
 from netdesc.description import explain, render_text
@@ -125,7 +124,7 @@ LIMITS = {
     "ND320": (f"{MAX_CHECKED_BYTES >> 20} MiB",),
     "ND331": (f"±{MAX_REAL_INPUT}",),
     "ND321": (f"{MAX_CHECKED_BYTES >> 20} MiB",),
-    "ND324": (f"{MAX_UNPACKED_BYTES >> 30} GiB", f"{MAX_INPUT_BYTES >> 30} GiB"),
+    "ND324": (f"{MAX_UNPACKED_BYTES >> 30} GiB",),
 }  # fmt: skip
 
 

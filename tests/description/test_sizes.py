@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.description_samples import LABELLED, array_findings, codes, labelled_data
 
+from netdesc import machine
 from netdesc.data import array_samples
 
 SPLIT = labelled_data(split="split")
@@ -46,8 +47,9 @@ def test_large_arrays_of_labels_are_left_to_training(tmp_path, monkeypatch):
     assert array_findings(tmp_path, text, **arrays, split=np.ones(count + 1, int)) == []
 
 
-def test_inputs_that_would_fill_the_memory_are_refused(tmp_path):
+def test_inputs_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
     """200 samples of 40 values, each in a million steps."""
+    monkeypatch.setattr(machine, "free_bytes", lambda: 17 * 10**9)
     document = json.loads(LABELLED) | {"time": {"steps": 1_000_000}}
     document["input"] = {"shape": [40]}
     document["training"]["batch_size"] = None

@@ -12,12 +12,16 @@ from netdesc.description.models import Arrays
 
 
 def check_arrays(
-    path: Path, spec: SampleSpec, batch_size: int | None = None, **data: Any
+    path: Path,
+    spec: SampleSpec,
+    batch_size: int | None = None,
+    free: int | None = None,
+    **data: Any,
 ) -> ArrayChecks:
     section = Arrays.model_validate({"type": "arrays", "path": path.name, **data})
     with open_arrays(path) as source:
         checks = ArrayChecks(section, spec, source, path.name)
-        checks.run(batch_size)
+        checks.run(batch_size, free)
     return checks
 
 

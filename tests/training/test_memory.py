@@ -13,12 +13,11 @@ from support.cli_process import Netdesc
 from support.exchange_samples import dense
 from support.exchange_samples import document as sample_document
 
-from netdesc import load
+from netdesc import load, machine
 from netdesc.description import Description
 from netdesc.events import from_dense, write_events
 from netdesc.graph import build_graph
 from netdesc.graph.memory import estimate_memory, format_bytes
-from netdesc.kernels import machine
 from netdesc.training.device import MemoryShortageError, require_memory
 
 STEPS, SAMPLES, NEURONS = 1000, 24, 256

@@ -199,7 +199,7 @@ class Arrays(DataSection):
     type: Literal["arrays"]
     path: PathText = path_field(
         "File of arrays without pickles: .npz, or a folder with an .npy file for each array. "
-        "Arrays of more than 1 GiB are read batch by batch unless they are compressed.",
+        "Arrays of more than 64 MiB are read batch by batch unless they are compressed.",
         example="samples.npz",
     )
     sha256: Sha256 | None = sha256_field()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from netdesc.kernels import machine
+from netdesc import machine
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,28 @@
 """Runs a network in floats, and compares and classifies its output."""
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netdesc.api import run_result
-from netdesc.api.compile import Compiled
+from netdesc.api.compile import Compiled, OpenedNetwork
+from netdesc.api.recording import bin_events, read_recording
+from netdesc.api.run_result import (
+    Classification,
+    Result,
+    TargetComparison,
+    layer_spikes,
+    nonzero_outputs,
+)
+from netdesc.description.models import Pair
+from netdesc.events import EventFileError
 from netdesc.exchange.verification import run_model
-from netdesc.graph import Graph
 from netdesc.losses import SILENT, build_classifier
 from netdesc.losses.classifier import judged_values, most_active
 
 
-def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> run_result.Result:
+def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> Result:
     """Runs the network outside training on an input [steps, *input shape]."""
     output_TBN = run_model(compiled.model, input_TN)
     reports = compiled.model.engine_report()
@@ -24,26 +32,35 @@ def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> run_result.R
         if report.leaves_device_range
     ]
     counts = {report.name: report.spikes for report in reports}
-    index, values = run_result.nonzero_outputs(output_TBN.numpy())
-    layers = run_result.layer_spikes(compiled.graph, int(np.count_nonzero(input_TN)), counts)
-    return run_result.Result(compiled.graph, len(input_TN), index, values, layers, range_warnings)
+    index, values = nonzero_outputs(output_TBN.numpy())
+    layers = layer_spikes(compiled.graph, int(np.count_nonzero(input_TN)), counts)
+    return Result(compiled.graph, len(input_TN), index, values, layers, range_warnings)
 
 
-def compare_with_target(
-    compiled: Compiled, found_TN: NDArray[Any], target_TN: NDArray[np.float32]
-) -> run_result.TargetComparison:
-    """Compares an output with its target, [steps, *output shape] each."""
-    output_TBN = torch.from_numpy(found_TN.astype(np.float32)).unsqueeze(1)
-    with torch.no_grad():
-        loss = compiled.loss.of_output(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
-    met = int(np.count_nonzero((target_TN != 0) & (found_TN != 0)))
-    return run_result.TargetComparison(loss.item(), int(np.count_nonzero(target_TN)), met)
-
-
-def classify(graph: Graph, found_TN: NDArray[Any], label: int | None) -> run_result.Classification:
-    """Predicts the class of the sample: if each step has a class, the class of most steps."""
-    assert graph.classes is not None
-    output_TBN = torch.from_numpy(found_TN).unsqueeze(1)
-    values = judged_values(build_classifier(graph).values(output_TBN), torch.zeros(1))
-    prediction = most_active(values).item()
-    return run_result.Classification(None if prediction == SILENT else int(prediction), label)
+def judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
+    """Adds the comparison with the target, and the class, to the result of a network that is no
+    ``.net`` file; of such a file neither is known. If each step has a class, it is that of most."""
+    graph, description, found_TN = result.graph, opened.description, result.output_TN
+    if description is not None and pair is not None and pair.target is not None:
+        try:
+            target = read_recording(description.resolve(pair.target.path))
+            size = graph.output_steps, *graph.output_shape
+            index, value, _ = bin_events(target, size, graph.output_step_ms, pair.target)
+        except EventFileError as error:
+            result.warnings.append(f"the output is not compared with the target: {error}")
+        else:
+            target_TN = np.zeros(size, np.float32)
+            target_TN.reshape(-1)[index] = value
+            arrays = found_TN.astype(np.float32), target_TN
+            with torch.no_grad():
+                batches = (torch.from_numpy(array).unsqueeze(1) for array in arrays)
+                loss = opened.compiled.loss.of_output(*batches).item()
+            met = int(np.count_nonzero((target_TN != 0) & (found_TN != 0)))
+            comparison = TargetComparison(loss, int(np.count_nonzero(target_TN)), met)
+            result = replace(result, comparison=comparison)
+    if graph.classes is None or opened.is_imported:
+        return result
+    values = build_classifier(graph).values(torch.from_numpy(found_TN).unsqueeze(1))
+    most = int(most_active(judged_values(values, torch.zeros(1))).item())
+    prediction = None if most == SILENT else most
+    return replace(result, classification=Classification(prediction, pair and pair.label))

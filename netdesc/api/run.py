@@ -16,7 +16,6 @@ from netdesc.api.encode import encode
 from netdesc.api.recording import (
     Input,
     Recording,
-    bin_events,
     find_pair,
     input_array,
     input_chunks,
@@ -34,7 +33,7 @@ from netdesc.hardware import FoldedModel, IntegerNetwork, Resets, Timing
 
 if TYPE_CHECKING:
     from netdesc.api.compile import OpenedNetwork, Source
-    from netdesc.description.models import EventFile, Pair
+    from netdesc.description.models import EventFile
 
 Arithmetic = Literal["float", "integer"]
 
@@ -84,39 +83,15 @@ def run(
     problems = [*opened.warnings, *problems]
     pair = find_pair(opened.description, recording.path)
     file = pair.input if pair else None
+    from netdesc.api.float_run import judge, run_float
+
     if is_integer:
         device = IntegerNetwork(model.graph, model.folded_state(), timing, resets)
-        return _judge(_run_integer(device, recording, file, problems), opened, pair)
-    from netdesc.api.float_run import run_float
-
+        return judge(_run_integer(device, recording, file, problems), opened, pair)
     input_TN, left_out = input_array(recording, model.graph, file)
     result = run_float(opened.compiled, input_TN)
     result = replace(result, warnings=[*problems, *left_out, *result.warnings])
-    return _judge(result, opened, pair)
-
-
-def _judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
-    """Adds the comparison with the target, and the class, to the result of a network that is no
-    ``.net`` file; of such a file neither is known."""
-    from netdesc.api.float_run import classify, compare_with_target
-
-    graph, description = result.graph, opened.description
-    if description is not None and pair is not None and pair.target is not None:
-        try:
-            target = read_recording(description.resolve(pair.target.path))
-            size = graph.output_steps, *graph.output_shape
-            index, value, _ = bin_events(target, size, graph.output_step_ms, pair.target)
-        except EventFileError as error:
-            result.warnings.append(f"the output is not compared with the target: {error}")
-        else:
-            target_TN = np.zeros(size, np.float32)
-            target_TN.reshape(-1)[index] = value
-            comparison = compare_with_target(opened.compiled, result.output_TN, target_TN)
-            result = replace(result, comparison=comparison)
-    if graph.classes is None or opened.is_imported:
-        return result
-    classification = classify(graph, result.output_TN, pair and pair.label)
-    return replace(result, classification=classification)
+    return judge(result, opened, pair)
 
 
 def _run_integer(

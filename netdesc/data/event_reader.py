@@ -39,15 +39,11 @@ class Grid(NamedTuple):
     steps: int
     step_ms: float
     shape: Shape
-    is_target: bool
+    about: Literal["input", "output"]
 
     @property
-    def about(self) -> Literal["input", "output"]:
-        return "output" if self.is_target else "input"
-
-    @property
-    def side(self) -> str:
-        return "output" if self.is_target else "input.shape"
+    def is_target(self) -> bool:
+        return self.about == "output"
 
     @property
     def extent(self) -> str:
@@ -80,9 +76,11 @@ class EventReader:
         binned.
         """
         spec, context = self.context.spec, self.context
-        grid = Grid(spec.steps, spec.step_ms, spec.input_shape, False)
+        grid = Grid(spec.steps, spec.step_ms, spec.input_shape, "input")
         if is_target:
-            grid = Grid(spec.output_steps, spec.step_ms * spec.decimation, spec.output_shape, True)
+            grid = Grid(
+                spec.output_steps, spec.step_ms * spec.decimation, spec.output_shape, "output"
+            )
         key = (path, is_target, binning.rounding, binning.duplicates)
         if key not in self._seen:
             self._seen[key] = self._check(path, name, grid, binning)
@@ -124,7 +122,8 @@ class EventReader:
             spikes, dropped = bin_event(event, (steps, *shape), step_ms, binning)
         except ValueError:
             message = f"{name} has events with x, y and polarity, which index a shape [channels, "
-            message += f"height, width]; the network's {grid.side} is {list(shape)}"
+            side = "output" if grid.is_target else "input.shape"
+            message += f"height, width]; the network's {side} is {list(shape)}"
             hint = f'"shape": {list(needed)} has room for all of them'
             if grid.is_target:
                 hint = "the output has one axis: use x alone as the index of the neuron"

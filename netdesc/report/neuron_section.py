@@ -8,7 +8,7 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.description.neuron_text import neuron_text
 from netdesc.graph import SynapticNode
 from netdesc.report.format import join_words, number
-from netdesc.report.plots import TICK_FORMAT, Plot, line_style, numbers, time_curve
+from netdesc.report.plots import Plot, axis, line_style, numbers, time_curve, time_layout
 from netdesc.report.run import RunData
 from netdesc.runs.activity_file import LayerTraces
 
@@ -84,15 +84,10 @@ def _plot(layer: SynapticNode, place: int, traces: LayerTraces) -> Plot:
     for index, (name, values) in enumerate(traces.inputs.items(), len(data)):
         curve = time_curve(f"input {name}", values[place], step_ms, line_style(index, 1.5))
         data.append(curve | {"yaxis": "y2", "showlegend": len(traces.inputs) > 1})
-    layout = {
-        "xaxis": {
-            "title": {"text": "time (ms)"}, "tickformat": TICK_FORMAT, "anchor": "y2",
-            "range": [0, len(output) * step_ms],
-        },
-        "yaxis": {"title": {"text": "states"}, "domain": [0.36, 1], "tickformat": TICK_FORMAT},
-        "yaxis2": {"title": {"text": "input"}, "domain": [0, 0.26], "tickformat": TICK_FORMAT},
-        "hovermode": "x unified",
-        "showlegend": True,
-    }  # fmt: skip
+    layout = time_layout(
+        axis("time (ms)", anchor="y2", range=[0, len(output) * step_ms]),
+        axis("states", domain=[0.36, 1]),
+        yaxis2=axis("input", domain=[0, 0.26]),
+    )
     alt = f"Curves of the states {join_words(list(traces.states))} and of the input of {title}."
     return Plot(title, caption, alt, data, layout, is_small=True)

@@ -98,20 +98,15 @@ def curves(
     all_values = np.concatenate([*(curve.values for curve in columns), [*levels.values()]])
     finite = all_values[np.isfinite(all_values)]
     can_be_logarithmic = scale.startswith("log") and len(finite) > 0 and bool(finite.min() > 0)
-    axis: dict[str, Any] = {"type": "linear", "title": {"text": unit}, "tickformat": TICK_FORMAT}
+    y_axis = axis(unit, type="linear")
     if scale == "percent":
         lowest = math.floor(10 * finite.min()) / 10 if len(finite) else 0.0
-        axis |= {"tickformat": ".0%", "range": [lowest, 1.02]}
+        y_axis |= {"tickformat": ".0%", "range": [lowest, 1.02]}
     elif can_be_logarithmic and scale == "log":
-        axis["type"] = "log"
+        y_axis["type"] = "log"
     else:
-        axis["rangemode"] = "tozero"
-    layout = {
-        "xaxis": _epoch_axis(epochs),
-        "yaxis": axis,
-        "hovermode": "x unified",
-        "showlegend": len(columns) + len(levels) > 1,
-    }
+        y_axis["rangemode"] = "tozero"
+    layout = time_layout(_epoch_axis(epochs), y_axis, has_legend=len(columns) + len(levels) > 1)
     alt = f"Curve of {title.lower()} over {amount(len(epochs), 'epoch')}"
     for name, values, mark in columns:
         alt += f"; {name} from {show(values[0])} to {show(values[-1])}"
@@ -135,17 +130,9 @@ def histogram(title: str, series: Mapping[str, Values], counted: str, *, unit: s
         line = {**line_style(index), "shape": "hv", "width": 1.5}
         fill = {"fill": "tozeroy", "fillcolor": f"var(--f{index % COLOURS + 1})"}
         data.append(_trace(name, x, y, format.number, mode="lines", line=line) | fill)
-    layout = {
-        "xaxis": {"title": {"text": unit}},
-        "yaxis": {
-            "title": {"text": counted},
-            "rangemode": "tozero",
-            "tickformat": TICK_FORMAT,
-            **({"dtick": 1} if max(max(each["y"]) for each in data) < 5 else {}),
-        },
-        "hovermode": "x unified",
-        "showlegend": len(series) > 1,
-    }
+    is_low = max(max(outline["y"]) for outline in data) < 5
+    y_axis = axis(counted, rangemode="tozero") | ({"dtick": 1} if is_low else {})
+    layout = time_layout({"title": {"text": unit}}, y_axis, has_legend=len(series) > 1)
     alt = f"Histogram of {title}: {' and '.join(series)}."
     return Plot(title, "", alt, data, layout, is_small=True)
 
@@ -179,9 +166,12 @@ def time_curve(name: str, values: Values, step_ms: float, line: dict[str, Any]) 
 
 
 def _curve(name: str, x: NDArray[Any], y: NDArray[Any], hover: str, **style: Any) -> dict[str, Any]:
+    short, half = name, MAX_LEGEND_CHARACTERS // 2
+    if len(name) > 2 * half:  # plotly cuts off at the right what is wider than a phone
+        short = f"{name[:half]}…{name[-half:]}"
     return {
         "type": "scatter",
-        "name": _legend_text(name),
+        "name": html.escape(short, quote=False),
         "x": numbers(x),
         "y": numbers(y),
         "hovertemplate": f"{html.escape(name, quote=False)}: %{{{hover}}}<extra></extra>",
@@ -189,20 +179,24 @@ def _curve(name: str, x: NDArray[Any], y: NDArray[Any], hover: str, **style: Any
     }
 
 
-def _legend_text(name: str) -> str:
-    """Returns a name for the legend: plotly cuts off at the right what is wider than a phone."""
-    half = MAX_LEGEND_CHARACTERS // 2
-    is_short = len(name) <= MAX_LEGEND_CHARACTERS
-    return html.escape(name if is_short else f"{name[:half]}…{name[-half:]}", quote=False)
-
-
 def _epoch_axis(epochs: NDArray[np.int64]) -> dict[str, Any]:
     """Returns an axis from the first epoch to the last. Up to 10 epochs are labelled one by one."""
     first, last = int(epochs[0]), int(epochs[-1])
     margin = max(0.5, 0.01 * (last - first))
     ends = [first - margin, last + margin]
-    axis = {"title": {"text": "epoch"}, "range": ends, "tickformat": TICK_FORMAT}
-    return axis | ({"dtick": 1} if last - first < 10 else {})
+    return axis("epoch", range=ends) | ({"dtick": 1} if last - first < 10 else {})
+
+
+def axis(title: str, **settings: Any) -> dict[str, Any]:
+    """Returns an axis of numbers for plotly."""
+    return {"title": {"text": title}, "tickformat": TICK_FORMAT, **settings}
+
+
+def time_layout(
+    x: dict[str, Any], y: dict[str, Any], *, has_legend: bool = True, **more: Any
+) -> dict[str, Any]:
+    """Returns the layout of a figure whose curves are read off together at the mouse."""
+    return {"xaxis": x, "yaxis": y, "hovermode": "x unified", "showlegend": has_legend, **more}
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:

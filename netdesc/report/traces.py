@@ -14,7 +14,7 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import SpikeTime
 from netdesc.report.coincidence import spike_pairs
 from netdesc.report.format import number
-from netdesc.report.plots import TICK_FORMAT, Plot
+from netdesc.report.plots import Plot, axis, time_layout
 from netdesc.report.run import RunData
 from netdesc.runs.activity_file import SpikeRaster
 
@@ -120,18 +120,11 @@ def _plot(loss: SpikeTime, shown_ms: list[float]) -> Plot:
         }
         for name, colour, axis in _CURVES
     ]  # fmt: skip
-    layout = {
-        "xaxis": {
-            "title": {"text": "time (ms)"},
-            "tickformat": TICK_FORMAT,
-            "range": shown_ms,
-            "anchor": "y2",
-        },
-        "yaxis": {"title": {"text": "filtered spikes"}, "domain": [0.45, 1]},
-        "yaxis2": {"title": {"text": "difference"}, "domain": [0, 0.38]},
-        "hovermode": "x unified",
-        "showlegend": True,
-        "uirevision": "traces",  # keeps the reader's zoom when another neuron is chosen
-    }
+    layout = time_layout(
+        axis("time (ms)", range=shown_ms, anchor="y2"),
+        {"title": {"text": "filtered spikes"}, "domain": [0.45, 1]},
+        yaxis2={"title": {"text": "difference"}, "domain": [0, 0.38]},
+        uirevision="traces",  # keeps the reader's zoom when another neuron is chosen
+    )
     alt = "Curves of the filtered target and output of one neuron, and of their difference."
     return Plot("Filtered traces", caption, alt, data, layout)

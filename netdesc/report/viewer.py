@@ -16,7 +16,7 @@ from netdesc.report.pictures import (
     raster_picture,
     still_picture,
 )
-from netdesc.report.plots import TICK_FORMAT, Plot, bars, line_style, time_curve
+from netdesc.report.plots import Plot, axis, bars, line_style, time_curve, time_layout
 from netdesc.report.run import RunData
 from netdesc.runs.activity_file import Activity, Sample
 
@@ -168,11 +168,6 @@ def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
         caption += f" The first {number(loss.skip_steps * graph.output_step_ms)} ms do not count."
     if neurons < np.prod(graph.output_shape):
         caption += f" The figure shows the first {neurons} output neurons."
-    layout = {
-        "xaxis": {"title": {"text": "time (ms)"}, "tickformat": TICK_FORMAT},
-        "yaxis": {"title": {"text": "value"}, "tickformat": TICK_FORMAT},
-        "hovermode": "x unified",
-        "showlegend": True,
-    }
+    layout = time_layout(axis("time (ms)"), axis("value"))
     alt = f"{title}: curves of target and output over time."
     return Plot("Target and output", caption, alt, data, layout)

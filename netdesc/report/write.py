@@ -17,7 +17,7 @@ from netdesc.report.run import RunData
 from netdesc.report.verdict import headline
 from netdesc.runs.errors import storing
 from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS, refuse_link
-from netdesc.runs.metrics_file import Metrics, MetricsRow, read_rows
+from netdesc.runs.metrics_file import MetricsRow, read_rows
 
 
 def _write(path: Path, text: str, follow_links: bool = False) -> None:
@@ -101,20 +101,16 @@ def write_slayer_logs(run: Path) -> list[Path]:
     validation. Losses are per sample. Returns the paths of the files. Raises RunError if the run
     is damaged or a file cannot be written.
     """
-    metrics = RunData(run).metrics
-    files = {run / SLAYER_LOSS: "loss", run / SLAYER_ACCURACY: "accuracy"}
-    return [path for path, metric in files.items() if _write_slayer_log(path, metrics, metric)]
-
-
-def _write_slayer_log(path: Path, metrics: Metrics, metric: str) -> bool:
-    """Writes the columns of ``metric``; returns False, without a file, if the run lacks them."""
-    parts = {" Train       ": metric, " Valid       ": f"validation_{metric}"}
-    columns = {
-        heading: metrics.columns[name] for heading, name in parts.items() if metrics.has(name)
-    }
-    if not columns:
-        return False
-    rows = zip(*columns.values(), strict=True)
-    lines = ["".join(f"{value:12.6f} " for value in values) for values in rows]
-    _write(path, "".join(f"{line}\r\n" for line in (f"#{''.join(columns)}", *lines)))
-    return True
+    metrics, paths = RunData(run).metrics, list[Path]()
+    for file, metric in {SLAYER_LOSS: "loss", SLAYER_ACCURACY: "accuracy"}.items():
+        parts = {" Train       ": metric, " Valid       ": f"validation_{metric}"}
+        columns = {
+            heading: metrics.columns[name] for heading, name in parts.items() if metrics.has(name)
+        }
+        if columns:
+            rows = zip(*columns.values(), strict=True)
+            lines = ["".join(f"{value:12.6f} " for value in values) for values in rows]
+            text = "".join(f"{line}\r\n" for line in (f"#{''.join(columns)}", *lines))
+            paths.append(run / file)
+            _write(paths[-1], text)
+    return paths

@@ -92,14 +92,14 @@ class ActivityProbe:
     def __init__(self, graph: Graph, device: torch.device) -> None:
         self._graph = graph
         self._classifier = None if graph.classifier is None else build_classifier(graph)
-        self._network = build(graph).to(device).eval()
+        self.network = build(graph).to(device).eval()
         self._spikes: dict[str, NDArray[np.float64]] = {}
         self._hidden_TBN: dict[str, Tensor] = {}
         hidden = [layer.name for layer in graph.neuron_layers if layer is not graph.layers[-1]]
         self._kept_layers = hidden[:MAX_HIDDEN_LAYERS]
-        output = [name for name, _ in self._network.blocks() if name == graph.layers[-1].name]
+        output = [name for name, _ in self.network.blocks() if name == graph.layers[-1].name]
         self._traced_layers = self._kept_layers + output
-        for name, block in self._network.blocks():
+        for name, block in self.network.blocks():
             block.register_forward_hook(partial(self._count, name))
 
     def _count(self, name: str, _block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
@@ -110,13 +110,10 @@ class ActivityProbe:
         if name in self._kept_layers:
             self._hidden_TBN[name] = spikes_TBN != 0  # a quarter of the memory
 
-    def load(self, weights: Mapping[str, Tensor]) -> None:
-        self._network.load_state_dict(weights)
-
     @torch.no_grad()
     def __call__(self, batch: Batch) -> ActivitySnapshot:
-        self._network.reset_state()
-        output_TBN = self._network(batch.input_TBN)
+        self.network.reset_state()
+        output_TBN = self.network(batch.input_TBN)
         predictions = compared = None
         if self._classifier is not None and batch.target.dim() == 1:
             compared = self._classifier.values(output_TBN)
@@ -133,9 +130,9 @@ class ActivityProbe:
 
         The reference engine computes them, so that no kernels are compiled for so little.
         """
-        self._network.reset_state()
-        with use_engine("reference"), self._network.record(self._traced_layers) as recordings:
-            self._network(batch.input_TBN[:MAX_TRACED_STEPS, :1])
+        self.network.reset_state()
+        with use_engine("reference"), self.network.record(self._traced_layers) as recordings:
+            self.network(batch.input_TBN[:MAX_TRACED_STEPS, :1])
         self._hidden_TBN = {}
         arrays: NamedArrays = {}
         for name, recording in recordings.items():
@@ -197,7 +194,7 @@ class ActivityRecorder:
         """Records the output for the first sample if a frame is planned after so many epochs."""
         if epoch not in self.frame_epochs or epoch in self.frames:
             return
-        self._probe.load(network.state_dict())
+        self._probe.network.load_state_dict(network.state_dict())
         snapshot = self._probe(next(self._first_sample.in_order()))
         self.frames[epoch] = flat_raster("frame", snapshot.output_TBN[:, 0], MAX_EVENTS)
         self.changed = True
@@ -242,7 +239,7 @@ class ActivityRecorder:
         The first ``SHOWN_SAMPLES`` samples are shown. If they are all classified correctly, the
         first wrongly classified sample replaces the last of them.
         """
-        self._probe.load(weights)
+        self._probe.network.load_state_dict(weights)
         shown: dict[int, NamedArrays] = {}
         spikes: NamedArrays = {}
         traces: NamedArrays = {}

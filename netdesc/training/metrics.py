@@ -151,13 +151,11 @@ class LayerNorms:
     def __init__(self, layers: Mapping[str, Sequence[nn.Parameter]]) -> None:
         self._parameters = [parameter for parameters in layers.values() for parameter in parameters]
         self._zero = self._parameters[0].new_zeros(())
-        most = max(map(len, layers.values()))
-        indices, rows = iter(range(len(self._parameters))), list[list[int]]()
-        for parameters in layers.values():
-            row = list(itertools.islice(indices, len(parameters)))
-            rows.append(row + [len(self._parameters)] * (most - len(row)))  # the index of the zero
+        indices, zero = iter(range(len(self._parameters))), len(self._parameters)
+        rows = [itertools.islice(indices, len(parameters)) for parameters in layers.values()]
+        columns = [*itertools.zip_longest(*map(list, rows), fillvalue=zero)]
         self.device = self._zero.device
-        self._rows = torch.tensor(rows, device=self.device)
+        self._rows = torch.tensor(columns, device=self.device).T.contiguous()
 
     def of_parameters(self) -> Tensor:
         """Returns norms [layers] of the parameters, float64 on the device."""

@@ -78,50 +78,35 @@ class Stopping(Patience):
 
 def build_schedule(training: Training) -> LearningRateSchedule:
     """Builds the schedule of a document, from the learning rate of the optimizer on."""
-    build = _BUILDERS[type(training.schedule)]
-    return build(training.schedule, training.learning_rate, training.epochs)
+    schedule, rate, epochs = training.schedule, training.learning_rate, training.epochs
+    rate_at = _RATES[type(schedule)]
+    return lambda epoch, plateaus: rate_at(schedule, rate, epoch, plateaus, epochs)
 
 
-def _constant(_schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
-    return lambda epoch, plateaus: rate
-
-
-def _cosine(schedule: Any, rate: float, epochs: int) -> LearningRateSchedule:
+def _cosine(schedule: Any, rate: float, epoch: int, _plateaus: int, epochs: int) -> float:
     """Returns a linear warm-up to the full rate, followed by half a cosine toward ``final_rate``.
 
     The cosine would reach ``final_rate`` one epoch after the last epoch, because an epoch with a
     rate of 0 would change nothing.
     """
     warmup, final = schedule.warmup_epochs, schedule.final_rate
-
-    def at(epoch: int, _plateaus: int) -> float:
-        if epoch < warmup:
-            return rate * (epoch + 1) / (warmup + 1)
-        done = (epoch - warmup) / max(1, epochs - warmup)
-        return final + (rate - final) * 0.5 * (1.0 + math.cos(math.pi * done))
-
-    return at
+    if epoch < warmup:
+        return rate * (epoch + 1) / (warmup + 1)
+    done = (epoch - warmup) / max(1, epochs - warmup)
+    return final + (rate - final) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def _step(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
-    return lambda epoch, plateaus: rate * schedule.factor ** (epoch // schedule.every_epochs)
-
-
-def _milestones(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
-    return lambda epoch, plateaus: (
-        rate * schedule.factor ** sum(epoch >= end for end in schedule.epochs)
-    )
-
-
-def _plateau(schedule: Any, rate: float, _epochs: int) -> LearningRateSchedule:
-    lowest = min(rate, schedule.final_rate)
-    return lambda epoch, plateaus: max(lowest, rate * schedule.factor**plateaus)
-
-
-_BUILDERS: dict[type[ScheduleSection], Callable[[Any, float, int], LearningRateSchedule]] = {
-    ConstantSchedule: _constant,
+_RATES: dict[type[ScheduleSection], Callable[[Any, float, int, int, int], float]] = {
+    ConstantSchedule: lambda schedule, rate, epoch, plateaus, _: rate,
     CosineSchedule: _cosine,
-    StepSchedule: _step,
-    MilestonesSchedule: _milestones,
-    PlateauSchedule: _plateau,
+    StepSchedule: lambda schedule, rate, epoch, plateaus, _: (
+        rate * schedule.factor ** (epoch // schedule.every_epochs)
+    ),
+    MilestonesSchedule: lambda schedule, rate, epoch, plateaus, _: (
+        rate * schedule.factor ** sum(epoch >= end for end in schedule.epochs)
+    ),
+    PlateauSchedule: lambda schedule, rate, epoch, plateaus, _: max(
+        min(rate, schedule.final_rate), rate * schedule.factor**plateaus
+    ),
 }
+"""Class of a schedule -> its rate, from the rate of the optimizer and the number of epochs."""

@@ -21,7 +21,7 @@ from netdesc.report.run import RunData
 from netdesc.report.traces import traces
 from netdesc.report.verdict import headline, loss_notes, run_status
 from netdesc.report.viewer import epoch_slider, sample_views
-from netdesc.report.weights import weight_change
+from netdesc.report.weights import WeightChange
 
 MAX_LOCK_CHARACTERS = 400_000
 MAX_DESCRIPTION_CHARACTERS = 2000
@@ -52,7 +52,7 @@ class Page:
         # The status says why training was unstable, in words that include the trend of the loss.
         if run.unstable is None or record.status != "done":
             self.notes += loss_notes(run)
-        self.weight_change = weight_change(run)
+        self.weight_change = WeightChange(run)
         self.damage = [*self.weight_change.damaged, *run.damage]
         missing = " and no ".join(run.missing_files)
         self.missing = missing and (

@@ -33,23 +33,36 @@ class EpochSlider:
     pictures: list[Picture]
 
 
-@dataclass(frozen=True)
 class SampleView:
     """The figures of a sample, and its prediction in words, ``decision``."""
 
-    title: str
-    still: Picture | None
-    rasters: list[Picture]
-    overlay: Picture | None
-    curves: Plot | None
-    decision: str
-    rates: Plot | None
-
-    @property
-    def can_be_enlarged(self) -> bool:
-        """Whether any of the sample's pictures has an enlarged version."""
-        pictures = [*self.rasters, *([] if self.overlay is None else [self.overlay])]
-        return any(picture.large for picture in pictures)
+    def __init__(self, run: RunData, title: str, sample: Sample) -> None:
+        self.title, classifier = title, run.graph.classifier
+        self.still = self.overlay = None
+        if sample.label is not None and sample.input is not None:
+            alt = f"{title}: the input as an image"
+            self.still = still_picture(alt, sample.input, run.graph.input_shape)
+        rasters = {
+            "Input": sample.input,
+            **{f"Layer {name}": raster for name, raster in sample.hidden.items()},
+            "Target": sample.target,
+            "Output": sample.output,
+        }
+        self.rasters = [
+            raster_picture(name, f"{title}: {name[0].lower()}{name[1:]}", raster, SMALL)
+            for name, raster in rasters.items()
+            if raster is not None
+        ]
+        pictures = [*self.rasters]
+        if sample.target is not None and sample.output is not None:
+            alt = f"{title}: target and output in one picture. Target"
+            images = sample.target, sample.output
+            self.overlay = overlay_picture("Target and output", alt, *images, WIDE)
+            pictures.append(self.overlay)
+        self.can_be_enlarged = any(picture.large for picture in pictures)
+        self.curves = value_curves(run.graph, sample, title)
+        self.decision = _decision(sample, classifier)
+        self.rates = _rates(sample, title, classifier)
 
 
 def epoch_slider(run: RunData) -> EpochSlider | None:
@@ -84,36 +97,8 @@ def _moment(run: RunData, epochs: int) -> str:
 def sample_views(run: RunData) -> list[SampleView]:
     """Returns the views of the samples in the activity file; empty if the run has no such file."""
     if len(run.samples) == 1:
-        return [_view(run, "The sample", run.samples[0])]
-    return [_view(run, f"Sample {number}", each) for number, each in enumerate(run.samples, 1)]
-
-
-def _view(run: RunData, title: str, sample: Sample) -> SampleView:
-    rasters = [
-        ("Input", sample.input),
-        *((f"Layer {name}", raster) for name, raster in sample.hidden.items()),
-        ("Target", sample.target),
-        ("Output", sample.output),
-    ]
-    overlay = None
-    if sample.target is not None and sample.output is not None:
-        alt = f"{title}: target and output in one picture. Target"
-        overlay = overlay_picture("Target and output", alt, sample.target, sample.output, WIDE)
-    return SampleView(
-        title=title,
-        still=still_picture(f"{title}: the input as an image", sample.input, run.graph.input_shape)
-        if sample.label is not None and sample.input is not None
-        else None,
-        rasters=[
-            raster_picture(name, f"{title}: {name[0].lower()}{name[1:]}", raster, SMALL)
-            for name, raster in rasters
-            if raster is not None
-        ],
-        overlay=overlay,
-        curves=value_curves(run.graph, sample, title),
-        decision=_decision(sample, run.graph.classifier),
-        rates=_rates(sample, title, run.graph.classifier),
-    )
+        return [SampleView(run, "The sample", run.samples[0])]
+    return [SampleView(run, f"Sample {n}", sample) for n, sample in enumerate(run.samples, 1)]
 
 
 def _decision(sample: Sample, classifier: Classifier | None) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -97,38 +96,60 @@ Values = Mapping[str, NDArray[np.float64]]
 """Weights or parameters of a layer, float64 [values], under the keys ``BEFORE`` and ``AFTER``."""
 
 
-@dataclass
 class WeightChange:
-    """Tables and figures of weights and learned parameters. A table without rows is not shown.
+    """Compares the initial and the best weights, and values that neurons have learnt.
 
-    ``damaged`` are sentences about damaged files.
+    A table without rows is not shown. ``damaged`` are sentences about damaged files, whose values
+    are left out.
     """
 
-    weights: Table
-    parameters: Table
-    weight_plots: list[Plot] = field(default_factory=list[Plot])
-    parameter_plots: list[Plot] = field(default_factory=list[Plot])
-    damaged: list[str] = field(default_factory=list[str])
+    def __init__(self, run: RunData) -> None:
+        self.weights = Table(
+            caption="Synaptic weights in the unit of the threshold, on the device's grid if they "
+            "are quantised: mean ± standard deviation, and range. The change is the norm of the "
+            "difference before rounding, relative to the norm before training.",
+            headings=["Layer", "Before", "Range before", "Best", "Best range", "Change"],
+        )
+        self.parameters = Table(
+            caption="What training changed in neurons. A decay is the share lost per step, beside "
+            "its time constant. If each neuron has its own: the mean, with the range in brackets.",
+            headings=["Layer", "Value", "Before", "Time constant", "Best", "Time constant"],
+            texts=(0, 1),
+        )
+        self.weight_plots, self.parameter_plots = list[Plot](), list[Plot]()
+        self.damaged, files = list[str](), dict[str, SavedWeights]()
+        with contextlib.ExitStack() as stack:
+            for name, path in {BEFORE: run.initial_path, AFTER: run.best_path}.items():
+                try:
+                    file = stack.enter_context(open_weights(path))
+                    if file is not None:
+                        for layer in run.graph.neuron_layers:
+                            _values(layer, {name: file})
+                        files[name] = file
+                except RunError as error:
+                    problem = f"{error}. The report leaves out the values of this file."
+                    self.damaged.append(problem)
+            for layer in run.graph.neuron_layers if files else ():
+                for kind, values in _values(layer, files).items():
+                    self._add(layer, kind, values, layer.name in run.plotted_layers)
 
-
-def weight_change(run: RunData) -> WeightChange:
-    """Compares the initial and the best weights. A damaged file is left out and reported."""
-    paths = {BEFORE: run.initial_path, AFTER: run.best_path}
-    files: dict[str, SavedWeights] = {}
-    damaged: list[str] = []
-    with contextlib.ExitStack() as stack:
-        for name, path in paths.items():
-            try:
-                file = stack.enter_context(open_weights(path))
-                if file is not None:
-                    for layer in run.graph.neuron_layers:
-                        _values(layer, {name: file})
-                    files[name] = file
-            except RunError as error:
-                damaged.append(f"{error}. The report leaves out the values of this file.")
-        change = _compare(run, files)
-    change.damaged = damaged
-    return change
+    def _add(self, layer: SynapticNode, kind: str, values: Values, is_plotted: bool) -> None:
+        what = "delay in steps" if kind == "delay" else kind.replace("_", " ")
+        if kind in ("weight", RECURRENT):
+            row = [layer.name if kind == "weight" else f"{layer.name}, recurrent"]
+            self.weights.rows.append(row + _weight_cells(layer, values))
+            unit = what if layer.bits is None else "weight before rounding"
+            title, counted = f"{kind.capitalize()}s of {layer.name}", "weights"
+            plots = self.weight_plots
+        else:
+            is_decay = layer.neuron.value_kinds().get(kind) == "decay"
+            step_ms = layer.step_ms if is_decay else None
+            self.parameters.rows.append(_parameter_row(layer, what, values, step_ms))
+            unit = "share lost per step" if is_decay else what
+            title, counted = f"{what.capitalize()} of {layer.name}", "values"
+            plots = self.parameter_plots
+        if is_plotted and any(len(each) > 1 for each in values.values()):
+            plots.append(histogram(title, values, counted, unit=unit))
 
 
 def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[str, Values]:
@@ -143,55 +164,15 @@ def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[s
     return by_kind
 
 
-def _compare(run: RunData, files: Mapping[str, SavedWeights]) -> WeightChange:
-    change = WeightChange(
-        weights=Table(
-            caption="Synaptic weights in the unit of the threshold, on the device's grid if they "
-            "are quantised: mean ± standard deviation, and range. The change is the norm of the "
-            "difference before rounding, relative to the norm before training.",
-            headings=["Layer", "Before", "Range before", "Best", "Best range", "Change"],
-        ),
-        parameters=Table(
-            caption="What training changed in neurons. A decay is the share lost per step, beside "
-            "its time constant. If each neuron has its own: the mean, with the range in brackets.",
-            headings=["Layer", "Value", "Before", "Time constant", "Best", "Time constant"],
-            texts=(0, 1),
-        ),
-    )
-    for layer in run.graph.neuron_layers if files else ():
-        for kind, values in _values(layer, files).items():
-            what = "delay in steps" if kind == "delay" else kind.replace("_", " ")
-            if kind in ("weight", RECURRENT):
-                row = [layer.name if kind == "weight" else f"{layer.name}, recurrent"]
-                change.weights.rows.append(row + _weight_cells(layer, values))
-                unit = what if layer.bits is None else "weight before rounding"
-                title, plots = f"{kind.capitalize()}s of {layer.name}", change.weight_plots
-                counted = "weights"
-            else:
-                is_decay = layer.neuron.value_kinds().get(kind) == "decay"
-                step_ms = layer.step_ms if is_decay else None
-                change.parameters.rows.append(_parameter_row(layer, what, values, step_ms))
-                title = f"{what.capitalize()} of {layer.name}"
-                unit = "share lost per step" if is_decay else what
-                plots, counted = change.parameter_plots, "values"
-            if layer.name in run.plotted_layers and any(len(each) > 1 for each in values.values()):
-                plots.append(histogram(title, values, counted, unit=unit))
-    return change
-
-
-def _quantized(layer: SynapticNode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    if layer.bits is None:
-        return weights
-    step, half = layer.weight_step / 32, 1 << (layer.bits - 1)
-    return np.clip(np.rint(weights / step), -half, half - 1) * step
-
-
 def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
     cells: list[str] = []
     for name in (BEFORE, AFTER):
         mean = span = NOTHING
         if name in values:
-            each = _quantized(layer, values[name])
+            each = values[name]
+            if layer.bits is not None:
+                step, half = layer.weight_step / 32, 1 << (layer.bits - 1)
+                each = np.clip(np.rint(each / step), -half, half - 1) * step
             mean = f"{number(float(np.mean(each)))} ± {number(float(np.std(each)))}"
             span = f"{number(float(np.min(each)))} to {number(float(np.max(each)))}"
         cells += [mean, span]

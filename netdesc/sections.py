@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
@@ -50,7 +50,8 @@ class Section(BaseModel):
         if kind.description is None:
             text = " ".join((cls.__doc__ or "").split())
             kind.description, kind.json_schema_extra = f"{text} Required.", {"x-text": text}
-        names = sorted(known, key=lambda name: _place(name, shared))
+        first = {"name": -2, "type": -1}
+        names = sorted(known, key=lambda name: first.get(name, int(name in shared)))
         cls.__pydantic_fields__ = {name: known[name] for name in names}
 
     def idle_reasons(self) -> dict[str, str]:
@@ -74,13 +75,6 @@ class Section(BaseModel):
     def type_name(cls) -> str:
         """Returns the value of the field ``type``."""
         return get_args(cls.model_fields["type"].annotation)[0]
-
-
-def _place(name: str, shared: Collection[str]) -> int:
-    return _FIRST.index(name) - len(_FIRST) if name in _FIRST else int(name in shared)
-
-
-_FIRST = ("name", "type")
 
 
 def field(

@@ -111,27 +111,24 @@ class _Stopwatch:
     def timing(self, parts: Sequence[tuple[str, str]]) -> Iterator[None]:
         """Times epochs and the functions of ``parts`` within the block."""
         with contextlib.ExitStack() as stack:
-            for part, target in parts:
-                wrap = functools.partial(self._time_function, part)
-                stack.enter_context(_replace_function(target, wrap))
-            stack.enter_context(_replace_function(EPOCH_START, self._start_epoch))
+            for part, target in (*parts, (None, EPOCH_START)):
+                function = pkgutil.resolve_name(target)
+                timed = functools.wraps(function)(self._time_function(part, function))
+                stack.enter_context(mock.patch(target.replace(":", "."), timed))
             yield
 
-    def _time_function(self, part: str, function: Function) -> Function:
+    def _time_function(self, part: str | None, function: Function) -> Function:
+        """Returns a function of a part with a clock; one that starts an epoch if it has no part."""
+
         def wrapper(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
+            if part is None:
+                self.starts.append(start)
+                self.parts.append(defaultdict(float))
             result = function(*arguments, **options)
-            if self.parts:
+            if part is not None and self.parts:
                 self.parts[-1][part] += time.perf_counter() - start
             return result
-
-        return wrapper
-
-    def _start_epoch(self, function: Function) -> Function:
-        def wrapper(*arguments: Any, **options: Any) -> Any:
-            self.starts.append(time.perf_counter())
-            self.parts.append(defaultdict(float))
-            return function(*arguments, **options)
 
         return wrapper
 
@@ -195,13 +192,6 @@ def _train(
         timed = f"only {len(stopwatch.starts)} of {epochs} epochs could be timed"
         raise BenchError(f"{timed}: {message}")
     return run
-
-
-def _replace_function(
-    target: str, wrap: Callable[[Function], Function]
-) -> contextlib.AbstractContextManager[object]:
-    function = pkgutil.resolve_name(target)
-    return mock.patch(target.replace(":", "."), functools.wraps(function)(wrap(function)))
 
 
 def peak_bytes(device: str, work: Callable[[], object]) -> int | None:

@@ -147,17 +147,11 @@ class RateCode(Code):
         return spikes_TBN
 
 
-@dataclass(frozen=True)  # Code's own __init__ would not call __post_init__
 class LatencyCode(Code):
     """Encodes the normalised value x as one spike at step ``(1 − x) · (within_steps − 1)``.
 
     The step is rounded, ties to even. Normalised values up to ``silent_below`` cause no spike.
     """
-
-    def __post_init__(self) -> None:
-        if self.within_steps > self.steps:
-            within = f"within_steps is {self.within_steps}"
-            raise ValueError(f"{within}, but the network runs {self.steps} steps")
 
     @property
     def within_steps(self) -> int:
@@ -165,12 +159,8 @@ class LatencyCode(Code):
         return encoding.within_steps or self.steps
 
     @property
-    def value_bytes(self) -> float:
-        return self._step_type.itemsize
-
-    @property
-    def _step_type(self) -> np.dtype:
-        return np.dtype(np.int16 if self.within_steps <= 1 << 15 else np.int32)
+    def value_bytes(self) -> int:
+        return 2 if self.within_steps <= 1 << 15 else 4
 
     def compress(self, values: NDArray) -> NDArray[np.signedinteger]:
         """Returns the step of each cell's spike, [samples, cells]; -1 if it never spikes."""
@@ -180,7 +170,7 @@ class LatencyCode(Code):
         lateness = above * (1 - to[0]) + below * (1 - to[1])
         step = np.rint(lateness * (self.within_steps - 1) / width)
         step[self.normalise(values) <= _rounded_as(values, encoding.silent_below)] = -1
-        return step.astype(self._step_type)
+        return step.astype(f"i{self.value_bytes}")
 
     def inputs(self, compressed: NDArray, rngs: Rngs) -> NDArray[np.float32]:
         batch, cells = compressed.shape
@@ -256,6 +246,9 @@ def build_code(data: arrays.Arrays, steps: int, file_steps: int, cells: int) -> 
 
     Raises ValueError if spikes would come after the last step.
     """
+    within = data.encoding.spread_steps
+    if within is not None and within > steps:
+        raise ValueError(f"within_steps is {within}, but the network runs {steps} steps")
     return _CODES[type(data.encoding)](data, steps, file_steps, cells)
 
 

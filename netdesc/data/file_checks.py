@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -51,18 +50,14 @@ KINDS: dict[type, FileKind] = {
 """Class of the section that names files -> what they are."""
 
 
-@dataclass(slots=True)
 class FileChecks:
     """Checks the files that a document names, before their contents."""
 
-    description: Description
-    locked: dict[str, str] = field(init=False)
-    """Path of a file in a run's lock -> its SHA-256, or "" without one."""
-    _names: dict[Path, list[str]] = field(default_factory=dict[Path, "list[str]"])
-
-    def __post_init__(self) -> None:
-        lock = self.description.lock
+    def __init__(self, description: Description) -> None:
+        self.description, lock = description, description.lock
         self.locked = {file.path: file.sha256 or "" for file in lock.files} if lock else {}
+        """Path of a file in a run's lock -> its SHA-256, or "" without one."""
+        self._names: dict[Path, list[str]] = {}
 
     def run(self, sections: Collection[str]) -> Iterator[Problem]:
         """Yields the problems of the files in some sections of the document.

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from netdesc.report.run import RunData
@@ -40,11 +40,15 @@ def next_steps(run: RunData, status: RunStatus) -> Iterator[Command]:
     If the run trained on arrays of a Python program, those that need its data are calls in Python.
     """
     data, path = run.document.data, os.path.abspath(run.path)
-    folder = shlex.quote(path)
+    folder, lock = shlex.quote(path), os.path.abspath(run.path / LOCK)
     if status.can_resume:
         yield Command("Resume this run", resume_command(path))
     for purpose, settings, resumes in advice(run):
-        text = resume_command(path, settings) if resumes else _retrain(run, settings)
+        text = f"netdesc compile-and-train {shlex.quote(lock)} {set_arguments(settings)}"
+        if resumes:
+            text = resume_command(path, settings)
+        elif data is None:
+            text = f"netdesc.train(netdesc.load({lock!r}, {settings}), data=…)"
         yield Command(purpose, text)
     if run.best_path.exists():
         in_python = f"netdesc.evaluate({path!r}, data=…)"
@@ -101,10 +105,3 @@ def _depends_on_epochs(run: RunData) -> bool:
         not isinstance(layer.neuron.width_schedule, int | float)
         for layer in run.graph.neuron_layers
     )
-
-
-def _retrain(run: RunData, settings: Sequence[str]) -> str:
-    lock = os.path.abspath(run.path / LOCK)
-    if run.document.data is None:
-        return f"netdesc.train(netdesc.load({lock!r}, {[*settings]}), data=…)"
-    return f"netdesc compile-and-train {shlex.quote(lock)} {set_arguments(settings)}"

@@ -12,7 +12,7 @@ from netdesc.runs.activity_file import Activity, Sample, read_activity
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, METRICS, lock_of, read_text
 from netdesc.runs.metrics_file import read_metrics
-from netdesc.runs.run_record import ENDED, Finding, read_record
+from netdesc.runs.run_record import ENDED, read_record
 
 UNSTABLE = "ND413"
 MAX_LOCK_BYTES = 64 << 20
@@ -67,19 +67,19 @@ class RunData:
         if self.record.status in ENDED and lost > 0:
             problem = f"{METRICS} lacks {amount(lost, 'epoch')}. The report leaves them out."
             self.damage.append(problem)
+        metric = self.metrics.watched_metric
+        silence: float | None = getattr(self.record.silence, metric, None)
+        self.silent_loss = silence and silence / self.loss_scale.divisors[metric]
+        """The loss of an output without spikes, as the metric that early stopping watches."""
+        findings = [finding for finding in self.record.findings if not finding.is_over]
+        self.unstable = next((each for each in findings if each.code == UNSTABLE), None)
+        """Why training was unstable; None if it was not, or in a run of an older netdesc."""
         self.epochs_done = max(len(metrics), self.record.epochs_done)
         """The number of complete epochs. During training, only the metrics contain this number."""
         self.initial_path, self.best_path = (path / CHECKPOINTS / name for name in (INITIAL, BEST))
         files = (path / ACTIVITY, self.initial_path, self.best_path)
         self.missing_files = [str(file.relative_to(path)) for file in files if not file.exists()]
         """The files that a complete run has but this run lacks, relative to the run's folder."""
-
-    @property
-    def silent_loss(self) -> float | None:
-        """The loss of an output without spikes, as the metric that early stopping watches."""
-        metric = self.metrics.watched_metric
-        loss: float | None = getattr(self.record.silence, metric, None)
-        return None if loss is None else loss / self.loss_scale.divisors[metric]
 
     @property
     def test(self) -> dict[str, Any]:
@@ -91,9 +91,3 @@ class RunData:
         """What is classified, such as ``validation samples`` or ``steps of training samples``."""
         samples = f"{part} samples"
         return f"steps of {samples}" if self.record.labels_by_step else samples
-
-    @property
-    def unstable(self) -> Finding | None:
-        """Why training was unstable; None if it was not, or in a run of an older netdesc."""
-        findings = (finding for finding in self.record.findings if not finding.is_over)
-        return next((finding for finding in findings if finding.code == UNSTABLE), None)

@@ -199,9 +199,8 @@ def _evaluate(
     graph, samples = compiled.graph, batches.samples
     spikes: Counter[str] = Counter()
     met = target_spikes = 0
-    errors = None
-    if isinstance(compiled.loss.main, MeanSquaredErrorLoss):
-        errors = ValueErrorSums(compiled.loss.main)
+    main, learns_spikes = compiled.loss.main, graph.loss.learns_from == "target spikes"
+    errors = ValueErrorSums(main) if isinstance(main, MeanSquaredErrorLoss) else None
 
     def count(batch: Batch, signals: Mapping[Signal, torch.Tensor]) -> None:
         nonlocal met, target_spikes
@@ -212,7 +211,7 @@ def _evaluate(
         spikes.update({layer.name: layer.spikes for layer in compiled.model.engine_report()})
         if errors is not None:
             errors.add(signals[graph.signal_of(graph.loss)], batch.target)
-        elif graph.loss.learns_from == "target spikes":
+        elif learns_spikes:
             target_spikes += int(batch.target.count_nonzero())
             met += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
@@ -224,10 +223,9 @@ def _evaluate(
         labels = samples.labels
         by_step = graph.loss.is_by_step if labels is None else labels.ndim == 2
         judged = "steps" if by_step else "samples"
-    learns_spikes = graph.loss.learns_from == "target spikes"
     summed = graph.loss.reduction == "sum"
-    neurons = {each.name: math.prod(each.output_shape) for each in graph.layers}
-    neurons = {INPUT: math.prod(graph.input_shape)} | neurons
+    shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
+    neurons = {name: math.prod(shapes[name]) for name in shapes if name in spikes}
     values = {name: count * graph.lengths[name] for name, count in neurons.items()}
     return Evaluation(
         part=part,
@@ -244,7 +242,6 @@ def _evaluate(
         layers=[
             LayerRate(name, neurons[name], spikes[name] / (values[name] * len(samples)))
             for name in neurons
-            if name in spikes
         ],
         warnings=warnings,
     )

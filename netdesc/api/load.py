@@ -7,7 +7,7 @@ from typing import Any
 
 from netdesc.description import Description
 from netdesc.description.diagnostics.diagnostic import Diagnostic
-from netdesc.description.file_references import file_references
+from netdesc.description.file_references import FILE_SECTIONS, file_references
 from netdesc.description.load import Checked, check_value, require_valid
 from netdesc.description.load import check as check_document
 from netdesc.description.overrides import Overrides
@@ -68,9 +68,7 @@ def load_without_data(
 
 
 def _check_files(
-    description: Description,
-    is_valid: bool,
-    sections: Collection[str] = ("data", "layers", "weights"),
+    description: Description, is_valid: bool, sections: Collection[str] = FILE_SECTIONS
 ) -> list[Diagnostic]:
     if not any(each.parts[0] in sections for each in file_references(description.document)):
         return []

@@ -27,7 +27,7 @@ class ClassRow(NamedTuple):
     precision: str
 
 
-class ConfusionMatrix(NamedTuple):
+class ConfusionMatrix:
     """The table that the report shows.
 
     ``items`` names the counted things, for example "validation samples"; ``unit`` is "samples" or
@@ -35,32 +35,24 @@ class ConfusionMatrix(NamedTuple):
     If it is not 0, each row has an additional last count, that of such samples.
     """
 
-    items: str
-    unit: str
-    epoch: int
-    rows: Sequence[ClassRow]
-    accuracy: str
-    undecided: int
-
-
-def confusion_matrix(confusion: ConfusionCounts, items: str, unit: str) -> ConfusionMatrix:
-    """Builds the table. ``ConfusionMatrix`` explains ``items`` and ``unit``."""
-    counts, samples, undecided = confusion.counts, confusion.samples, int(confusion.undecided.sum())
-    correct, predicted = np.diag(counts), counts.sum(axis=0)
-    if undecided:
-        counts = np.column_stack([counts, confusion.undecided])
-    rows = [
-        ClassRow(
-            label,
-            row.tolist(),
-            int(samples[label]),
-            _share(correct[label], samples[label]),
-            _share(correct[label], predicted[label]),
-        )
-        for label, row in enumerate(counts)
-    ]
-    accuracy = _share(correct.sum(), samples.sum())
-    return ConfusionMatrix(items, unit, confusion.epoch, rows, accuracy, undecided)
+    def __init__(self, confusion: ConfusionCounts, items: str, unit: str) -> None:
+        self.items, self.unit, self.epoch = items, unit, confusion.epoch
+        self.undecided = int(confusion.undecided.sum())
+        counts, samples = confusion.counts, confusion.samples
+        correct, predicted = np.diag(counts), counts.sum(axis=0)
+        if self.undecided:
+            counts = np.column_stack([counts, confusion.undecided])
+        self.rows = [
+            ClassRow(
+                label,
+                row.tolist(),
+                int(samples[label]),
+                _share(correct[label], samples[label]),
+                _share(correct[label], predicted[label]),
+            )
+            for label, row in enumerate(counts)
+        ]
+        self.accuracy = _share(correct.sum(), samples.sum())
 
 
 def _share(part: np.int64, whole: np.int64) -> str:

@@ -14,7 +14,7 @@ from netdesc.graph import Graph
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import next_steps, run_commands
-from netdesc.report.confusion_matrix import confusion_matrix
+from netdesc.report.confusion_matrix import ConfusionMatrix
 from netdesc.report.format import duration, number, percent
 from netdesc.report.neuron_section import neuron_views
 from netdesc.report.run import RunData
@@ -74,7 +74,7 @@ class Page:
             over = "" if metrics.part == "validation" else ", on average over this epoch,"
             items = f"{run.classified_items(metrics.part)}{over}"
             unit = "steps" if record.labels_by_step else "samples"
-            self.confusion = confusion_matrix(metrics.confusion, items, unit)
+            self.confusion = ConfusionMatrix(metrics.confusion, items, unit)
         self.network = tables.network_table(run)
         self.verification = verified and tables.verification_table(verified)
         self.neurons = neuron_views(run)
@@ -143,6 +143,8 @@ def render(page: Page) -> str:
     """Renders the page as one HTML text."""
     # The file is that of the npm package plotly.js-basic-dist-min, unchanged.
     scripts = {"plotly": _asset("plotly-basic.min.js"), "script": _asset("report.js")}
+    # For the Content-Security-Policy, so that browsers run these scripts and no others.
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts.values())
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -153,16 +155,10 @@ def render(page: Page) -> str:
     return environment.get_template("report.html.j2").render(
         page=page,
         style=Markup(_asset("report.css")),
-        sources=" ".join(_sha256(text) for text in scripts.values()),
+        sources=" ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in digests),
         **{name: Markup(text) for name, text in scripts.items()},
     )
 
 
 def _asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-
-
-def _sha256(text: str) -> str:
-    """Returns a script's hash for the Content-Security-Policy, so that browsers run the script."""
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return f"'sha256-{digest}'"

@@ -74,25 +74,19 @@ def network_table(run: RunData) -> Table:
 def _neuron_cells(layer: SynapticNode | None, values: Sequence[str]) -> list[str]:
     if layer is None:
         return [NOTHING] * (2 + len(values))
-    own, kinds = layer.neuron_values, layer.neuron.value_kinds()
+    own, kinds, cells = layer.neuron_values, layer.neuron.value_kinds(), list[str]()
+    for name in values:
+        limits = sorted(set(value_range(own[name]))) if name in own else []
+        cells.append(" to ".join(map(number, limits)) or NOTHING)
+        if limits and kinds[name] == "decay":
+            times = (time_constant(limit, layer.step_ms) for limit in limits)
+            cells[-1] += f"\n({' to '.join(times)})"
     return [
         layer.neuron_name,
-        *(
-            _value(value_range(own[name]), kinds[name], layer.step_ms) if name in own else NOTHING
-            for name in values
-        ),
+        *cells,
         ("real numbers" if layer.bits is None else f"{layer.bits} bits")
         + ("" if layer.section.trainable else ", not trained"),
     ]
-
-
-def _value(limits: tuple[float, float], kind: str, step_ms: float) -> str:
-    values = sorted(set(limits))
-    numbers = " to ".join(number(each) for each in values)
-    if kind != "decay":
-        return numbers
-    times = " to ".join(time_constant(each, step_ms) for each in values)
-    return f"{numbers}\n({times})"
 
 
 def verification_table(found: VerificationRecord) -> Table:

@@ -106,14 +106,13 @@ _READERS: dict[str, WeightReader] = {".safetensors": _read_safetensors, ".net": 
 def _mismatches(found: Mapping[str, torch.Tensor], expected: Mapping[str, Any]) -> list[str]:
     problems = [f"{name} is missing" for name in expected if name not in found]
     problems += [f"{name} has no place in this network" for name in found if name not in expected]
-    for name in expected:
-        if name in found and found[name].shape != expected[name].shape:
-            problems.append(
-                f"{name} has shape {list(found[name].shape)}; the network's is "
-                f"{list(expected[name].shape)}"
-            )
-        elif name in found and found[name].is_complex():
+    shared = {name: found[name] for name in expected if name in found}
+    for name, tensor in shared.items():
+        if tensor.shape != (shape := expected[name].shape):
+            sizes = f"{list(tensor.shape)}; the network's is {list(shape)}"
+            problems.append(f"{name} has shape {sizes}")
+        elif tensor.is_complex():
             problems.append(f"{name} holds complex numbers")
-        elif name in found and not torch.isfinite(found[name]).all():
+        elif not torch.isfinite(tensor).all():
             problems.append(f"{name} holds NaN or infinity")
     return problems

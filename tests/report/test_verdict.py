@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.report_samples import activity, document, events, metrics_row, write_run, write_state
 
-from netdesc.report.confusion_matrix import confusion_matrix
+from netdesc.report.confusion_matrix import ConfusionMatrix
 from netdesc.report.page import Page, render
 from netdesc.report.run import RunData
 
@@ -182,7 +182,7 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     counts[1, 1] = 7
     run = with_confusion(tmp_path, counts, [5, 0, 3, 0, 0, 0])
     assert run.metrics.confusion is not None
-    found = confusion_matrix(run.metrics.confusion, "samples", "samples")
+    found = ConfusionMatrix(run.metrics.confusion, "samples", "samples")
     assert (found.epoch, found.undecided, found.accuracy) == (1, 8, "55.0 %")
     first, second, third = found.rows[:3]
     assert (first.samples, first.accuracy, first.precision) == (10, "40.0 %", "100 %")

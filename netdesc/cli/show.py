@@ -187,7 +187,7 @@ def _add_netx(overview: Overview, path: Path) -> None:
     layers = overview.graph.layers
     names = [layer.name for layer in layers if not is_part_of_next(layer)]
     overview.effects = dict.fromkeys([layer.name for layer in layers], "loads")
-    problems = netx_problems(net, {index: note.netx for index, note in enumerate(notes)})
+    problems = netx_problems(net, [note.netx for note in notes])
     for problem in sorted(problems, key=lambda problem: get_args(Effect).index(problem.effect)):
         overview.effects[names[problem.layer - len(net.layers)]] = problem.effect
     overview.netx_warnings = netx_warnings(net, problems, names)

@@ -145,8 +145,7 @@ def name_neurons(layers: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dic
     neurons: dict[str, Any] = {}
     named_layers = []
     for layer in layers:
-        neuron = layer.get("neuron")
-        if neuron is not None:
+        if (neuron := layer.get("neuron")) is not None:
             new = f"{neuron['type']}{len(neurons) + 1}"
             name = next((name for name, known in neurons.items() if known == neuron), new)
             neurons[name] = neuron
@@ -158,9 +157,8 @@ def name_neurons(layers: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dic
 JsonObject = dict[str, Any]
 
 SPIKE_LOSS: JsonObject = {"type": "spike_time", "time_constant_ms": 2.0, "filter_order": 2}
-CLASS_LOSS: JsonObject = {"type": "spike_max", "mode": "softmax"}
-VALUE_LOSS: JsonObject = {"type": "mean_squared_error"}
-"""The losses of imported documents. A document requires one, and a ``.net`` file has none."""
+NUMBERS_LOSS = {"type": "mean_squared_error"}, {"type": "spike_max", "mode": "softmax"}
+"""The losses of imported documents, of spikes, a value and classes. A ``.net`` file has none."""
 
 
 class LayerImport(NamedTuple):
@@ -196,7 +194,7 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
     loss = SPIKE_LOSS
     hands_on_numbers = neuron["type"] in ("integrator", "sigma_delta", "delta")
     if hands_on_numbers or layer.neuron.is_graded or layer.neuron.never_spikes:
-        loss = _choose_loss(layer.outputs)
+        loss = NUMBERS_LOSS[layer.outputs > 1]
     if layer.neuron.never_spikes:
         loss = loss | {"signal": "v"}
     return LayerImport(sections, loss)
@@ -209,11 +207,6 @@ def split_delays(layer: NeuronLayer) -> tuple[NeuronLayer, ...]:
     weights = np.array([WEIGHT_UNIT], np.int32), np.array([0], np.int32)
     delays = InputNeurons(weights, NO_NEURON, delay=layer.delay, input_shape=layer.input_shape)
     return delays, replace(layer, delay=None)
-
-
-def _choose_loss(outputs: int) -> JsonObject:
-    """Returns the loss of numbers: one is a value, and several are classes."""
-    return VALUE_LOSS if outputs == 1 else CLASS_LOSS
 
 
 def stored_values(neuron: NeuronSection, values: Values) -> Values:
@@ -236,7 +229,7 @@ IMPORTERS: dict[type, Callable[[str, Any], LayerImport]] = {
     FlattenLayer: lambda name, _layer: LayerImport(({"name": name, "type": "flatten"},)),
     AverageLayer: lambda name, layer: LayerImport(
         ({"name": name, "type": "population_average", "units": layer.outputs},),
-        _choose_loss(layer.outputs),
+        NUMBERS_LOSS[layer.outputs > 1],
     ),
     **dict.fromkeys((InputNeurons, DenseLayer, RecurrentLayer, KernelLayer), _import_synapses),
 }

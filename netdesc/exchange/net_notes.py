@@ -1,6 +1,6 @@
 """What reading a layer of a ``.net`` file inferred, left out, warns of, and does not support."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,9 +28,7 @@ class LayerNotes(NamedTuple):
     """What netx makes of the way in which the file stores the layer."""
 
 
-def note_layer(
-    group: Hdf5Group, layer: NetLayer, known: frozenset[str], is_first: bool
-) -> LayerNotes:
+def note_layer(group: Hdf5Group, layer: NetLayer, known: Set[str], is_first: bool) -> LayerNotes:
     """Returns the notes of a layer that was read; ``known`` are the datasets of its type."""
     inferred, warnings = list[str](), list[str]()
     if is_first and layer.inputs is not None:

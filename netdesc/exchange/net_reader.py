@@ -3,7 +3,8 @@
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,13 +57,13 @@ def read_net(path: str | Path) -> ReadResult:
         for kind, group in zip(types, groups, strict=True):
             shape = records[-1].output_shape if records else None
             try:
-                records.append(READERS[kind].read(group, shape))
+                records.append(READERS[kind][0](group, shape))
             except LayerError as error:
                 raise group.error(error.dataset, error.problem) from error
         net = net_record.NetFile(tuple(records), _read_simulation(root))
         rows = enumerate(zip(types, groups, net.layers, strict=True))
         notes = [
-            note_layer(group, layer, READERS[kind].known, is_first=not index)
+            note_layer(group, layer, READERS[kind][1], is_first=not index)
             for index, (kind, group, layer) in rows
         ]
     warnings: list[str] = []
@@ -82,27 +83,13 @@ def _indices(layers: Hdf5Group) -> range:
 
 
 def _read_simulation(root: Hdf5Group) -> net_record.Simulation | None:
-    if not root.has("simulation"):
-        return None
-    group = root.group("simulation")
-    if not (group.has("Ts") or group.has("tSample")):
+    group = root.group("simulation") if root.has("simulation") else None
+    if group is None or not (group.has("Ts") or group.has("tSample")):
         return None
     return net_record.Simulation(step_ms=group.number("Ts"), sample_ms=group.number("tSample"))
 
 
 # Layers
-
-
-@dataclass(frozen=True)
-class LayerReader:
-    """The function that reads layers of one type, and the names of their known datasets.
-
-    ``known`` includes datasets that are ignored. Each other dataset of a layer causes a warning.
-    """
-
-    read: Callable[[Hdf5Group, Shape | None], net_record.NetLayer]
-    """Its second argument is the output shape of the layer before; None for the first layer."""
-    known: frozenset[str]
 
 
 def _read_shape(group: Hdf5Group) -> Shape:
@@ -303,33 +290,31 @@ def _read_number(neuron: Hdf5Group, name: str, outputs: int) -> NDArray[np.int32
     return values.reshape(() if values.size == 1 else -1)
 
 
-_NEURON_READ = ("type", "activation", "sigma_output", "gradedSpike", *NUMBERS, *NEURON_CONSTANTS)
-_NEURON_IGNORED = ("tauRho", "scaleRho", "theta", "weight_exp")
+_NEURON = {"type", "activation", "sigma_output", "gradedSpike", *NUMBERS, *NEURON_CONSTANTS}
+_IGNORED = ("tauRho", "scaleRho", "theta", "weight_exp")
 """Ignored datasets: parameters of surrogate gradients in old files, and an exponent, of which a
 warning tells."""
 
-_SYNAPSES = frozenset({"type", "shape", "weight", "bias", "delay"}).union(
-    f"neuron/{name}" for name in (*_NEURON_READ, *_NEURON_IGNORED)
-)
-_SLIDES = frozenset({"kernelSize", "stride", "padding", "dilation"})
-_CHANNELS = frozenset({"inChannels", "outChannels", "groups"})
+_SHAPE = {"type", "shape"}
+_SYNAPSES = _SHAPE | {"weight", "bias", *(f"neuron/{name}" for name in (*_NEURON, *_IGNORED))}
+_DENSE = _SYNAPSES | {"delay", "inFeatures", "outFeatures"}
+_POOL = _SYNAPSES | {"delay", "kernelSize", "stride", "padding", "dilation"}
+_CONV = _POOL | {"inChannels", "outChannels", "groups"}
 
-_DENSE = _SYNAPSES | {"inFeatures", "outFeatures"}
-
-READERS = {
-    "input": LayerReader(_read_input, _SYNAPSES - {"delay"}),
-    "flatten": LayerReader(
-        lambda group, _: net_record.FlattenLayer(math.prod(_read_shape(group))),
-        frozenset({"type", "shape"}),
-    ),
-    "average": LayerReader(_read_average, frozenset({"type", "shape"})),
-    "dense": LayerReader(_read_dense, _DENSE),
-    "dense_rec": LayerReader(_read_recurrent, _DENSE | {"weight_rec"}),
+READERS: dict[
+    str, tuple[Callable[[Hdf5Group, Shape | None], net_record.NetLayer], AbstractSet[str]]
+] = {
+    "input": (_read_input, _SYNAPSES),
+    "flatten": (lambda group, _: net_record.FlattenLayer(math.prod(_read_shape(group))), _SHAPE),
+    "average": (_read_average, _SHAPE),
+    "dense": (_read_dense, _DENSE),
+    "dense_rec": (_read_recurrent, _DENSE | {"weight_rec"}),
     **{
-        kind: LayerReader(
-            functools.partial(_read_kernel, kind),
-            _SYNAPSES | _SLIDES | (_CHANNELS if kind.startswith("conv") else frozenset()),
-        )
+        kind: (functools.partial(_read_kernel, kind), _CONV if kind.startswith("conv") else _POOL)
         for kind in net_synapses.KERNEL_SECTIONS
     },
 }
+"""Type of a layer -> the function that reads it, and its datasets that cause no warning.
+
+The function also gets the output shape of the layer before; None for the first layer.
+"""

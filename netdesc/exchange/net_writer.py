@@ -1,4 +1,4 @@
-"""Writes a record as a ``.net`` file, with one function per type of layer.
+"""Writes a record as a ``.net`` file.
 
 Datasets have the same names, types and shapes as in files of ``export_hdf5`` of slayer (lava-dl).
 """
@@ -36,7 +36,10 @@ def _encode(net: NetFile) -> bytes:
         for index, layer in enumerate(net.layers):
             group = file.create_group(f"layer/{index}")
             group.create_dataset("type", (1,), "S10", np.array([layer.kind], dtype="S10"))
-            WRITERS[type(layer)](group, layer)
+            for name, sizes in SIZES[type(layer)](layer).items():
+                group[name] = np.array(sizes, dtype=np.int64)
+            if isinstance(layer, net_synapses.SynapticLayer):
+                _write_synapses(group, layer)
         if net.simulation is not None:
             times = {"Ts": net.simulation.step_ms, "tSample": net.simulation.sample_ms}
             for name, time in times.items():  # files of slayer have whole numbers
@@ -46,49 +49,43 @@ def _encode(net: NetFile) -> bytes:
         return file.id.get_file_image()
 
 
-def _write_input(group: h5py.Group, layer: InputLayer | net_synapses.InputNeurons) -> None:
-    group["shape"] = np.array(layer.input_shape, dtype=np.int64)
-
-
-def _write_input_neurons(group: h5py.Group, layer: net_synapses.InputNeurons) -> None:
-    """slayer does not write a weight of 1 and a bias of 0 that nobody gave. It writes lists of one
-    number, of which NumPy warns in netx, where slayerPytorch writes numbers.
-    """
-    _write_input(group, layer)
-    rows = zip(layer.weight_datasets, layer.weights, (WEIGHT_UNIT, 0), strict=True)
-    for name, value, default in rows:
-        if value.item() != default:
-            group[name] = np.float32(value.item())
-    _write_neuron(group.create_group("neuron"), layer.neuron)
-
-
-def _write_column(group: h5py.Group, layer: FlattenLayer | AverageLayer) -> None:
-    group["shape"] = np.array([layer.outputs, 1, 1], dtype=np.int64)
-
-
-def _write_dense(group: h5py.Group, layer: net_synapses.DenseLayer) -> None:
-    group["shape"] = np.array([layer.outputs], dtype=np.int64)
-    group["inFeatures"] = np.int64(layer.inputs)
-    group["outFeatures"] = np.int64(layer.outputs)
-    _write_synapses(group, layer)
-
-
-def _write_kernel(group: h5py.Group, layer: net_synapses.KernelLayer) -> None:
+def _kernel_sizes(layer: net_synapses.KernelLayer) -> dict[str, Any]:
     sizes = {"kernelSize": layer.weights[0].shape[2:], "stride": layer.stride}
     sizes |= {"shape": layer.output_shape, "padding": layer.padding, "dilation": layer.dilation}
-    for name, values in sizes.items():
-        group[name] = np.array(values, dtype=np.int64)
-    if not layer.has_one_weight:
-        group["inChannels"] = np.int64(layer.input_shape[0])
-        group["outChannels"] = np.int64(layer.channels)
-        group["groups"] = np.int64(layer.groups)
-    _write_synapses(group, layer)
+    if layer.has_one_weight:
+        return sizes
+    channels = {"inChannels": layer.input_shape[0], "outChannels": layer.channels}
+    return {**sizes, **channels, "groups": layer.groups}
+
+
+SIZES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    **dict.fromkeys(
+        (InputLayer, net_synapses.InputNeurons), lambda layer: {"shape": layer.input_shape}
+    ),
+    **dict.fromkeys((FlattenLayer, AverageLayer), lambda layer: {"shape": (layer.outputs, 1, 1)}),
+    **dict.fromkeys(
+        (net_synapses.DenseLayer, net_synapses.RecurrentLayer),
+        lambda layer: {
+            "shape": layer.output_shape,
+            "inFeatures": layer.inputs,
+            "outFeatures": layer.outputs,
+        },
+    ),
+    net_synapses.KernelLayer: _kernel_sizes,
+}
+"""Class of a record -> its datasets of sizes."""
 
 
 def _write_synapses(group: h5py.Group, layer: net_synapses.SynapticLayer) -> None:
-    for dataset, weight in zip(layer.weight_datasets, layer.weights, strict=True):
-        group[dataset] = weight.astype(np.float32)
-    for name, values in (("bias", layer.bias), ("delay", layer.delay)):
+    numbers: dict[str, Any] = dict(zip(layer.weight_datasets, layer.weights, strict=True))
+    if isinstance(layer, net_synapses.InputNeurons):
+        # slayer does not write a weight of 1 and a bias of 0 that nobody gave. It writes lists of
+        # one number, of which NumPy warns in netx, where slayerPytorch writes numbers.
+        pairs = zip(numbers.items(), (WEIGHT_UNIT, 0), strict=True)
+        numbers = {name: n.reshape(()) for (name, n), default in pairs if n.item() != default}
+    else:
+        numbers |= {"bias": layer.bias, "delay": layer.delay}
+    for name, values in numbers.items():
         if values is not None:
             group[name] = values.astype(np.float32)
     _write_neuron(group.create_group("neuron"), layer.neuron)
@@ -104,14 +101,3 @@ def _write_neuron(group: h5py.Group, neuron: NetNeuron) -> None:
         group[name] = np.bool_(neuron.is_graded) if name == "gradedSpike" else np.int64(value)
     if neuron.is_sum:
         group["sigma_output"] = np.bool_(True)
-
-
-WRITERS: dict[type, Callable[[h5py.Group, Any], None]] = {
-    InputLayer: _write_input,
-    net_synapses.InputNeurons: _write_input_neurons,
-    FlattenLayer: _write_column,
-    AverageLayer: _write_column,
-    net_synapses.DenseLayer: _write_dense,
-    net_synapses.RecurrentLayer: _write_dense,
-    net_synapses.KernelLayer: _write_kernel,
-}

@@ -4,15 +4,15 @@ All of this was seen with lava-dl 0.6.0 (``tests/peers/netx_files.py``).
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from netdesc.exchange.hdf5_reader import Hdf5Group
 from netdesc.exchange.net_record import AverageLayer, NetFile, NetLayer
-from netdesc.exchange.net_synapses import InputNeurons, KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import DenseLayer, InputNeurons, KernelLayer, SynapticLayer
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -32,19 +32,14 @@ _fails = functools.partial(NetxProblem, "fails")
 _differs = functools.partial(NetxProblem, "differs")
 
 
-def netx_problems(
-    net: NetFile, stored: Mapping[int, Sequence[NetxProblem]] = MappingProxyType({})
-) -> list[NetxProblem]:
+def netx_problems(net: NetFile, stored: Sequence[Sequence[NetxProblem]] = ()) -> list[NetxProblem]:
     """Returns the problems of all layers, in their order, then those that are ``stored``.
 
-    ``stored`` maps layers of a file that was read to their ``stored_problems``.
+    ``stored`` are the ``stored_problems`` of each layer of a file that was read.
     """
-    found = [
-        problem._replace(layer=index)
-        for index, layer in enumerate(net.layers)
-        for problem in _layer_problems(layer, net.layers[:index])
-    ]
-    return found + [each._replace(layer=index) for index in stored for each in stored[index]]
+    computed = [_layer_problems(layer, net.layers[:i]) for i, layer in enumerate(net.layers)]
+    by_layer = itertools.chain(enumerate(computed), enumerate(stored))
+    return [problem._replace(layer=index) for index, problems in by_layer for problem in problems]
 
 
 def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence[str]) -> list[str]:
@@ -75,8 +70,7 @@ def _layer_problems(layer: NetLayer, earlier: Sequence[NetLayer]) -> Iterator[Ne
         yield _fails("netx flattens [channels, height, width] only, and fails to load the file")
     if isinstance(layer, SynapticLayer):
         yield from _synaptic_problems(layer)
-        is_behind = isinstance(before, SynapticLayer) and before.neuron.type == "SDNN"
-        if is_behind and layer.neuron.type != "SDNN":
+        if has_neurons and before.neuron.type == "SDNN" != layer.neuron.type:
             text = "netx sends differences in units of 1/4096, which the layer reads as units of 1"
             yield _differs(text)
         if layer.neuron.is_graded:
@@ -91,34 +85,28 @@ REFUSED_TYPES = ("convT", "pool", "unpool", AverageLayer.kind)
 def stored_problems(group: Hdf5Group, layer: NetLayer) -> Iterator[NetxProblem]:
     """Yields what netx makes of the datasets of a layer in a file, which the record leaves out."""
     if group.text("type") == "conv":
-        yield from _stored_kernel(group)
-    elif isinstance(layer, SynapticLayer) and layer.reads_one_axis:
-        yield from _stored_dense(group, layer)
-
-
-def _stored_kernel(group: Hdf5Group) -> Iterator[NetxProblem]:
-    needed = ("neuron", "stride", "padding", "dilation", "groups")
-    missing = [name for name in needed if not group.has(name)]
-    if missing:
-        yield _fails(f"netx does not load a conv layer without {', '.join(missing)}")
-    if len(group.shape("weight")) < 4:
-        yield _fails("netx loads weights of conv layers with four axes only")
-    for name in needed[1:4]:
-        if group.has(name) and group.shape(name) == (1,):
-            yield _fails(f"netx fails to load a {name} of shape [1]")
-
-
-def _stored_dense(group: Hdf5Group, layer: Any) -> Iterator[NetxProblem]:
-    if not group.has("neuron"):
-        yield _differs("netx adds up what arrives at a layer without neuron, up to vth 131072")
-    shapes = [group.shape(name) for name in layer.weight_datasets]
-    if len(shapes[0]) != 1 and any(len(shape) != 2 for shape in shapes):
-        text = " and ".join(str(list(shape)) for shape in shapes)
-        yield _fails(f"the weights have shape {text}; netx loads [outputs, inputs] or flat ones")
-    if layer.kind == "dense" and not layer.neuron.form.is_complex and group.has("delay"):
-        shape = group.shape("delay")
-        if shape not in ((), (layer.inputs,), (layer.outputs,)):
-            yield _fails(f"netx fails to load delays of shape {list(shape)}")
+        needed = ("neuron", "stride", "padding", "dilation", "groups")
+        missing = [name for name in needed if not group.has(name)]
+        if missing:
+            yield _fails(f"netx does not load a conv layer without {', '.join(missing)}")
+        if len(group.shape("weight")) < 4:
+            yield _fails("netx loads weights of conv layers with four axes only")
+        for name in needed[1:4]:
+            if group.has(name) and group.shape(name) == (1,):
+                yield _fails(f"netx fails to load a {name} of shape [1]")
+    elif isinstance(layer, DenseLayer):
+        if not group.has("neuron"):
+            yield _differs("netx adds up what arrives at a layer without neuron, up to vth 131072")
+        shapes = [group.shape(name) for name in layer.weight_datasets]
+        if len(shapes[0]) != 1 and any(len(shape) != 2 for shape in shapes):
+            text = " and ".join(str(list(shape)) for shape in shapes)
+            yield _fails(
+                f"the weights have shape {text}; netx loads [outputs, inputs] or flat ones"
+            )
+        if layer.kind == "dense" and not layer.neuron.form.is_complex and group.has("delay"):
+            shape = group.shape("delay")
+            if shape not in ((), (layer.inputs,), (layer.outputs,)):
+                yield _fails(f"netx fails to load delays of shape {list(shape)}")
 
 
 def _synaptic_problems(layer: Any) -> Iterator[NetxProblem]:

@@ -194,22 +194,18 @@ def _export_synapses(layer: SynapticNode, weights: Weights) -> tuple[LayerIntege
         problem = f"has a norm that multiplies by {factor:g}, which takes its weights off the grid"
         raise LayerError("", problem, hint='train with "norm": "mean"')
     neuron = export_neuron(layer.neuron, integers)
-    if hands_on_numbers(layer) and layer.delay:
+    spikes = layer.neuron.definition().spike is not None
+    if not spikes and layer.delay:  # slayer delays numbers by no step
         hint = 'train with "axonal_delay_step": false'
         raise LayerError("", "has an axonal delay step behind neurons that do not spike", hint=hint)
     is_input = layer.section.is_elementwise
     if neuron.is_delta and not is_input:
         hint = 'train with "delta" in a layer of type "neurons" at the input'
         raise LayerError("", "has delta neurons behind synapses", hint=hint)
-    if not hands_on_numbers(layer) and not layer.delay and not is_input:
+    if spikes and not layer.delay and not is_input:
         hint = 'train with "axonal_delay_step": true'
         raise LayerError("", "has no axonal delay step", hint=hint)
     return integers, neuron
-
-
-def hands_on_numbers(layer: SynapticNode) -> bool:
-    """Whether the output is no spikes, but numbers. slayer delays them by no step."""
-    return layer.neuron.definition().spike is None
 
 
 EXPORTERS: dict[type, Callable[[Any, Weights], net_record.NetLayer]] = {

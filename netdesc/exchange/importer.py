@@ -206,20 +206,10 @@ def _make_table(
         if isinstance(layer, SynapticLayer):
             weights = sum(weight.size for weight in layer.state_weights)
             neuron = part.sections[-1]["neuron"] or {"type": "none"}
-        table.append(
-            ImportedLayer(
-                layer=index,
-                name=name,
-                type=layer.kind,
-                neuron=neuron["type"],
-                input_shape=layer.input_shape,
-                output_shape=layer.output_shape,
-                threshold=neuron.get("threshold"),
-                weights=weights,
-                inferred=note.inferred,
-                unknown=note.unknown,
-            )
-        )
+        types, shapes = (layer.kind, neuron["type"]), (layer.input_shape, layer.output_shape)
+        numbers = neuron.get("threshold"), weights
+        texts = note.inferred, note.unknown
+        table.append(ImportedLayer(index, name, *types, *shapes, *numbers, *texts))
     return table
 
 

@@ -209,27 +209,21 @@ def quantize(values: NDArray[np.float32], bits: int) -> Integers:
     return np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high).astype(np.int32)
 
 
-def _share(lowest: int) -> Callable[[Any], NDArray[Any]]:
-    def convert(value: Any) -> NDArray[Any]:
-        # The engines of training read float32.
-        clipped = np.clip(np.asarray(value, np.float32), lowest, 1)
-        return np.rint(clipped * np.float32(DECAY_ONE)).astype(np.int64)
-
-    return convert
+def _share(lowest: int, value: Any) -> NDArray[Any]:
+    # The engines of training read float32.
+    clipped = np.clip(np.asarray(value, np.float32), lowest, 1)
+    return np.rint(clipped * np.float32(DECAY_ONE)).astype(np.int64)
 
 
-def _level(unit: int) -> Callable[[Any], NDArray[Any]]:
-    def convert(value: Any) -> NDArray[Any]:
-        return np.trunc(np.clip(value, -MAX_LEVEL, MAX_LEVEL) * float(unit)).astype(np.int64)
-
-    return convert
+def _level(unit: int, value: Any) -> NDArray[Any]:
+    return np.trunc(np.clip(value, -MAX_LEVEL, MAX_LEVEL) * float(unit)).astype(np.int64)
 
 
 INTEGERS: dict[ParameterKind, Callable[[Any], NDArray[Any]]] = {
-    "decay": _share(0),
-    "factor": _share(-1),
-    "threshold": _level(WEIGHT_UNIT),
-    "grid": _level(STATE_UNIT),
+    "decay": partial(_share, 0),
+    "factor": partial(_share, -1),
+    "threshold": partial(_level, WEIGHT_UNIT),
+    "grid": partial(_level, STATE_UNIT),
     "real": lambda value: np.asarray(value, np.float32),
 }
 """Kind -> the integer of a parameter, from its real value; real numbers stay as they are."""

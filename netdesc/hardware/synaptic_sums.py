@@ -36,10 +36,7 @@ class SynapticSums:
         self._neurons, self._is_dense = layer.neurons, weight.ndim == 2
         channels, *self._sizes = (*layer.input_shape, 1, 1)[:3]
         self._positions = (*layer.output_shape[1:], 1, 1)[:2]
-        shape = _POINT if self._is_dense else KernelShape(
-            section.strides, section.paddings, section.dilations, section.output_paddings,
-            section.groups_of(channels), section.is_transposed,
-        )  # fmt: skip
+        shape = _POINT if self._is_dense else KernelShape.of_section(section, channels)
         if weight.ndim == 1:
             weight = np.broadcast_to(weight, (channels, 1, *section.kernel_size))
         kernel = (*weight.shape[2:], 1, 1)[:2]

@@ -1,7 +1,7 @@
 """Geometry of a convolution: kernel, stride, padding, dilation and groups. No torch here."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,12 @@ class KernelShape(NamedTuple):
     output_padding: Pair
     groups: int
     is_transposed: bool
+
+    @classmethod
+    def of_section(cls, section: Any, channels: int) -> "KernelShape":
+        """Returns how the kernel of a layer slides over an input of so many channels."""
+        steps = section.strides, section.paddings, section.dilations, section.output_paddings
+        return cls(*steps, section.groups_of(channels), section.is_transposed)
 
     def to_numbers(self) -> list[int]:
         """Returns the numbers that ``of`` reads, for operators of torch."""

@@ -59,21 +59,9 @@ def _convolution(
     channels = signal_TBCHW.shape[2]
     if weight.dim() == 1:  # one weight for all synapses of a pool
         weight = weight.expand(channels, 1, *section.kernel_size)
-    numbers = kernel_shape(section, channels).to_numbers()
+    numbers = KernelShape.of_section(section, channels).to_numbers()
     convolve = operators.convolution.unchecked if is_checked else operators.convolution
     return convolve(signal_TBCHW, weight, numbers)
-
-
-def kernel_shape(section: layers.KernelSection, channels: int) -> KernelShape:
-    """Returns how a kernel slides over an input of so many channels."""
-    return KernelShape(
-        section.strides,
-        section.paddings,
-        section.dilations,
-        section.output_paddings,
-        section.groups_of(channels),
-        section.is_transposed,
-    )
 
 
 ARRIVE: dict[type[layers.LayerSection], Callable[..., tuple[Tensor, Tensor]]] = {

@@ -143,7 +143,10 @@ class Network(nn.Module):
         if self.training:
             raise ValueError("stream() needs a network outside training: call eval() first")
         self._check_input(input)
-        self._check_state(state)
+        names = sorted(name for name in self._inputs if cast(Block, self.layers[name]).has_states)
+        found = sorted(state) if isinstance(state, dict) else type(state).__name__
+        if state is not None and found != names:
+            raise ValueError(f"a state that stream() returned has the layers {names}, not {found}")
         before, after = state or {}, State()
 
         def run(call: LayerCall, total: Tensor) -> Tensor:
@@ -156,12 +159,6 @@ class Network(nn.Module):
         layers = [[name] for name in self._inputs]
         calls = order_calls(layers, self._inputs, self._readers, self.layers)
         return walk(calls, input, run)[self._output], after
-
-    def _check_state(self, state: State | None) -> None:
-        names = sorted(name for name in self._inputs if cast(Block, self.layers[name]).has_states)
-        found = sorted(state) if isinstance(state, dict) else type(state).__name__
-        if state is not None and found != names:
-            raise ValueError(f"a state that stream() returned has the layers {names}, not {found}")
 
     def reset_state(self) -> None:
         """Lets neurons with ``persistent_state`` begin at 0 in the next call."""

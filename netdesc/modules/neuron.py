@@ -52,8 +52,8 @@ class NeuronModule(nn.Module):
             if name in self.section.learn:
                 self.values.learn(name, value)
                 continue
-            is_in_document = kinds[name] == "threshold" and not isinstance(given, tuple)
-            self.values.hold(name, value, persistent=not is_in_document)
+            is_stored = kinds[name] != "threshold" or isinstance(given, tuple)
+            self.values.register_buffer(self.values.attribute_for(name), value, is_stored)
         if layer.section.learns_bias:  # the equations have a norm(…): no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
             self.values.learn("bias", torch.full((channels,), layer.section.bias_init))
@@ -130,12 +130,8 @@ class NeuronModule(nn.Module):
         if (norm := self._folded_norm) is not None:
             values, factor = norm.fold_parameters(values, self._thresholds)
         parameters = [self._of_neurons(values[name]) for name in equations.parameters]
-        return self._learns_in(equations), parameters, factor
-
-    def _learns_in(self, equations: KernelEquations) -> bool:
-        return bool(self._limits) and (
-            self._is_derived or any(name in self._limits for name in equations.parameters)
-        )
+        is_read = self._is_derived or any(name in self._limits for name in equations.parameters)
+        return bool(self._limits) and is_read, parameters, factor
 
     def forward(
         self, *inputs_TBN: Tensor, recurrent_NN: Sequence[Tensor] = ()

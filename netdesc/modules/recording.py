@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from torch import Tensor
@@ -66,12 +67,9 @@ def record_neurons(neurons: Mapping[str, Recordable]) -> Iterator[dict[str, Laye
     """
     recordings: dict[str, LayerRecording] = {}
 
-    def recorder(name: str) -> Callable[[LayerRecording], None]:
-        return lambda recording: recordings.update({name: recording})
-
     earlier = {name: each.recorder for name, each in neurons.items()}
     for name, each in neurons.items():
-        each.recorder = recorder(name)
+        each.recorder = partial(recordings.__setitem__, name)
     try:
         yield recordings
     finally:

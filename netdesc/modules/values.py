@@ -72,12 +72,7 @@ class NeuronValues(NamedParts):
     """The values of a layer's neurons: parameters if they are learnt, else buffers."""
 
     def learn(self, name: str, value: Tensor) -> None:
-        """Adds a learnt value."""
         self.register_parameter(self.attribute_for(name), nn.Parameter(value))
-
-    def hold(self, name: str, value: Tensor, persistent: bool) -> None:
-        """Adds a value that is not learnt; ``persistent`` says whether state dicts have it."""
-        self.register_buffer(self.attribute_for(name), value, persistent)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, nn.Parameter) and name in dict(self.named_buffers(recurse=False)):

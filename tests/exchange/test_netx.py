@@ -144,5 +144,5 @@ def test_what_netx_makes_of_the_form_of_a_file(
 ) -> None:
     """As lava-dl 0.6.0 does: it raises an exception where "fails" stands."""
     net, _, (notes,) = read_net(write_file(tmp_path / "a.net", **changes))
-    stored = netx_problems(net, {0: notes.netx})[len(netx_problems(net)) :]
+    stored = netx_problems(net, [notes.netx])[len(netx_problems(net)) :]
     assert [each.effect for each in stored] == found

@@ -107,12 +107,6 @@ def load_threshold(at, UNIT: tl.constexpr):
 
 
 @triton.jit
-def columns_of(program, BLOCK: tl.constexpr):
-    """Returns the indices [BLOCK] of a program's columns. Indices may be beyond the last column."""
-    return program * BLOCK + tl.arange(0, BLOCK)
-
-
-@triton.jit
 def existing_columns(column, columns, step, first, steps):
     """Returns a mask [BLOCK], True if ``column`` is below ``columns`` and ``step`` exists.
 

@@ -8,7 +8,6 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import (
-    columns_of,
     existing_columns,
     load_rows,
     load_rows_of_each,
@@ -88,7 +87,7 @@ def run_steps(
     ``final``, and updates ``counts`` (int64 [STATES + 2], zeros before). They are integers, so that
     the order of programs does not change them.
     """
-    column = columns_of(tl.program_id(0), BLOCK)
+    column = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     constants = CONSTANTS_OF(parameters, strides, column % neurons, BLOCK)
     states = zeros_of_each(STATES + 1, BLOCK, tl.int32)
     delayed = tl.zeros((BLOCK,), tl.int32)
@@ -164,7 +163,7 @@ def run_adjoints(
     the step before it stored. Writes ``grad_inputs``, pointers to float32 [steps, columns], and
     ``grad_parameters``, float32 [LEARNT, columns].
     """
-    column = columns_of(tl.program_id(0), BLOCK)
+    column = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     constants = CONSTANTS_OF(parameters, strides, column % neurons, BLOCK)
     carries = zeros_of_each(CARRIES, BLOCK, tl.float32)
     sums = zeros_of_each(LEARNT, BLOCK, tl.float32)

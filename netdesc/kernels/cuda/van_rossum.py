@@ -15,13 +15,7 @@ from torch import Tensor
 
 from netdesc.kernels import van_rossum_coefficients
 from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
-from netdesc.kernels.cuda.steps import (
-    columns_of,
-    existing_columns,
-    load_rows_of_each,
-    move_each,
-    zeros_of_each,
-)
+from netdesc.kernels.cuda.steps import existing_columns, load_rows_of_each, move_each, zeros_of_each
 from netdesc.kernels.reference import van_rossum as reference
 
 
@@ -74,7 +68,7 @@ def filter_signal(
     Forward in time, writes the sum of f² over the steps to ``squares``, float64 [columns]. With
     ``BACKWARD``, filters backward in time, and writes 2f in place of f.
     """
-    column = columns_of(tl.program_id(0), BLOCK)
+    column = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     a = tl.load(constants)
     states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)
     delayed_states = zeros_of_each(ORDER, BLOCK, constants.dtype.element_ty)

@@ -65,14 +65,11 @@ def _convolution(
 
 
 ARRIVE: dict[type[layers.LayerSection], Callable[..., tuple[Tensor, Tensor]]] = {
-    layers.Dense: _dense,
-    layers.Conv: _convolution,
-    layers.ConvTranspose: _convolution,
-    layers.SumPool: _convolution,
-    layers.Upsample: _convolution,
+    **dict.fromkeys((layers.Dense, layers.Recurrent, layers.WinnerTakeAll), _dense),
+    **dict.fromkeys(
+        (layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample), _convolution
+    ),
     layers.Neurons: _neurons,
-    layers.Recurrent: _dense,
-    layers.WinnerTakeAll: _dense,
 }
 """Maps the class of a section to what computes its synapses.
 
@@ -213,17 +210,13 @@ class SynapticBlock(Block):
         another device, EngineError if no engine can run there.
         """
         neuron, recurrent = self.neuron, self.recurrent
-        parts: list[nn.Module | None] = [
-            neuron.values, neuron.surrogate, neuron.norm, neuron.axonal
-        ]  # fmt: skip
-        parts += [*self.synapse.parts, *(() if recurrent is None else recurrent.parts)]
-        known = [part for part in parts if part is not None]
-        tensors = [
-            t for each in known for t in (*each._parameters.values(), *each._buffers.values())
-        ]
-        if any(each is not None and each.device != device for each in tensors):
-            others = {str(each.device) for each in tensors if each is not None}
-            places = "' and '".join(sorted(others))
+        parts = neuron.values, neuron.surrogate, neuron.norm, neuron.axonal, *self.synapse.parts
+        parts += () if recurrent is None else tuple(recurrent.parts)
+        modules = [part for part in parts if part is not None]
+        tables = [table for part in modules for table in (part._parameters, part._buffers)]
+        tensors = [tensor for table in tables for tensor in table.values() if tensor is not None]
+        if any(tensor.device != device for tensor in tensors):
+            places = "' and '".join(sorted({str(tensor.device) for tensor in tensors}))
             raise ValueError(f"the input is on device '{device}', the network on '{places}'")
         # Torch's compiler cannot trace ``engine_name``.
         is_compiling = torch.compiler.is_compiling()

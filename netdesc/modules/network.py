@@ -334,7 +334,7 @@ class Network(nn.Module):
             counts = block.counts
             path = "events" if counts.path == EVENTS else "product"
             engine = block.engine or engine_name(counts.numbers.device)
-            peaks = dict(zip(block.neuron.state_names, counts.peaks.tolist(), strict=True))
+            peaks = dict(zip(block.neuron.equations.states, counts.peaks.tolist(), strict=True))
             reports.append(LayerReport(name, engine, path, peaks, int(counts.spikes)))
         return reports
 

@@ -102,10 +102,6 @@ class NeuronModule(nn.Module):
         return self.values[name]
 
     @property
-    def state_names(self) -> tuple[str, ...]:
-        return self.equations.states
-
-    @property
     def learns(self) -> bool:
         """Whether training changes values of the neurons."""
         return bool(self._limits) or (self.axonal is not None and self.axonal.delay is not None)
@@ -129,9 +125,11 @@ class NeuronModule(nn.Module):
         values, factor = self._kernel_parameters(), None
         if (norm := self._folded_norm) is not None:
             values, factor = norm.fold_parameters(values, self._thresholds)
-        parameters = [self._of_neurons(values[name]) for name in equations.parameters]
+        tensors, count = [values[name] for name in equations.parameters], self._per_channel
+        if count > 1:
+            tensors = [each.repeat_interleave(count) if each.dim() else each for each in tensors]
         is_read = self._is_derived or any(name in self._limits for name in equations.parameters)
-        return bool(self._limits) and is_read, parameters, factor
+        return bool(self._limits) and is_read, tensors, factor
 
     def forward(
         self, *inputs_TBN: Tensor, recurrent_NN: Sequence[Tensor] = ()
@@ -176,21 +174,10 @@ class NeuronModule(nn.Module):
         values_TBSC = values_TBN.unflatten(2, (-1, self._per_channel)).movedim(2, 3)
         return self.norm(values_TBSC, self._learnt_bias()).movedim(3, 2).flatten(2)
 
-    def _of_neurons(self, parameter: Tensor) -> Tensor:
-        if not parameter.dim() or self._per_channel == 1:
-            return parameter
-        return parameter.repeat_interleave(self._per_channel)
-
     @property
     def level(self) -> Tensor | None:
         """The threshold, if the neurons have one."""
         return self.value("threshold") if "threshold" in self._names else None
-
-    def _kernel_parameters(self) -> dict[str, Tensor]:
-        values, norm = self._derive(), self.norm
-        if norm is not None and not self.training:
-            return values | {"bias": norm.bias(norm.running_mean, self._learnt_bias())}
-        return values | {"bias": self._learnt_bias()} if "bias" in self._limits else values
 
     def _learnt_bias(self) -> Tensor:
         """Returns the layer's bias on its grid, [channels]; 0 [] if it has none."""
@@ -198,17 +185,18 @@ class NeuronModule(nn.Module):
             return torch.zeros_like(self.surrogate.width)
         return round_bias(self.value("bias"), self._bias_unit)
 
-    def _derive(self) -> dict[str, Tensor]:
+    def _kernel_parameters(self) -> dict[str, Tensor]:
         values = {name: self.value(name) for name in self._names}
         parameters = values
         if self._is_derived:
             exact = {name: value.double() for name, value in values.items()}
             derived = self.section.derive(torch, exact)
             parameters = {name: value.float() for name, value in derived.items()}
-        added = {"bias": torch.zeros_like(self.surrogate.width)}
-        if self._spikes:
-            added |= self.surrogate.parameters_at(self.level)
-        return added | parameters
+        bias, norm = self._learnt_bias(), self.norm
+        if norm is not None and not self.training:
+            bias = norm.bias(norm.running_mean, bias)
+        surrogate = self.surrogate.parameters_at(self.level) if self._spikes else {}
+        return {"bias": bias, **surrogate, **parameters}
 
     @torch.no_grad()
     def dither(self, generator: torch.Generator) -> None:

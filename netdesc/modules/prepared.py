@@ -90,15 +90,16 @@ class PreparedNetwork:
         self._layers: dict[str, PreparedLayer] = {}
         """Other layers with neurons. What is in neither table is called as a module."""
         for names, blocks, *_ in calls:
+            if not isinstance(blocks[0], SynapticBlock):
+                continue
+            is_called = is_observed or blocks[0].has_hooks
             if is_observed and len(names) > 1:
                 self._segments[names[-1]] = functools.partial(run_segment, blocks)
-            elif not is_observed and all(map(_is_fused, blocks)):
+            elif blocks[0].is_fused and not is_called:
                 self._segments[names[-1]] = PreparedSegment(blocks, input.device).run
-            elif isinstance(blocks[0], SynapticBlock):
-                is_called = is_observed or blocks[0].has_hooks
-                if blocks[0].read_states or not is_called:
-                    layer = PreparedLayer(blocks[0], input.device, is_called=is_called)
-                    self._layers[names[0]] = layer
+            elif blocks[0].read_states or not is_called:
+                layer = PreparedLayer(blocks[0], input.device, is_called=is_called)
+                self._layers[names[0]] = layer
         if not is_observed:
             self._watch(layers)
             self._facts = self._find_facts(input)
@@ -168,10 +169,6 @@ _KIND = operator.attrgetter("dtype", "requires_grad", "shape")
 _IS_TRAINING = operator.attrgetter("training")
 _WARNS = operator.attrgetter("warns")
 _RECORDER = operator.attrgetter("recorder")
-
-
-def _is_fused(block: Any) -> bool:
-    return isinstance(block, SynapticBlock) and block.is_fused and not block.has_hooks
 
 
 class PreparedSegment:

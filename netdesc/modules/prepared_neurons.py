@@ -175,7 +175,7 @@ class PreparedNeurons:
         if neuron.recorder is not None:
             arrived_TBN = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
             inputs = dict(zip(neuron.section.definition().inputs, arrived_TBN, strict=True))
-            neuron.recorder(LayerRecording.of(run.out_TBN, traces, neuron.state_names, inputs))
+            neuron.recorder(LayerRecording.of(run.out_TBN, traces, neuron.equations.states, inputs))
         return run
 
     def _run_split(
@@ -190,7 +190,7 @@ class PreparedNeurons:
         counts_before, counts_behind = LayerCounts(first.counts), LayerCounts(second.counts)
         peaks = dict(zip(before.equations.states, counts_before.peaks.unbind(), strict=True))
         peaks |= dict(zip(behind.equations.states, counts_behind.peaks.unbind(), strict=True))
-        in_order = [peaks[name] for name in self._neuron.state_names]
+        in_order = [peaks[name] for name in self._neuron.equations.states]
         counts = [*in_order, counts_behind.path, counts_behind.spikes]
         states = first.states + second.states
         return NeuronsRun(second.out_TBN, torch.stack(counts), states, normalised)

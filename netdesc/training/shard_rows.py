@@ -37,7 +37,7 @@ class ShardRows:
         self._sizes = [
             1,
             len(graph.losses) + len(graph.regularizers),
-            *(len(block.neuron.state_names) + 2 for block in self._blocks),
+            *(len(block.neuron.equations.states) + 2 for block in self._blocks),
             0 if counter is None else len(counter.counts),
             *(getattr(norm, name).numel() for norm, name in self._statistics),
         ]

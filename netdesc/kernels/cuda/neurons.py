@@ -12,7 +12,6 @@ from netdesc.kernels.cuda.printer import generate
 from netdesc.kernels.cuda.time_loops import run_adjoints, run_steps
 from netdesc.kernels.fixed_point import STATE_UNIT
 from netdesc.neurons.expressions import in_order
-from netdesc.neurons.program import Adjoint
 
 
 @on_tensor_device
@@ -23,7 +22,8 @@ def neurons(
     keep: bool,
 ) -> layer_neurons.NeuronsOutput:
     """Runs neurons."""
-    program, generated = neurons.program, generate(neurons.definition, neurons.learn, "step")
+    program = neurons.program
+    constants_of, step = generate(neurons.definition, neurons.learn, "step")
     first = inputs_TBN[0]
     shape, columns = first.shape, first[0].numel()
     count = len(program.states)
@@ -47,8 +47,8 @@ def neurons(
         columns,
         neurons.count,
         added_to=(counts,),
-        CONSTANTS_OF=generated.constants_of,
-        STEP=generated.function,
+        CONSTANTS_OF=constants_of,
+        STEP=step,
         STATES=count,
         SLOTS=len(program.forward.stored) if keep else 0,
         UNIT=neurons.state_unit,
@@ -64,11 +64,13 @@ def neurons_backward(
     grad_out_TBN: Tensor, neurons: layer_neurons.KernelNeurons, saved: Sequence[Tensor]
 ) -> layer_neurons.NeuronsGradients:
     """Returns the gradients of the inputs and of the learnable parameters."""
-    program, generated = neurons.program, generate(neurons.definition, neurons.learn, "adjoint")
+    program = neurons.program
+    constants_of, adjoint = generate(neurons.definition, neurons.learn, "adjoint")
     grad_out_TBN = grad_out_TBN.contiguous()
     shape, columns = grad_out_TBN.shape, grad_out_TBN[0].numel()
     grad_inputs = [torch.empty_like(grad_out_TBN) for _ in program.inputs]
-    learnable = neurons.learnable
+    learnable, expressions = neurons.learnable, in_order(chain(*program.adjoint.roots))
+    reads_before = any(a.operation == "stored_before" for a in expressions)
     grad_LBN = grad_out_TBN.new_empty(len(learnable), *shape[1:])
     start_time_loop(
         run_adjoints,
@@ -81,10 +83,10 @@ def neurons_backward(
         shape[0],
         columns,
         neurons.count,
-        CONSTANTS_OF=generated.constants_of,
-        ADJOINT=generated.function,
+        CONSTANTS_OF=constants_of,
+        ADJOINT=adjoint,
         SLOTS=len(program.forward.stored),
-        READS_BEFORE=int(_reads_before(program.adjoint)),
+        READS_BEFORE=int(reads_before),
         CARRIES=len(program.adjoint.carries),
         LEARNT=len(learnable),
         DELAY=neurons.delay,
@@ -96,7 +98,3 @@ def neurons_backward(
 def _pointers(neurons: layer_neurons.KernelNeurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
     parameters = tuple(neurons.real_parameters)
     return parameters, tuple(each.stride(0) if each.dim() else 0 for each in parameters)
-
-
-def _reads_before(adjoint: Adjoint) -> bool:
-    return any(a.operation == "stored_before" for a in in_order(chain(*adjoint.roots)))

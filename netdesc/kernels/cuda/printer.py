@@ -8,7 +8,7 @@ the step alone.
 
 import functools
 import linecache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from netdesc.kernels.printing import TEXTS, Printer, adjoint_results, step_results, write_functions
 from netdesc.neurons.compile import compile_neuron
@@ -67,14 +67,9 @@ def function_source(program: Program, state_unit: int, function: Function) -> st
     return _IMPORTS + write_functions(program, _RESULTS[function](program), {function: printer})
 
 
-class GeneratedFunctions(NamedTuple):
-    constants_of: Any
-    function: Any
-
-
 @functools.lru_cache(maxsize=512)
-def generate(definition: Definition, learn: bool, function: Function) -> GeneratedFunctions:
-    """Returns a function of a neuron. The same arguments return the same objects."""
+def generate(definition: Definition, learn: bool, function: Function) -> tuple[Any, Any]:
+    """Returns ``constants_of`` and a function; the same arguments return the same objects."""
     program = compile_neuron(definition, learn)
     source = function_source(program, 1 << definition.unit_bits, function)
     # Triton reads the source of a function from this cache, as if it were a file.
@@ -82,4 +77,4 @@ def generate(definition: Definition, learn: bool, function: Function) -> Generat
     linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
     names: dict[str, Any] = {"__name__": f"{__name__}.{function}.{program.key}"}
     exec(compile(source, name, "exec"), names)
-    return GeneratedFunctions(names["constants_of"], names[function])
+    return names["constants_of"], names[function]

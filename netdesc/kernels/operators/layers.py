@@ -51,7 +51,6 @@ def gradients_of_parameters(
 
 
 _NeuronsForward = tuple[Tensor, Tensor, list[Tensor], list[Tensor]]
-_NeuronsBackward = tuple[list[Tensor], list[Tensor], list[Tensor]]
 
 
 @operator()
@@ -95,7 +94,7 @@ def neurons_backward(
     delay: int,
     learn: bool,
     want_weights: bool,
-) -> _NeuronsBackward:
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """Returns gradients of inputs, weights and learnable parameters, as ``NeuronsGradients``.
 
     With weights, ``saved`` begins with the output. Raises EngineError if another engine saved the
@@ -167,8 +166,7 @@ def _neurons_gradient(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
 gradient(neurons, _neurons_gradient, _neurons_context)
 
 
-_SegmentForward = tuple[Tensor, list[Tensor], list[Tensor]]
-_SegmentBackward = tuple[Tensor, list[Tensor], list[Tensor]]
+_SegmentResult = tuple[Tensor, list[Tensor], list[Tensor]]
 
 
 @operator()
@@ -179,7 +177,7 @@ def segment(
     definitions: str,
     numbers: list[int],
     keep: bool,
-) -> _SegmentForward:
+) -> _SegmentResult:
     """Returns the last layer's output [steps, batch, outputs], counts of layers, saved tensors.
 
     ``kernels.segments`` explains the lists, which describe the layers. A layer computes ``z = W s``
@@ -201,7 +199,7 @@ def segment_backward(
     numbers: list[int],
     saved_tensors: list[Tensor],
     want_input: bool,
-) -> _SegmentBackward:
+) -> _SegmentResult:
     """Returns the gradients of the input, of the weights, and of learnable parameters.
 
     The input's gradient is empty unless ``want_input``. The input may be None if ``saved_tensors``
@@ -250,7 +248,7 @@ def _(
     )
 
 
-def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _SegmentForward) -> None:
+def _segment_context(ctx: Any, inputs: tuple[Any, ...], output: _SegmentResult) -> None:
     input_TBI, weights, parameters, ctx.definitions, ctx.numbers, ctx.keep = inputs
     saved_tensors = output[2]
     needed = None if saved_tensors and holds_spikes(saved_tensors[0]) else input_TBI

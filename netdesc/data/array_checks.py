@@ -34,7 +34,8 @@ class ArrayChecks:
     """Checks arrays of samples, as the section ``data`` describes them.
 
     ``file`` names their file in messages, or ``files`` by the field of each array. The values of
-    arrays with more than ``max_bytes`` are not checked; ``unchecked`` then names these arrays.
+    arrays with more than ``max_bytes`` are not checked; ``unchecked`` then names these arrays. Nor
+    are those of mapped files that ``are_checked``.
     ``run`` fills ``problems`` and ``arrays``, the checked arrays by the field that names them, and
     sets ``training_set``.
     """
@@ -47,8 +48,10 @@ class ArrayChecks:
         file: str,
         max_bytes: float = math.inf,
         files: Mapping[str, str] | None = None,
+        are_checked: bool = False,
     ) -> None:
         self.data, self.spec, self.source, self.max_bytes = data, spec, source, max_bytes
+        self.are_checked = are_checked
         self.files = dict.fromkeys(("inputs", *LEARNT_FROM, "split"), file) | dict(files or {})
         self.problems: list[Problem] = []
         self.unchecked: list[str] = []
@@ -141,7 +144,10 @@ class ArrayChecks:
         return None
 
     def _values(self, field: str, name: str, header: ArrayHeader) -> NDArray | None:
-        """Returns an array, and keeps it; ``None`` if it is too large, or damaged (with ND309)."""
+        """Returns an array to be checked, and keeps it.
+
+        Returns ``None`` if it is too large, damaged (with ND309), or checked already.
+        """
         if header.bytes > self.max_bytes:
             self.unchecked.append(
                 f"the values of the array {quote_name(name)} of {self.files[field]} were not "
@@ -151,6 +157,8 @@ class ArrayChecks:
         values = self._read(field, lambda: self.source.read(name))
         if values is not None:
             self.arrays[field] = values
+            if self.are_checked and field != "split" and self.source.is_mapped(name):
+                return None
         return values
 
     def _has_other_order(self, inputs: ArrayHeader, goal: ArrayHeader | None) -> bool:

@@ -166,7 +166,7 @@ def _check(
     ``data.path``, and to their places in the document.
     """
     limit = float("inf") if context.for_training else MAX_CHECKED_BYTES
-    checks = ArrayChecks(data, context.spec, source, data.path, limit, files)
+    checks = ArrayChecks(data, context.spec, source, data.path, limit, files, context.are_checked)
     checks.run(context.document.training.batch_size, machine.free_bytes())
     context.description.unchecked.extend(checks.unchecked)
     for problem in checks.problems:

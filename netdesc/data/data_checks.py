@@ -40,12 +40,14 @@ def check_data(
     ``is_valid`` says whether the document itself has no error. If it has, the contents of files
     cannot be compared with it, and only the files are checked.
     """
-    problems = list(itertools.islice(FileChecks(description).run(sections), MAX_DIAGNOSTICS))
+    checks = FileChecks(description)
+    problems = list(itertools.islice(checks.run(sections), MAX_DIAGNOSTICS))
     unread = {problem.parts[0] for problem in problems} | {*FILE_SECTIONS}.difference(sections)
     if is_valid:
         graph = build_graph(description.document)
         if "data" not in unread and description.document.data is not None:
-            context = DataContext(description, SampleSpec.of(graph))
+            spec, are_checked = SampleSpec.of(graph), checks.are_checked
+            context = DataContext(description, spec, are_checked=are_checked)
             read_parts(context)
             problems += context.problems
         if "layers" not in unread:

@@ -1,6 +1,8 @@
 """Checks that the files of a document exist and are those that it means (ND301 to ND303, ND305)."""
 
 import contextlib
+import hashlib
+import json
 import os
 from collections.abc import Collection, Iterator
 from itertools import islice
@@ -15,6 +17,9 @@ from netdesc.description.models.layers import Mask
 from netdesc.description.source import BEST_WEIGHTS, file_size
 from netdesc.description.spelling import closest_name
 from netdesc.events.files import EVENT_SUFFIXES
+
+CHECKED_DATA = "data.json"
+"""In the folder of a run: the ``data_stamp`` of the data that it has checked."""
 
 MAX_NAMES = 10_000
 """At most this many names of a directory are compared with the name of a missing file."""
@@ -57,6 +62,8 @@ class FileChecks:
         self.description, lock = description, description.lock
         self.locked = {file.path: file.sha256 or "" for file in lock.files} if lock else {}
         """Path of a file in a run's lock -> its SHA-256, or "" without one."""
+        self.are_checked = lock is not None and _has_stamp(description)
+        """Whether the data are as a run has checked them: SHA-256 and values are passed over."""
         self._names: dict[Path, list[str]] = {}
 
     def run(self, sections: Collection[str]) -> Iterator[Problem]:
@@ -89,7 +96,8 @@ class FileChecks:
             elif kind.must_exist:
                 file_size(path)
                 path.open("rb").close()
-            digest = file_sha256(path) if expected else ""
+            is_checked = self.are_checked and parts[0] == "data"
+            digest = file_sha256(path) if expected and not is_checked else expected
         except FileNotFoundError:
             return self._missing(reference, path, kind)
         except (OSError, ValueError) as error:
@@ -131,6 +139,32 @@ class FileChecks:
             with contextlib.suppress(OSError), os.scandir(directory) as entries:
                 self._names[directory] = [each.name for each in islice(entries, MAX_NAMES)]
         return self._names[directory]
+
+
+def data_stamp(description: Description) -> str:
+    """Returns a text that tells whether the data of a run are those that it has checked.
+
+    It has the size and the time of each file, and a digest of the document without ``training``,
+    which says how values are checked. Raises OSError.
+    """
+    whole = description.document.model_dump(mode="json", exclude={"training"})
+    files: dict[str, tuple[int, int]] = {}
+    for reference in file_references(description.document):
+        path = description.resolve(reference.path)
+        for each in (path, *sorted(path.rglob("*"))) if reference.parts[0] == "data" else ():
+            status = each.stat()
+            name = Path(reference.path, each.relative_to(path)).as_posix()
+            files[name] = status.st_size, status.st_mtime_ns
+    digest = hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+    return json.dumps({"document": digest, "files": files}, indent=1) + "\n"
+
+
+def _has_stamp(description: Description) -> bool:
+    path = description.path.parent / CHECKED_DATA
+    try:
+        return file_size(path) > 0 and path.read_text("utf-8") == data_stamp(description)
+    except (OSError, ValueError):
+        return False
 
 
 def _wrong_kind(reference: FileReference, path: Path, kind: FileKind) -> Problem:

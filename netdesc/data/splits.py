@@ -80,8 +80,9 @@ def _read(
             f'{description.path}: there is no "data"; add that section to the document, such as '
             f"{DATA_EXAMPLE}; or pass arrays in Python: data={{…}}"
         )
-    context = DataContext(description, spec, for_training=True)
-    context.problems += FileChecks(description).run(("data",))
+    checks = FileChecks(description)
+    context = DataContext(description, spec, True, checks.are_checked)
+    context.problems += checks.run(("data",))
     parts = {} if context.has_error else read_parts(context)
     if context.has_error:
         raise DescriptionError(list(diagnostics(description, context.problems)))

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from netdesc.data.data_checks import check_data
 from netdesc.data.data_errors import DataError, MissingDataError
+from netdesc.data.file_checks import CHECKED_DATA, data_stamp
 from netdesc.data.memory_data import check_same_data
 from netdesc.description import Description, lock_text
 from netdesc.description.diagnostics.wording import amount
@@ -99,6 +101,10 @@ def _start(description: Description, options: TrainingOptions, display: Display)
             process_lock.create(path, description.text, record.text, lock, setup.ranks.size),
             open_session(path, setup, record, display) as session,
         ):
+            if data is None and setup.ranks.is_first:
+                with suppress(OSError):  # then a resumed run checks the data again
+                    stamp = data_stamp(setup.description)
+                    folder.write_file(path / CHECKED_DATA, stamp.encode())
             by = "" if setup.loss_name is None else f" with the loss {setup.loss_name}"
             epochs = amount(training.epochs, "epoch")
             display.info(f"training {setup.graph.name} for {epochs}{by} in {path}")

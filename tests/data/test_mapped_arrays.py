@@ -1,5 +1,6 @@
 """Large arrays are read batch by batch from the file, and never as a whole."""
 
+import os
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 from support.array_reading import read_arrays
+from support.classify_task import write_classify_task
 
-from netdesc.data import array_checks, array_files
+import netdesc
+from netdesc.data import array_checks, array_files, file_checks
 from netdesc.data.array_samples import ArraySamples, is_mapped
 from netdesc.data.batches import Batches
+from netdesc.data.encoding import Code
 from netdesc.data.samples import SampleSpec
 
 SAMPLES, STEPS, CELLS = 400, 20, 2000
@@ -103,3 +107,25 @@ def test_values_of_a_file_are_checked_before_training(
     (tmp_path / "folder/inputs.npy").unlink()
     with pytest.raises(ValueError, match='has no array "inputs'):
         read(tmp_path / "folder")
+
+
+def test_a_resumed_run_checks_only_changed_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = set[str]()
+
+    def note(owner: Any, name: str) -> None:
+        call = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *values: checked.add(name) or call(*values))
+
+    monkeypatch.setattr(array_files, "MAX_RESIDENT_BYTES", 1000)
+    note(Code, "accepts")
+    note(file_checks, "file_sha256")
+    task = write_classify_task(tmp_path, training={"epochs": 1})
+    run = netdesc.train(task, run_dir=tmp_path / "run", progress="quiet")
+    assert checked == {"accepts"}
+    for epochs in (2, 3):
+        checked.clear()
+        netdesc.train(resume=run.path, overrides={"training.epochs": epochs}, progress="quiet")
+        assert checked == ({"accepts", "file_sha256"} if epochs == 3 else set())
+        os.utime(tmp_path / "data.npz", (0, 0))

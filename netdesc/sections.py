@@ -114,8 +114,13 @@ def form_tag(value: object) -> str:
     return "<plain>"
 
 
-N = TypeVar("N")
+N = TypeVar("N", int, float)
 OrPair = Annotated[
     Annotated[N, Tag("<plain>")] | Annotated[tuple[N, N], Tag("<list>")], Discriminator(form_tag)
 ]
 """A number of the type N, or two of them: the range [low, high] or [height, width]."""
+
+
+def both(value: N | tuple[N, N]) -> tuple[N, N]:
+    """Returns the two numbers of an ``OrPair``, of which one stands for both."""
+    return value if isinstance(value, tuple) else (value, value)

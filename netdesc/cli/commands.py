@@ -111,17 +111,11 @@ class LazyGroup(click.Group):
         """Suggests what to type for an unknown name; click's own would import every command."""
         is_known = not args or args[0].startswith("-") or args[0] in COMMANDS
         if not is_known and not ctx.resilient_parsing:
-            suggestion = self._suggest(args[0])
-            hint = "" if suggestion is None else f' Did you mean "{suggestion}"?'
-            ctx.fail(f'no command "{args[0]}".{hint}')
+            from difflib import get_close_matches
+
+            name, similar = args[0], get_close_matches(args[0], COMMANDS, n=1)
+            meant = SUGGESTIONS.get(name) or next(iter(similar), None)
+            if command := COMMANDS_BY_SUFFIX.get(Path(name).suffix.lower()):  # the name of a file
+                meant = f"{command} {shlex.quote(name)}"
+            ctx.fail(f'no command "{name}".' + (f' Did you mean "{meant}"?' if meant else ""))
         return super().resolve_command(ctx, args)
-
-    def _suggest(self, name: str) -> str | None:
-        """Returns what to type instead of an unknown command, which may be the name of a file."""
-        from difflib import get_close_matches
-
-        command = COMMANDS_BY_SUFFIX.get(Path(name).suffix.lower())
-        if command is not None:
-            return f"{command} {shlex.quote(name)}"
-        similar = get_close_matches(name, COMMANDS, n=1)
-        return SUGGESTIONS.get(name) or next(iter(similar), None)

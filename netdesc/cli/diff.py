@@ -107,12 +107,13 @@ def _normal_form(description: "Description", graph: "Graph") -> dict[str, Any]:
     Each layer names what it reads, and contains its neuron. Paths are relative to the working
     directory.
     """
-    from netdesc.description.file_references import file_paths
+    from netdesc.description.file_references import file_references
     from netdesc.description.json_pointer import lookup
 
     document = description.document.model_dump(mode="json", exclude={"format", "schema_"})
-    for parts, path in file_paths(description.document).items():
-        lookup(document, parts[:-1])[parts[-1]] = os.path.relpath(description.resolve(path))
+    for file in file_references(description.document):
+        path = os.path.relpath(description.resolve(file.path))
+        lookup(document, file.parts[:-1])[file.parts[-1]] = path
     neurons = document.pop("neurons")
     for layer, node in zip(document["layers"], graph.layers, strict=True):
         layer["from"] = list(node.inputs)

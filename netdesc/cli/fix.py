@@ -5,7 +5,6 @@ import errno
 import itertools
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,6 @@ MAX_ROUNDS = 50
 """Largest number of rounds. A fix may reveal another error, such as the next comma too many."""
 
 
-@dataclass(slots=True)
-class FixResult:
-    """A text before and after the fixes, and the fixed diagnostics."""
-
-    before: Source
-    after: Source
-    fixed: list[Diagnostic] = field(default_factory=list[Diagnostic])
-
-
 def fix_files(
     output: Output, files: Sequence[Path], *, is_diff: bool, as_text: bool
 ) -> tuple[dict[str, Any], int]:
@@ -39,29 +29,28 @@ def fix_files(
     is false, the lines go to standard error, and a diff is not printed. Returns additional keys for
     JSON, and an exit code, which is 0 unless a file cannot be written.
     """
-    results: dict[Path, FixResult] = {}
-    for file in files:
-        source = read_source(file, str(file))
-        if not isinstance(source, Diagnostic):
-            results[file] = apply_fixes(source, file)
-    results = {file: result for file, result in results.items() if result.fixed}
-    if is_diff:
-        lines = [line for file, result in results.items() for line in _diff(str(file), result)]
-        if as_text and lines:
-            output.print_document("\n".join(lines))
-        count = sum(len(result.fixed) for result in results.values())
-        output.info(f"{count or 'nothing'} would be fixed with --fix")
-        return {"diff": lines}, 0
-    failed = False
+    diff: list[str] = []
     fixed: list[Diagnostic] = []
-    for file, result in results.items():
-        try:
-            _write(file, result.after.text)
-        except OSError as problem:
-            failed = True
-            output.error(f"error: {file}: {problem.strerror or problem}")
-        else:
-            fixed += result.fixed
+    failed = False
+    for file in dict.fromkeys(files):
+        source = read_source(file, str(file))
+        if isinstance(source, Diagnostic):
+            continue
+        text, mended = apply_fixes(source, file)
+        if is_diff:
+            diff += _diff(str(file), source.text, text)
+        elif mended:
+            try:
+                _write(file, text)
+            except OSError as problem:
+                failed, mended = True, []
+                output.error(f"error: {file}: {problem.strerror or problem}")
+        fixed += mended
+    if is_diff:
+        if as_text and diff:
+            output.print_document("\n".join(diff))
+        output.info(f"{len(fixed) or 'nothing'} would be fixed with --fix")
+        return {"diff": diff}, 0
     for diagnostic in fixed:
         line = f"{place(diagnostic, diagnostic.file)}: fixed[{diagnostic.code}]: "
         (output.print if as_text else output.info)(visible(line + _title(diagnostic)))
@@ -72,26 +61,24 @@ def fix_files(
     return {"fixed": rows}, ENVIRONMENT if failed else 0
 
 
-def apply_fixes(source: Source, path: Path) -> FixResult:
+def apply_fixes(source: Source, path: Path) -> tuple[str, list[Diagnostic]]:
     """Applies the fixes that do not overlap and checks again, until nothing changes.
 
-    ``path`` is the file that contains the text. Writes no file.
+    ``path`` is the file that contains the text. Returns the text, and the diagnostics of all fixes.
     """
-    result = FixResult(source, source)
-    seen = {source.text}
+    text, fixed, seen = source.text, list[Diagnostic](), {source.text}
     for _ in range(MAX_ROUNDS):
-        diagnostics = check_text(result.after, path)[1]
-        fixed = _select_disjoint(diagnostics)
-        edits = [edit for diagnostic in fixed for edit in _edits(diagnostic)]
-        text = result.after.text
+        selected = _select_disjoint(check_text(Source(text, source.name), path)[1])
+        edits = [edit for diagnostic in selected for edit in _edits(diagnostic)]
+        after = text
         for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
-            text = text[: edit.start] + edit.replacement + text[edit.end :]
-        if text in seen:
+            after = after[: edit.start] + edit.replacement + after[edit.end :]
+        if after in seen:
             break
-        seen.add(text)
-        result.after = Source(text, source.name)
-        result.fixed += fixed
-    return result
+        seen.add(after)
+        text = after
+        fixed += selected
+    return text, fixed
 
 
 def _edits(diagnostic: Diagnostic) -> tuple[Edit, ...]:
@@ -127,8 +114,8 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
-def _diff(name: str, result: FixResult) -> list[str]:
-    old, new = (_split_lines(source.text) for source in (result.before, result.after))
+def _diff(name: str, before: str, after: str) -> list[str]:
+    old, new = _split_lines(before), _split_lines(after)
     lines = difflib.unified_diff(old, new, name, name, lineterm="")
     return [part for line in lines for part in line.split("\n")]
 

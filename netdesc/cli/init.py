@@ -107,16 +107,16 @@ def _write(folder: Path, template: str, name: str, commands: list[str]) -> None:
     """
     from netdesc.description import load, schema_text
     from netdesc.description.document_text import document_text
-    from netdesc.description.file_references import file_paths
+    from netdesc.description.file_references import file_references
     from netdesc.description.json_pointer import lookup
 
     source = shipped(template)
     document = load(source).document
     content = json.loads(source.read_text("utf-8")) | {"$schema": SCHEMA, "name": name}
     data_folders: set[str] = set()
-    for parts, path in file_paths(document).items():
-        path = path.removeprefix("../")
-        lookup(content, parts[:-1])[parts[-1]] = path
+    for file in file_references(document):
+        path = file.path.removeprefix("../")
+        lookup(content, file.parts[:-1])[file.parts[-1]] = path
         data_folders.add(str(Path(path).parent))
     if template == TEMPLATES["blank"]:
         _write_waves(folder / "data")

@@ -109,7 +109,7 @@ def run(
 def refuse_used(option: str, target: Path, network: Path, input: Path | None = None) -> None:
     """UsageError if the file to write is INPUT, or one that the network's document names."""
     from netdesc.description import load
-    from netdesc.description.file_references import file_paths
+    from netdesc.description.file_references import file_references
     from netdesc.description.source import is_net_file
     from netdesc.runs.folder import lock_of
 
@@ -117,8 +117,9 @@ def refuse_used(option: str, target: Path, network: Path, input: Path | None = N
         raise click.UsageError(f"{option} names INPUT, which it would overwrite")
     if is_net_file(network) or not (network.is_dir() or network.is_file()):
         return  # such a file names no others; a pipe can be read only once
-    document = load(lock_of(network) if network.is_dir() else network)
-    for file in map(document.resolve, file_paths(document.document).values()):
+    description = load(lock_of(network) if network.is_dir() else network)
+    for reference in file_references(description.document):
+        file = description.resolve(reference.path)
         is_in_folder = file.is_dir() and target.resolve().is_relative_to(file.resolve())
         if is_in_folder or (file.exists() and target.samefile(file)):
             raise click.UsageError(f"{option} names a file of {network}, which it would overwrite")

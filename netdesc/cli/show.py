@@ -199,13 +199,13 @@ def _neuron_values(overview: Overview, layer: SynapticNode) -> dict[str, dict[st
     ``device`` is a threshold as the device holds it, None for other kinds. ``time_constant_ms`` is
     that of a decay.
     """
-    from netdesc.graph import value_range
     from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
+    from netdesc.sections import both
 
     kinds = layer.neuron.value_kinds()
     values: dict[str, dict[str, Any]] = {}
     for name, value in layer.neuron_values.items():
-        ends = overview.learnt.get((layer.name, name), value_range(value))
+        ends = overview.learnt.get((layer.name, name), both(value))
         device = constants = None
         if kinds[name] == "threshold":
             device = [threshold_mantissa(end) / WEIGHT_UNIT for end in ends]
@@ -336,7 +336,7 @@ def graph_record(graph: Graph) -> dict[str, Any]:
 
     fields = ("name", "steps", "step_ms", "parameters", "synapses")
     record = {name: getattr(graph, name) for name in fields}
-    return record | {"layers": [asdict(row) for row in summary(graph)]}
+    return record | {"layers": [row._asdict() for row in summary(graph)]}
 
 
 def _record(overview: Overview, memory: MemoryEstimate) -> dict[str, Any]:

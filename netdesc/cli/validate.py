@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,18 +13,6 @@ from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.description import Diagnostic
-
-
-class Settings(NamedTuple):
-    """The options of ``netdesc validate``. ``form`` is the value of ``--format``."""
-
-    overrides: tuple[str, ...]
-    form: str
-    fix: bool
-    diff: bool
-    without_data: bool
-    skip_others: bool
-    strict: bool
 
 
 @click.command(
@@ -54,7 +42,9 @@ class Settings(NamedTuple):
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are warnings.")
 @options.json_and_quiet
-def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
+def validate(
+    output: Output, files: tuple[Path, ...], overrides: tuple[str, ...], form: str, **flags: bool
+) -> int:
     """Check documents and report all diagnostics, with line, column and a suggestion.
 
     --fix can apply the fixes marked with [*]: misspelt keys, types and names with only one possible
@@ -62,50 +52,41 @@ def validate(output: Output, files: tuple[Path, ...], **chosen: Any) -> int:
     write the values of --set. --diff prints the changes and writes nothing. The exit code describes
     the files as they are after --fix.
     """
-    settings = Settings(**chosen)
-    if output.as_json and settings.form == "github":
+    if output.as_json and form == "github":
         raise click.UsageError("--json and --format github exclude each other")
-    output.as_json |= settings.form == "json"
-    if settings.skip_others:
-        from netdesc.description.source import may_be_document
-
-        files = tuple(filter(may_be_document, files))
-    diagnostics, record, code = _check(output, files, settings)
-    if settings.form == "github":
-        _print_for_github(output, diagnostics, len(files))
-    elif output.as_json:
-        from netdesc.description import to_json
-
-        output.print_json(to_json(diagnostics, len(files)) | record)
-    elif not settings.diff:  # with --diff, standard output is the diff only, for ``patch``
-        _print_text(output, diagnostics, len(files))
-        for each in record.get("unchecked", []):
-            output.info(f"note: {each}")
-    has_failed_strictly = settings.strict and bool(diagnostics)
-    return code or diagnostics_text.exit_code(diagnostics) or int(has_failed_strictly)
-
-
-def _check(
-    output: Output, files: Sequence[Path], settings: Settings
-) -> "tuple[list[Diagnostic], dict[str, Any], int]":
-    """Fixes the files if the settings say so, and checks them.
-
-    Returns diagnostics, further keys for JSON, and an exit code, as ``fix_files`` returns them.
-    """
     from netdesc.api.load import check
+    from netdesc.description import to_json
+    from netdesc.description.diagnostics.wording import amount
+    from netdesc.description.source import may_be_document
 
-    with_files, record, code = not settings.without_data, dict[str, Any](), 0
-    if settings.fix or settings.diff:
+    output.as_json |= form == "json"
+    if flags["skip_others"]:
+        files = tuple(filter(may_be_document, files))
+    record, code = dict[str, Any](), 0
+    if flags["fix"] or flags["diff"]:
         from netdesc.cli.fix import fix_files
 
-        as_text = settings.form == "text"
-        record, code = fix_files(output, files, is_diff=settings.diff, as_text=as_text)
-    results = [check(file, settings.overrides, with_files=with_files) for file in files]
+        record, code = fix_files(output, files, is_diff=flags["diff"], as_text=form == "text")
+    with_files = not flags["without_data"]
+    results = [check(file, overrides, with_files=with_files) for file in files]
+    diagnostics = [diagnostic for _, found in results for diagnostic in found]
     unchecked = [
         each for description, _ in results if description for each in description.unchecked
     ]
-    diagnostics = [diagnostic for _, found in results for diagnostic in found]
-    return diagnostics, record | {"unchecked": unchecked}, code
+    if form == "github":
+        _print_for_github(output, diagnostics, len(files))
+    elif output.as_json:
+        output.print_json(to_json(diagnostics, len(files)) | record | {"unchecked": unchecked})
+    elif not flags["diff"]:  # with --diff, standard output is the diff only, for ``patch``
+        if diagnostics:
+            text = diagnostics_text.format_diagnostics(diagnostics, sys.stdout, files=len(files))
+            output.print(text)
+        else:
+            output.info(f"{amount(len(files), 'file')}: no diagnostics")
+        for each in unchecked:
+            output.info(f"note: {each}")
+    has_failed_strictly = flags["strict"] and bool(diagnostics)
+    return code or diagnostics_text.exit_code(diagnostics) or int(has_failed_strictly)
 
 
 def _print_for_github(output: Output, diagnostics: "Sequence[Diagnostic]", files: int) -> None:
@@ -117,12 +98,3 @@ def _print_for_github(output: Output, diagnostics: "Sequence[Diagnostic]", files
         output.print(workflow_command(diagnostic, root))
     counts = ", ".join(kinds(diagnostics)) or "no diagnostics"
     output.info(f"netdesc: {counts} in {amount(files, 'file')}")
-
-
-def _print_text(output: Output, diagnostics: "Sequence[Diagnostic]", files: int) -> None:
-    from netdesc.description.diagnostics.wording import amount
-
-    if not diagnostics:
-        output.info(f"{amount(files, 'file')}: no diagnostics")
-        return
-    output.print(diagnostics_text.format_diagnostics(diagnostics, sys.stdout, files=files))

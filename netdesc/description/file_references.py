@@ -50,11 +50,6 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def file_paths(document: Document) -> dict[Parts, str]:
-    """Returns all file paths in a document. The keys are their places in the document."""
-    return {each.parts: each.path for each in file_references(document)}
-
-
 def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:
     """Maps each path in the section ``lock`` of a run's lock file to a path in the file system.
 

@@ -99,9 +99,8 @@ def _fix_type(parts: Parts, value: Any, data: Any) -> PathFix | None:
 
 
 def _fix_choice(parts: Parts, value: Any, data: Any) -> PathFix | None:
-    if not isinstance(value, str):
-        return None
-    best = certain_name(value, structure.literals_at(parts, data))
+    names = structure.literals_at(parts, data)
+    best = certain_name(value, names) if isinstance(value, str) else None
     return replace_value(parts, best) if best is not None else None
 
 

@@ -1,6 +1,7 @@
 """Paths into plain data (the output of ``json.loads``): JSON pointers, look-up, dotted form."""
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Any, cast
 
 ABSENT = object()
@@ -14,9 +15,7 @@ def pointer(parts: Iterable[str | int]) -> str:
 
 def lookup(data: Any, parts: Iterable[str | int]) -> Any:
     """Returns the value at a path, or ``None`` if the data do not have the path."""
-    for part in parts:
-        data = member(data, part)
-    return data
+    return reduce(member, parts, data)
 
 
 def member(value: Any, part: str | int, absent: Any = None) -> Any:

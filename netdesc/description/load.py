@@ -233,9 +233,12 @@ def _check_document(
     source_map = SourceMap(source, root, data)
     diagnostics: list[Diagnostic] = []
     if isinstance(data, dict):
-        if (refused := _check_format(source_map)) is not None:
-            return None, [refused]
         written = cast("dict[str, Any]", data)
+        version = written.get("format")
+        if isinstance(version, int) and not isinstance(version, bool) and version != FORMAT:
+            what = "written for" if version > FORMAT else "there is no"
+            message = f"{what} format {version}; this netdesc reads {FORMAT}"
+            return None, [source_map.diagnostic("ND110", ("format",), message)]
         data, changed, diagnostics = apply_overrides(written, overrides, source.name)
         source_map = SourceMap(source, root, data, changed)
     try:
@@ -257,13 +260,3 @@ def _check_document(
         is_valid = not any(diagnostic.is_error for diagnostic in diagnostics)
         diagnostics += check_files(description, is_valid)
     return description, diagnostics
-
-
-def _check_format(source_map: SourceMap) -> Diagnostic | None:
-    """Returns ND110, after which nothing else is checked, if the format is not ``FORMAT``."""
-    version = source_map.data.get("format")
-    if not isinstance(version, int) or isinstance(version, bool) or version == FORMAT:
-        return None
-    what = "written for" if version > FORMAT else "there is no"
-    message = f"{what} format {version}; this netdesc reads {FORMAT}"
-    return source_map.diagnostic("ND110", ("format",), message)

@@ -59,10 +59,6 @@ class Source:
         line = bisect.bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
-    def offset(self, line: int, column: int) -> int:
-        """Returns the offset of a line and column, both counted from 1."""
-        return self._line_starts[line - 1] + column - 1
-
     def line(self, number: int) -> str:
         """Returns the line with this number, counted from 1, without its line feed."""
         start = self._line_starts[number - 1]
@@ -132,6 +128,16 @@ def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
     return Source(text, name)
 
 
+def _read_start(path: Path) -> bytes | None:
+    """Returns the first bytes of a file; None of a pipe or folder, or if it cannot be read."""
+    try:
+        file_size(path)
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except (OSError, ValueError):  # ValueError: a pipe or a folder, or a NUL in the path
+        return None
+
+
 def may_be_document(path: Path) -> bool:
     """Returns True if a file looks like a document, valid or not, or if it cannot be read.
 
@@ -139,12 +145,10 @@ def may_be_document(path: Path) -> bool:
     of ``layers``, ``neurons``, ``loss`` and ``training`` (any key may be misspelt). A pipe gives
     True without being read, because its content can be read only once.
     """
-    try:
-        file_size(path)
-        with path.open("rb") as file:
-            start = file.read(_HEAD_BYTES).replace(b"\0", b"")  # half of the bytes of UTF-16
-    except (OSError, ValueError):  # ValueError: a pipe, or a NUL in the path
+    start = _read_start(path)
+    if start is None:
         return True
+    start = start.replace(b"\0", b"")  # half of the bytes of UTF-16
     schema = _SCHEMA.search(start)
     if schema and schema[1].endswith(b"network.schema.json"):
         return True
@@ -157,9 +161,4 @@ def is_net_file(path: Path) -> bool:
     """Returns True if a file is a network file: by its suffix ``.net``, or because it is hdf5."""
     if path.suffix.lower() == ".net":
         return not os.path.isdir(path)  # False, too, for a name that the system refuses
-    try:
-        file_size(path)
-        with path.open("rb") as file:
-            return file.read(len(HDF5_START)) == HDF5_START
-    except (OSError, ValueError):  # ValueError: a pipe or a folder, or a NUL in the path
-        return False
+    return (_read_start(path) or b"").startswith(HDF5_START)

@@ -11,4 +11,3 @@ from netdesc.graph.nodes import Classifier as Classifier
 from netdesc.graph.nodes import Graph as Graph
 from netdesc.graph.nodes import LayerNode as LayerNode
 from netdesc.graph.nodes import SynapticNode as SynapticNode
-from netdesc.graph.nodes import value_range as value_range

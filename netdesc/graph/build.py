@@ -1,8 +1,8 @@
 """Builds the graph of a document: one node per layer, with its shapes and its neuron."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from netdesc.description.models import Document, SynapticSection
 from netdesc.description.models.loss import OUTPUT
@@ -69,8 +69,7 @@ def _classifier(document: Document, layers: Sequence[LayerNode]) -> Classifier |
     return decide(loss.window_steps, over, loss.skip_steps)
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryRow:
+class SummaryRow(NamedTuple):
     """A row of the table: a layer, or the input."""
 
     name: str
@@ -85,20 +84,9 @@ class SummaryRow:
 
 def summary(graph: Graph) -> list[SummaryRow]:
     """Returns a row for the input, and then a row for each layer. ``Graph`` has the totals."""
-    shape = graph.input_shape
-    return [
-        SummaryRow(INPUT, "input", (), shape, shape, "", 0, 0),
-        *(
-            SummaryRow(
-                name=layer.name,
-                type=layer.section.type_name(),
-                inputs=layer.inputs,
-                input_shape=layer.input_shape,
-                output_shape=layer.output_shape,
-                neuron=layer.neuron_name,
-                parameters=layer.parameters,
-                synapses=layer.synapses,
-            )
-            for layer in graph.layers
-        ),
-    ]
+    rows = [SummaryRow(INPUT, "input", (), graph.input_shape, graph.input_shape, "", 0, 0)]
+    for layer in graph.layers:
+        shapes, counts = (layer.input_shape, layer.output_shape), (layer.parameters, layer.synapses)
+        kind = layer.section.type_name()
+        rows.append(SummaryRow(layer.name, kind, layer.inputs, *shapes, layer.neuron_name, *counts))
+    return rows

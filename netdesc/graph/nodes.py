@@ -22,11 +22,6 @@ Signal = tuple[str, str]
 """
 
 
-def value_range(value: float | tuple[float, float]) -> tuple[float, float]:
-    """Returns the lowest and the highest value that a parameter has in a layer's neurons."""
-    return value if isinstance(value, tuple) else (value, value)
-
-
 @dataclass(frozen=True, slots=True)
 class LayerNode:
     """A layer without synapses and neurons, and the base class of the others.

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.graph import SynapticNode, summary, value_range
+from netdesc.graph import SynapticNode, summary
 from netdesc.report.coincidence import Coincidence
 from netdesc.report.format import NOTHING, join_words, number, percent, shape, time_constant
 from netdesc.report.run import RunData
 from netdesc.runs.activity_file import MIN_SATURATED_RATE
 from netdesc.runs.run_record import VerificationRecord
+from netdesc.sections import both
 
 MAX_FILES = 6
 """Largest number of data files that are listed."""
@@ -76,7 +77,7 @@ def _neuron_cells(layer: SynapticNode | None, values: Sequence[str]) -> list[str
         return [NOTHING] * (2 + len(values))
     own, kinds, cells = layer.neuron_values, layer.neuron.value_kinds(), list[str]()
     for name in values:
-        limits = sorted(set(value_range(own[name]))) if name in own else []
+        limits = sorted(set(both(own[name]))) if name in own else []
         cells.append(" to ".join(map(number, limits)) or NOTHING)
         if limits and kinds[name] == "decay":
             times = (time_constant(limit, layer.step_ms) for limit in limits)

@@ -8,7 +8,7 @@ from typing import Any
 
 from netdesc.description import Description
 from netdesc.description.diagnostics.wording import amount
-from netdesc.description.file_references import file_paths
+from netdesc.description.file_references import file_references
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import ABSENT, dotted, leaves, pointer
 from netdesc.description.load import CheckFiles, check, require_valid
@@ -133,8 +133,8 @@ def _values(description: Description) -> dict[Parts, Any]:
         mode="json", exclude={"format", "schema_", "description", "lock"}
     )
     values = {at: value for at, value, _ in leaves(document, None)}
-    files = file_paths(description.document)
-    return values | {at: os.path.realpath(description.resolve(files[at])) for at in files}
+    files = file_references(description.document)
+    return values | {each.parts: os.path.realpath(description.resolve(each.path)) for each in files}
 
 
 def _json(value: Any) -> str:

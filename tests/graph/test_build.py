@@ -11,8 +11,9 @@ from support.description_samples import BASE, LABELLED, UNHURRIED, write_files
 
 from netdesc.api.load import load
 from netdesc.description import Document
-from netdesc.graph import Classifier, SynapticNode, build_graph, summary, value_range
+from netdesc.graph import Classifier, SynapticNode, build_graph, summary
 from netdesc.neurons.models.fields import DEFAULT_WIDTH
+from netdesc.sections import both
 
 
 def _document(**changes) -> Document:
@@ -32,7 +33,7 @@ def test_the_base_document(tmp_path):
     assert isinstance(hidden, SynapticNode)
     assert (hidden.inputs, hidden.input_shape, hidden.output_shape) == (("input",), (4,), (8,))
     assert (output.inputs, output.input_shape, output.output_shape) == (("hidden",), (8,), (2,))
-    assert (hidden.neuron.threshold, value_range(hidden.neuron.voltage_decay)) == (1.0, (0.1, 0.1))
+    assert (hidden.neuron.threshold, both(hidden.neuron.voltage_decay)) == (1.0, (0.1, 0.1))
     assert hidden.neuron.width_schedule == DEFAULT_WIDTH
     assert (hidden.neuron_name, hidden.bits) == ("cuba", 8)
     assert (graph.steps, graph.step_ms, graph.output_shape) == (100, 1.0, (2,))
@@ -107,7 +108,7 @@ def test_parameters_count_gains_and_learnt_decays():
     assert (a.parameters, a.synapses, a.bits) == (4 * 8 + 8, 4 * 8, None)
     assert b.parameters == 8 * 3 + 2 * 3
     assert b.neuron_name == "b"
-    assert value_range(b.neuron.current_decay) == (0.1, 0.2)
+    assert both(b.neuron.current_decay) == (0.1, 0.2)
 
 
 def test_the_rows_of_the_table():

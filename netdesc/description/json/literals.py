@@ -7,9 +7,6 @@ from typing import NamedTuple
 
 from netdesc.description.json.tree import MAX_INTEGER
 
-Replacement = tuple[int, int, str]
-"""(start, end, text): an edit of the file."""
-
 
 class SecondarySpan(NamedTuple):
     """A related place in the text that explains a diagnostic."""
@@ -20,14 +17,14 @@ class SecondarySpan(NamedTuple):
 
 
 class TextDiagnostic(NamedTuple):
-    """A JSON error at ``text[start:end]``. ``edit`` mends it, if there is no doubt."""
+    """A JSON error at ``text[start:end]``. ``edit`` (start, end, text) mends it without doubt."""
 
     code: str
     start: int
     end: int
     message: str
     hint: str = ""
-    edit: Replacement | None = None
+    edit: tuple[int, int, str] | None = None
     related: tuple[SecondarySpan, ...] = ()
 
 

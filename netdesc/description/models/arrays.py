@@ -157,6 +157,17 @@ def to_field() -> Any:
     )
 
 
+_HELD_OUT = {
+    "validation": "The validation samples, which choose the best weights and are never trained on.",
+    "test": "The test samples, which only evaluate measures.",
+}
+
+
+def held_out_field(part: str, example: Any, more: str = "", default: Any = None) -> Any:
+    """Returns the field of the validation or test samples; ``more`` is added to its text."""
+    return field(_HELD_OUT[part] + more, default=default, example=example)
+
+
 class DataSection(Section):
     """Base class of the types of data."""
 
@@ -310,16 +321,10 @@ class Idx(DataSection):
         example=_IMAGES,
     )
     labels: IdxFile = field("The class of each training sample, counted from 0.", example=_LABELS)
-    validation: IdxPart | None = field(
-        "The validation samples, which choose the best weights and are never trained on.",
-        default=None,
-        example={"images": _IMAGES, "labels": _LABELS},
+    validation: IdxPart | None = held_out_field(
+        "validation", {"images": _IMAGES, "labels": _LABELS}
     )
-    test: IdxPart | None = field(
-        "The test samples, which only evaluate measures.",
-        default=None,
-        example={"images": _IMAGES, "labels": _LABELS},
-    )
+    test: IdxPart | None = held_out_field("test", {"images": _IMAGES, "labels": _LABELS})
     range: tuple[float, float] = field(
         "Lowest and highest possible value, which become the ends of to. A value outside is an "
         "error.",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from netdesc.description.models import data
-from netdesc.description.models.arrays import DataSection
+from netdesc.description.models.arrays import DataSection, held_out_field
 from netdesc.sections import Section, field
 
 
@@ -18,15 +18,11 @@ class SpikeFiles(DataSection):
         example=[{"input": {"path": "input.bs1"}, "label": 0}],
         min_length=1,
     )
-    validation: tuple[data.Pair, ...] = field(
-        "The validation samples, which choose the best weights and are never trained on.",
-        default=(),
-        example=[{"input": {"path": "held_out.bs1"}, "label": 0}],
+    validation: tuple[data.Pair, ...] = held_out_field(
+        "validation", [{"input": {"path": "held_out.bs1"}, "label": 0}], default=()
     )
-    test: tuple[data.Pair, ...] = field(
-        "The test samples, which only evaluate measures.",
-        default=(),
-        example=[{"input": {"path": "test.bs1"}, "label": 0}],
+    test: tuple[data.Pair, ...] = held_out_field(
+        "test", [{"input": {"path": "test.bs1"}, "label": 0}], default=()
     )
 
     @property
@@ -50,6 +46,9 @@ class EventFolder(Section):
     )
 
 
+_FOLDERS_OF_TRAIN = " Their folders have the names of those in train."
+
+
 class EventFolders(DataSection, data.BinnedEvents):
     """Recordings in folders, one for each class. Batches are read from the files one by one."""
 
@@ -59,18 +58,10 @@ class EventFolders(DataSection, data.BinnedEvents):
         "0, 1, …",
         example={"path": "NMNIST/Train"},
     )
-    validation: EventFolder | None = field(
-        "The validation samples, which choose the best weights and are never trained on. Their "
-        "folders have the names of those in train.",
-        default=None,
-        example={"path": "NMNIST/Validation"},
+    validation: EventFolder | None = held_out_field(
+        "validation", {"path": "NMNIST/Validation"}, _FOLDERS_OF_TRAIN
     )
-    test: EventFolder | None = field(
-        "The test samples, which only evaluate measures. Their folders have the names of those in "
-        "train.",
-        default=None,
-        example={"path": "NMNIST/Test"},
-    )
+    test: EventFolder | None = held_out_field("test", {"path": "NMNIST/Test"}, _FOLDERS_OF_TRAIN)
 
     @property
     def parts(self) -> dict[str, EventFolder]:

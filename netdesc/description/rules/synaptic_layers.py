@@ -6,6 +6,7 @@ from netdesc.description.json.tree import Parts
 from netdesc.description.models.layers.base import DEVICE_LIMITS
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 from netdesc.description.shapes import shape_locations
+from netdesc.sections import both
 
 
 @rule("ND236")
@@ -107,8 +108,7 @@ def cut_off(context: Context) -> Found:
         neuron, share = context.neuron_of(layer), layer.drive_share
         if neuron is None or share is None or share < -1:
             continue
-        threshold: float | tuple[float, float] = neuron.values().get("threshold", 0.0)
-        highest = threshold[1] if isinstance(threshold, tuple) else threshold
+        _, highest = both(neuron.values().get("threshold", 0.0))
         limits = {"winners": (highest * share, *DEVICE_LIMITS)}
         if (grid := layer.quantization) is not None:
             span = -grid.range, grid.range - grid.scale / 32

@@ -184,7 +184,8 @@ def test_every_kind_of_line_end_ends_a_line(newline):
     assert not isinstance(error, Node)
     assert source.place(error.start) == (3, 7)
     assert source.line(3) == ' "c": NaN}'
-    assert [source.offset(*source.place(at)) for at in range(len(text))] == [*range(len(text))]
+    places = [source.place(at) for at in range(len(text))]
+    assert places == sorted({*places})
 
 
 def test_the_first_of_two_equal_keys_is_named():

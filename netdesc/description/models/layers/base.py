@@ -64,7 +64,7 @@ class LayerSection(Section):
     is_elementwise: ClassVar[bool] = False
     """Whether each value that comes in has a neuron of its own."""
     size_field: ClassVar[str | None] = None
-    """The field with the number of outputs; None if their shape follows from the input."""
+    """The field with the number or the shape of outputs; None if it follows from the input."""
 
     name: Name = field("Name of the layer, unique in the network.", example="hidden")
     from_: From | None = field(
@@ -78,7 +78,8 @@ class LayerSection(Section):
     @property
     def output_shape_of_any(self) -> Shape | None:
         """The shape of the output for any input; None if it depends on the input."""
-        return None
+        size = None if self.size_field is None else getattr(self, self.size_field)
+        return (size,) if isinstance(size, int) else size
 
     def input_shape(self, shapes: Sequence[Shape]) -> Shape:
         """Returns the shape of the joined outputs of the layers in ``from``; of sums, the first.

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSection
-from netdesc.sections import OrPair, field
+from netdesc.sections import OrPair, both, field
 
 SingleCount = Annotated[int, Field(ge=1, le=1 << 16)]
 Count = OrPair[SingleCount]
@@ -15,11 +15,6 @@ CountOrZero = OrPair[Annotated[int, Field(ge=0, le=1 << 16)]]
 Pair = tuple[int, int]
 
 _MAX_CHANNELS = 4  # a last axis of at most this length may be that of the channels
-
-
-def both(value: int | Pair) -> Pair:
-    """Returns the values for height and width."""
-    return value if isinstance(value, tuple) else (value, value)
 
 
 def require_image(shape: Shape) -> None:

@@ -14,15 +14,11 @@ class FullyConnected(SynapticSection):
 
     units: int = field("Number of neurons.", unit="neurons", ge=1, le=1 << 20, example=128)
 
-    @property
-    def output_shape_of_any(self) -> Shape:
-        return (self.units,)
-
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             hint = 'add a layer of type "flatten" before it'
             raise ShapeError("needs an input of one dimension", hint)
-        return self.output_shape_of_any
+        return (self.units,)
 
     def weight_shape(self, shape: Shape) -> Shape:
         return (self.units, *shape)

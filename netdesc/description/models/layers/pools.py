@@ -7,11 +7,10 @@ from netdesc.description.models.layers.convolution import (
     Count,
     CountOrZero,
     Pair,
-    both,
     require_image,
     window_counts,
 )
-from netdesc.sections import field
+from netdesc.sections import both, field
 
 
 class Pooling(PlainSection):
@@ -75,10 +74,6 @@ class PopulationAverage(PlainSection):
     units: int = field(
         "Number of groups of equal size.", unit="values", ge=1, le=1 << 20, example=10
     )
-
-    @property
-    def output_shape_of_any(self) -> Shape:
-        return (self.units,)
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:

@@ -31,10 +31,6 @@ class Reshape(PlainSection):
         "Shape of the output, such as [channels, rows, columns].", example=[2, 8, 8]
     )
 
-    @property
-    def output_shape_of_any(self) -> Shape:
-        return self.shape
-
     def output_shape(self, shape: Shape) -> Shape:
         if math.prod(shape) != math.prod(self.shape):
             counts = f"{math.prod(self.shape):,} values, not {math.prod(shape):,}"

@@ -129,14 +129,19 @@ def unread_layer(context: Context) -> Found:
 
 @rule("ND280")
 def unknown_layer(context: Context) -> Found:
-    known = [layer.name for layer in context.document.layers]
+    document = context.document
+    known = [layer.name for layer in document.layers]
     named: list[tuple[Parts, str | None]] = [
         ((*parts, "from"), loss.from_) for parts, loss, _ in context.losses()
     ]
-    for parts, section in context.sections():
-        if isinstance(section, EventRate | Group):
-            names = enumerate(section.layers or ())
-            named += [((*parts, "layers", at), name) for at, name in names]
+    lists: dict[Parts, tuple[EventRate | Group, ...]] = {
+        ("regularizers",): document.regularizers,
+        ("training", "groups"): document.training.groups,
+    }
+    for place, sections in lists.items():
+        for index, each in enumerate(sections):
+            names = enumerate(each.layers or ())
+            named += [((*place, index, "layers", at), name) for at, name in names]
     for parts, name in named:
         if name is not None and name not in known:
             yield RuleDiagnostic(

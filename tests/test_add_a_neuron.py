@@ -20,7 +20,6 @@ use(sys.argv[2])
 def test_what_the_readme_says_makes_a_neuron(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = re.search(r"^## Add a neuron$(.*?)^## ", readme, re.MULTILINE | re.DOTALL)
-    assert section is not None
     (file,) = re.findall(r"`netdesc/neurons/models/(\w+\.py)`", section[1])
     (code,) = re.findall(r"^```python\n(.*?)^```$", section[1], re.MULTILINE | re.DOTALL)
     assert sum(map(bool, code.splitlines())) <= 11

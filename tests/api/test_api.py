@@ -180,6 +180,5 @@ def test_the_python_of_the_readme_defines_what_it_uses(monkeypatch: pytest.Monke
         names: dict[str, object] = {}
         exec(code.replace("range(100)", f"range({epochs})"), names)
         loss = names["loss"]
-        assert isinstance(loss, torch.Tensor)
         losses.append(loss.item())
     assert losses[1] < losses[0]

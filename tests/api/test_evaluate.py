@@ -70,7 +70,6 @@ def test_an_evaluation_uses_the_best_weights(tmp_path: Path, part: Any) -> None:
     assert (result.part, result.samples) == (part, len(labels))
     assert result.loss == pytest.approx(loss.item() / len(labels), rel=1e-5)
     assert result.matched is None
-    assert result.score is not None
     assert result.score.accuracy == pytest.approx((predictions == labels).mean())
     assert result.score.undecided == (predictions < 0).sum()
     confusion = [
@@ -87,9 +86,7 @@ def test_an_evaluation_uses_the_best_weights(tmp_path: Path, part: Any) -> None:
 def test_validation_is_what_training_measured(run: Run) -> None:
     """Also with random inputs: those of validation are drawn once, from the seed."""
     result = netdesc.evaluate(run.path, "validation")
-    assert run.best is not None
     assert result.loss == run.best["validation_loss"]
-    assert result.score is not None
     assert result.score.accuracy == run.best["validation_accuracy"]
     assert result.score.confusion == read_metrics(run.path)[run.best["epoch"] - 1]["confusion"]
 
@@ -103,7 +100,6 @@ def test_more_validation_than_training_samples_are_measured_in_its_batches(tmp_p
     )
     write_arrays(document.with_name("data.npz"), split=np.minimum(np.arange(60) // 10, 1))
     run = train(document, tmp_path / "run")
-    assert run.best is not None
     assert netdesc.evaluate(run, "validation").loss == run.best["validation_loss"]
 
 
@@ -152,7 +148,6 @@ def test_spike_trains_are_matched(tmp_path: Path) -> None:
         inference.run(run.path, tmp_path / f"task/input{number}.bs1").comparison
         for number in range(3)
     ]
-    assert result.matched is not None
     assert result.matched.met == sum(each.met for each in compared if each) > 0
     assert result.matched.target_spikes == sum(each.target_spikes for each in compared if each)
     assert result.loss == pytest.approx(sum(each.loss for each in compared if each) / 3, rel=1e-5)
@@ -205,7 +200,6 @@ def test_nothing_to_evaluate(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='there is no "data"') as error:
         netdesc.evaluate(document)
     example = re.search(r'such as "data": ({[^}]*})', str(error.value))
-    assert example is not None
     Arrays.model_validate_json(example[1])
 
 
@@ -244,7 +238,6 @@ def test_an_input_is_classified(labelled: Path, arithmetic: Any, classifier: Any
     labelled.write_text(json.dumps(content | {"classifier": classifier}))
     result = inference.run(labelled, labelled.with_name("2.bs1"), arithmetic)
     assert result.comparison is None
-    assert result.classification is not None
     assert result.classification.label == 2
     if classifier["type"] == "rate":
         assert result.classification.prediction == result.spikes_TN.sum(0).argmax()
@@ -353,5 +346,4 @@ def test_measuring_runs_without_dropout(tmp_path: Path) -> None:
     content["neurons"]["cuba"]["dropout"] = 0.5
     path.write_text(json.dumps(content))
     dropped = train(path, tmp_path / "dropped")
-    assert dropped.best is not None
     assert netdesc.evaluate(dropped, "validation").loss == dropped.best["validation_loss"]

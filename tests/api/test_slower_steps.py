@@ -42,8 +42,6 @@ def test_a_network_of_slower_output_is_trained_measured_run_and_reported(documen
     run = netdesc.train(document, run_dir=folder / "run", progress="quiet")
     evaluation = netdesc.evaluate(run)
     result = netdesc.run(run, folder / "input0.bs1")
-    assert evaluation.matched is not None
-    assert result.comparison is not None
     assert result.comparison.loss == pytest.approx(evaluation.loss)
     assert result.comparison.target_spikes == evaluation.matched.target_spikes
     assert result.output_TN.shape[0] == STEPS // FACTOR
@@ -70,13 +68,9 @@ def test_at_the_end_of_training_slower_layers_are_verified_in_many_steps(documen
 def report_has_the_times_of_each_layer(folder: Path) -> None:
     run = RunData(folder)
     shown = traces(run)
-    assert shown is not None
     assert (shown.data["steps"], shown.data["stepMs"]) == (STEPS // FACTOR, FACTOR)
     assert shown.data["decay"] == pytest.approx(math.exp(-FACTOR / 2.0))
-    assert run.activity is not None
     for sample in run.activity.samples:
-        assert sample.input is not None
-        assert sample.output is not None
         assert (sample.input.steps, sample.output.steps) == (STEPS, STEPS // FACTOR)
     (view,) = neuron_views(run)
     for layer, step in (("hidden", 1), ("output", FACTOR)):
@@ -93,7 +87,6 @@ def test_curves_of_values_have_the_times_of_the_output(document: Path) -> None:
     graph = build_graph(Document.model_validate_json(json.dumps(content)))
     values = np.ones((STEPS // FACTOR, 1))
     plot = value_curves(graph, Sample(None, None, None, None, None, None, values, values), "")
-    assert plot is not None
     assert plot.data[0]["x"] == [0, 8, 16, 24, 32]
     assert "16 ms" in plot.caption
 

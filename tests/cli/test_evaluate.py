@@ -39,7 +39,6 @@ def test_a_run_is_measured(netdesc: Netdesc, document: Path) -> None:
     lines = outcome.out.splitlines()
     assert lines[0] == "run: test, 15 samples"
     told = re.match(r"loss ([\d.]+) per sample, accuracy .*% by spike rate", lines[1])
-    assert told is not None
     record = json.loads(netdesc("evaluate", "run", "--json").out)
     assert float(told[1]) == pytest.approx(record["loss"], rel=1e-4)
     assert lines[2].split()[:7] == ["label", "→", "0", "→", "1", "→", "2"]

@@ -38,7 +38,6 @@ def test_a_new_folder_validates_and_its_commands_work(
     folder = tmp_path / "first try"
     description, findings = check(folder / "first-try.json")
     assert findings == []
-    assert description is not None
     assert description.document.name == "first-try"
     assert (folder / ".gitignore").read_text() == "runs/\n"
     monkeypatch.chdir(folder)

@@ -185,8 +185,6 @@ def test_a_closed_pipe_does_not_change_how_a_command_ends() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    assert process.stdout is not None
-    assert process.stderr is not None
     process.stdout.read(10)
     process.stdout.close()
     assert process.wait(20) == 7

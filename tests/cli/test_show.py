@@ -107,7 +107,6 @@ def test_ranges_learnt_decays_and_extremes_are_told(show: Netdesc, tmp_path: Pat
 @given(st.floats(1e-6, 0.999), st.floats(0.1, 10))
 def test_after_the_time_constant_a_share_of_1_over_e_is_left(share: float, step_ms: float) -> None:
     constant = time_constant_ms(share, step_ms)
-    assert constant is not None
     assert (1 - share) ** (constant / step_ms) == pytest.approx(1 / math.e, rel=1e-6)
 
 

@@ -41,7 +41,6 @@ class _Recordings:
     def __getitem__(self, number: int) -> tuple[np.ndarray, Any]:
         event = recording(self.targets[number], number % COUNTS[self.part])
         rows = np.zeros(len(event), [("x", int), ("y", int), ("t", int), ("p", bool)])
-        assert event.y is not None
         rows["x"], rows["y"], rows["p"] = event.x, event.y, event.p
         rows["t"] = np.rint(event.t * 1000)
         return rows, self.targets[number]
@@ -118,7 +117,6 @@ KINDS = {
 
 
 def loss(run: netdesc.Run) -> float:
-    assert run.final is not None
     return run.final["loss"]
 
 
@@ -131,7 +129,6 @@ def test_data_are_trained_on_and_tested(kind: str, tmp_path: Path, tonic: None) 
     for part, count in COUNTS.items():
         found = netdesc.evaluate(run, part=part)
         assert found.samples == per_class * count
-        assert found.score is not None
         assert found.score.accuracy > 0.9
     more = netdesc.train(
         tmp_path / "run/network.lock.json", run_dir=tmp_path / "again", progress="quiet"

@@ -56,7 +56,6 @@ def test_one_error_is_found_at_its_position(pointer, text, code, at, words, tmp_
     ]  # the neuron that is now unused
     assert (diagnostic.code, diagnostic.pointer) == (code, at)
     assert words in text_of(diagnostic)
-    assert diagnostic.line is not None
     assert diagnostic.excerpt == source.splitlines()[diagnostic.line - 1]
     parts = parts_of(at)
     assert diagnostic.severity == ("warning" if code == "ND212" else "error")

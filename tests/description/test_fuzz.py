@@ -52,10 +52,6 @@ def _sound(raw: bytes, path: Path) -> None:
         assert each.code in ENTRIES
         if each.code in WITHOUT_PLACE and each.line is None:
             continue
-        assert each.line is not None
-        assert each.column is not None
-        assert each.end_line is not None
-        assert each.end_column is not None
         assert 1 <= each.line <= each.end_line <= len(lines)
         assert 1 <= each.column <= len(lines[each.line - 1]) + 1
         assert 1 <= each.end_column <= len(lines[each.end_line - 1]) + 1

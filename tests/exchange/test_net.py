@@ -84,7 +84,6 @@ def test_the_layout_is_that_of_slayer(tmp_path: Path) -> None:
         assert group["type"][0] == b"dense"
         assert group["neuron/type"][()] == b"CUBA"
         text = h5py.check_string_dtype(group["neuron/type"].dtype)
-        assert text is not None
         assert (text.encoding, text.length) == ("utf-8", None)
         constants = ("inFeatures", "outFeatures", "neuron/iDecay", "neuron/vDecay")
         assert [group[n][()] for n in constants] == [4, 5, 1024, 123]

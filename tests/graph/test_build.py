@@ -103,8 +103,6 @@ def test_parameters_count_gains_and_learnt_decays():
         )
     )
     a, b = graph.layers
-    assert isinstance(a, SynapticNode)
-    assert isinstance(b, SynapticNode)
     assert (a.parameters, a.synapses, a.bits) == (4 * 8 + 8, 4 * 8, None)
     assert b.parameters == 8 * 3 + 2 * 3
     assert b.neuron_name == "b"

@@ -103,7 +103,6 @@ def test_thresholds_or_weights_take_over_the_scale_of_a_norm(
             return a << -exponent if exponent < 0 else int(math.copysign(abs(a) >> exponent, a))
 
     folded = fold_into_weights(fold_scale(integers, exponent))
-    assert folded is not None
     input_TI = random.integers(0, 2, (40, 5))
     reals = {name: np.broadcast_to(v, 4) for name, v in (values | levels).items()}
     reals["bias"] = integers.bias / 64

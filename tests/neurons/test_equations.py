@@ -55,7 +55,6 @@ def test_expressions_compute_what_the_text_says(case: Case) -> None:
 @given(cases(definitions(norm=True), max_steps=4, max_neurons=1))
 def test_a_norm_adds_its_bias(case: Case) -> None:
     neuron = read(case.definition)
-    assert neuron.norm is not None
     place = neuron.norm.argument
     written = case.definition.step[place.index][place.column : place.end_column]
     assert written == "x"
@@ -121,7 +120,6 @@ def test_names_and_numbers_have_the_values_that_they_are_given(
 
 def pairs_of(spike: Expression | None, leaves: dict[str, Any]) -> dict[Expression, float]:
     """What gets a gradient of a spike -> its factor."""
-    assert spike is not None
     assert spike.operation == "with_gradient"
     _, *pairs = spike.arguments
     order = in_order(pairs)

@@ -1,28 +1,18 @@
 """Files of a run that are incomplete or damaged: the report says so first and errs in no figure."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.report_samples import metrics_row, write_run
+from support.report_samples import metrics_row, page_of, write_run
 
 from netdesc.report import write_report
 from netdesc.report.page import Page
 from netdesc.report.run import RunData
 
 
-def ended(folder: Path, keep: list[int], **record: Any) -> Path:
-    """A run of 30 epochs, of whose metrics only ``keep`` is left."""
-    path = write_run(folder / "run", **record)
-    lines = [json.dumps(metrics_row(epoch)) + "\n" for epoch in keep]
-    (path / "metrics.jsonl").write_text("".join(lines))
-    return path
-
-
 @pytest.mark.parametrize("keep", [[], [*range(29)], [*range(4), *range(9, 30)]])
 def test_lost_lines_are_told_first(tmp_path: Path, keep: list[int]) -> None:
-    path = ended(tmp_path, keep)
+    path = write_run(tmp_path / "run", rows=[metrics_row(epoch) for epoch in keep])
     page = Page(RunData(path))
     assert page.damage == [
         f"metrics.jsonl lacks {30 - len(keep)} epoch{'s' if len(keep) < 29 else ''}. "
@@ -36,8 +26,8 @@ def test_lost_lines_are_told_first(tmp_path: Path, keep: list[int]) -> None:
 
 def test_a_run_at_work_lacks_nothing_yet(tmp_path: Path) -> None:
     """Its record is as old as its last sitting."""
-    path = ended(tmp_path, list(range(4)), status="running", epochs_done=9)
-    assert Page(RunData(path)).damage == []
+    rows = [metrics_row(epoch) for epoch in range(4)]
+    assert page_of(tmp_path, rows=rows, status="running", epochs_done=9).damage == []
 
 
 def spoil(path: Path, damage: str) -> None:

@@ -143,7 +143,6 @@ def test_the_channels_of_an_image_are_added_up() -> None:
     twice, both = (0, 0), (0, 1)
     image = raster(twice, (1, 0), both, (0, 33), (0, 34), cells=64)
     still = still_picture("", image, (2, 4, 8))
-    assert still is not None
     content = base64.b64decode(still.address.partition(",")[2])
     pixels_HW = np.asarray(Image.open(io.BytesIO(content)).convert("L")).astype(int)
     assert pixels_HW[0, 0] == pixels_HW[0, 1] < pixels_HW[0, 2] < pixels_HW[0, 3]

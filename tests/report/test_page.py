@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.cli_process import netdesc_process
-from support.report_samples import activity, document, metrics_row, write_run
+from support.report_samples import activity, document, metrics_row, page_of, write_run
 
 from netdesc.report import traces as module
 from netdesc.report import write_report
@@ -75,39 +75,35 @@ def test_the_page_says_whether_the_export_is_what_was_trained(
     verification = {"identical": is_identical, "summary": "They are <b>so</b>", "layers": [layer]}
     folder = write_run(tmp_path / "run", verification=verification)
     built, text = Page(RunData(folder)), Elements(page(folder)).text
-    assert built.verification is not None
     assert built.verification.rows == [["hidden", "16", "1,234", "1,235", "1,236"]]
     assert ("They are <b>so</b>." in built.notes) is not is_identical
     assert f"{'Identical' if is_identical else 'Different'}: They are <b>so</b>." in text
 
 
 def test_epochs_count_from_one(tmp_path: Path) -> None:
-    built = Page(RunData(write_run(tmp_path / "run")))
+    built = page_of(tmp_path)
     assert built.part == "From 2 training samples with the best weights, those of epoch 30."
     loss = built.training[0].data
     assert (loss[0]["x"][0], loss[0]["x"][-1], loss[1]["x"]) == (1, 30, [30])
-    assert built.slider is not None
     assert built.slider.labels[1].startswith("after 3 epochs, loss 25")
 
 
 def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) -> None:
     again = {"at": "2026-01-02T03:09:05+00:00", "epochs_done": 7}
-    folder = write_run(
-        tmp_path / "run", resumed=[again], first_command="netdesc train first.json",
+    page = page_of(
+        tmp_path, resumed=[again], first_command="netdesc train first.json",
         first_directory="/a place", command="netdesc train --resume run", directory="/b",
     )  # fmt: skip
-    assert [(each.purpose, each.text) for each in Page(RunData(folder)).commands] == [
+    assert [(each.purpose, each.text) for each in page.commands] == [
         ("The command that started the run", "cd '/a place'\nnetdesc train first.json"),
         ("The last command that resumed the run", "cd /b\nnetdesc train --resume run"),
     ]
 
 
 def test_losses_are_per_sample_everywhere(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", classes=True, samples={"train": 200, "validation": 50})
-    page = Page(RunData(folder))
+    page = page_of(tmp_path, classes=True, samples={"train": 200, "validation": 50})
     assert page.facts["Best validation loss per sample"] == "0.08"
     assert any("loss per sample fell from 2.4 in" in note for note in page.notes)
-    assert page.slider is not None
     assert page.slider.labels[0] == "before training, loss 0.5"
     plot = page.training[0]
     assert plot.data[0]["y"][0] == 100 / 200
@@ -118,10 +114,8 @@ def test_losses_are_per_sample_everywhere(tmp_path: Path) -> None:
 
 
 def test_the_epoch_slider_names_its_sample(tmp_path: Path) -> None:
-    plain = Page(RunData(write_run(tmp_path / "a" / "run"))).slider
-    labelled = Page(RunData(write_run(tmp_path / "b" / "run", classes=True))).slider
-    assert plain is not None
-    assert labelled is not None
+    plain = page_of(tmp_path / "a").slider
+    labelled = page_of(tmp_path / "b", classes=True).slider
     assert plain.subject == "The first training sample."
     assert labelled.subject == (
         "The first validation sample, of class 1. Prediction with the best weights: no class."
@@ -134,13 +128,11 @@ def test_values_are_not_drawn_as_spikes(tmp_path: Path) -> None:
     built = Page(run)
     assert built.slider is None
     plot = built.samples[0].rates
-    assert plot is not None
     assert plot.layout["yaxis"]["title"]["text"] == "mean output"
     titles = [each.layout["xaxis"]["title"]["text"] for each in built.rate_histograms]
     assert titles[0] == "spikes per step" != titles[1]
     assert plot.alt.startswith("Sample 1: ")
     assert "class 1," in plot.caption
-    assert run.graph.classifier is not None
     assert run.graph.classifier.measure == "mean output"
 
 
@@ -152,7 +144,6 @@ def test_nothing_is_loaded_and_no_other_script_may_run(tmp_path: Path) -> None:
         for meta in elements.all("meta")
         if meta.get("http-equiv") == "Content-Security-Policy"
     )
-    assert policy is not None
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "http" not in policy
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
@@ -208,8 +199,7 @@ def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Pat
             assert curves["spike"]["x"] == [t - 1 for t in np.flatnonzero(output[place]) if t]
     made = document()
     made["neurons"]["learning"] = {"type": "sigma_delta", "threshold": 0.1}
-    graded = write_run(tmp_path / "graded" / "run", changes=made)
-    (plot, *_) = Page(RunData(graded)).neurons[0].plots["hidden"]
+    (plot, *_) = page_of(tmp_path / "graded", changes=made).neurons[0].plots["hidden"]
     assert [each["name"] for each in plot.data] == ["s", "a", "y", "output", "input x"]
     np.savez(folder / "activity.npz", **{k: v for k, v in stored.items() if "trace" not in k})
     older = Page(RunData(folder))
@@ -219,12 +209,10 @@ def test_neurons_are_shown_as_they_are_explained_with_their_states(tmp_path: Pat
 
 
 def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", epochs=0)
     rows = [metrics_row(n) | {"loss": float("nan"), "seconds": float("inf")} for n in range(40)]
     rows[3]["gradient_norms"] = {"hidden": float("-inf"), "output": 1e308}
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    rates = np.full(16, np.nan, dtype=np.float32)
-    np.savez(folder / "activity.npz", **(activity() | {"rate_hidden": rates}))
+    rates = {"rate_hidden": np.full(16, np.nan, dtype=np.float32)}
+    folder = write_run(tmp_path / "run", epochs=0, rows=rows, arrays=rates)
     elements = Elements(page(folder))
     assert "Best loss – Epochs 40 of 30 Training time – " in elements.text
     assert not re.search(r"\b(nan|inf)\b", elements.text[: elements.text.index("plotly.js (")])
@@ -270,9 +258,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
 
 
 def run_with(folder: Path, **arrays: np.ndarray) -> RunData:
-    path = write_run(folder / "run")
-    np.savez(path / "activity.npz", **(activity() | arrays))
-    return RunData(path)
+    return RunData(write_run(folder / "run", arrays=arrays))
 
 
 def test_the_neuron_with_most_unmatched_spikes_is_shown_first(tmp_path: Path) -> None:
@@ -280,7 +266,6 @@ def test_the_neuron_with_most_unmatched_spikes_is_shown_first(tmp_path: Path) ->
     target = np.array([(step, 2) for step in range(30)] + [(0, 4), (9, 4)], np.int32)
     output = np.array([(step, 2) for step in range(29)] + [(5, 4)], np.int32)
     found = traces(run_with(tmp_path, target_0=target, output_0=output))
-    assert found is not None
     assert found.neuron == 4
 
 
@@ -288,7 +273,6 @@ def test_the_steps_in_the_page_are_bounded(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(module, "MAX_STEPS", 40)
     run = run_with(tmp_path)
     found = traces(run)
-    assert found is not None
     trains = [each for trains in found.data["trains"] for pair in trains.values() for each in pair]
     assert 30 < max(max(each) for each in trains if each) < 40
     assert "step 40" in found.note
@@ -297,7 +281,6 @@ def test_the_steps_in_the_page_are_bounded(tmp_path: Path, monkeypatch: pytest.M
 
 def test_steps_that_the_run_did_not_store_are_not_drawn(tmp_path: Path) -> None:
     found = traces(run_with(tmp_path, cut_target_1=np.int32(25)))
-    assert found is not None
     assert found.data["steps"] == 25
 
 
@@ -310,6 +293,5 @@ def test_only_a_loss_of_spike_times_has_traces(tmp_path: Path) -> None:
 def test_a_silent_pair_is_drawn(tmp_path: Path) -> None:
     none = np.zeros((0, 2), np.int32)
     found = traces(run_with(tmp_path, target_0=none, output_0=none))
-    assert found is not None
     assert found.neuron == 0
     json.dumps(found.data, allow_nan=False)

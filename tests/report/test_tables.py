@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from support.report_samples import HIDDEN, activity, document, weights, write_run
+from support.report_samples import HIDDEN, document, page_of, weights, write_run
 
 from netdesc.neurons.models.fields import DEFAULT_PEAK, DEFAULT_SHAPE, DEFAULT_WIDTH
 from netdesc.report.page import Page
@@ -17,11 +17,8 @@ from netdesc.report.weights import open_weights
 
 
 def test_a_share_of_no_spikes_is_no_number(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run")
     nothing = {f"output_{k}": np.empty((0, 2), np.int32) for k in range(2)}
-    np.savez(folder / "activity.npz", **activity() | nothing)
-    built = Page(RunData(folder)).coincidences
-    assert built is not None
+    built = page_of(tmp_path, arrays=nothing).coincidences
     assert built.rows[0][1:] == ["0 of 80", "0 %", "0 of 0", "–"]
 
 
@@ -30,8 +27,8 @@ def test_data_loss_and_training_are_listed(tmp_path: Path) -> None:
     made["training"] |= {"batch_size": 8, "schedule": {"type": "step", "every_epochs": 9}}
     made["training"]["schedule"]["factor"] = 0.5
     made["neurons"]["plain"]["tau_grad"] = 0.1
-    folder = write_run(tmp_path / "run", changes=made, samples={"train": 1200, "validation": 0})
-    cells = dict(Page(RunData(folder)).experiment.rows)
+    page = page_of(tmp_path, changes=made, samples={"train": 1200, "validation": 0})
+    cells = dict(page.experiment.rows)
     texts = {name: cells.pop(name) for name in ("Data", "Samples", "Batch size", "Seed")}
     assert texts == {
         "Data": "input.bs1\ntarget.bs1", "Samples": "train 1,200", "Batch size": "8", "Seed": "0",
@@ -108,7 +105,6 @@ def test_weights_with_a_norm_are_what_the_synapses_have(tmp_path: Path) -> None:
     path = folder / "checkpoints" / "best.safetensors"
     save_file(tensors, path)
     with open_weights(path) as file:
-        assert file is not None
         layer = RunData(folder).graph.neuron_layers[0]
         found_UI, learnt = file.synapses(layer), file.learnt(layer)
     assert learnt.keys() == {"current_decay", "voltage_decay", "bias"}

@@ -10,17 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.report_samples import activity, document, events, metrics_row, write_run, write_state
+from support.report_samples import document, events, metrics_row, page_of, write_run, write_state
 
 from netdesc.report.confusion_matrix import ConfusionMatrix
 from netdesc.report.page import Page, render
 from netdesc.report.run import RunData
 
 NO_EVENTS = np.empty((0, 2), dtype=np.int32)
-
-
-def page_of(folder: Path, **settings: Any) -> Page:
-    return Page(RunData(write_run(folder / "run", **settings)))
 
 
 RUNNING = {"status": "running", "epochs": 7, "epochs_done": 0}
@@ -98,12 +94,6 @@ def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
     assert page.headline == "The best loss is 14.29."
 
 
-def with_activity(folder: Path, **arrays: Any) -> Page:
-    path = write_run(folder / "run")
-    np.savez(path / "activity.npz", **(activity() | arrays))
-    return Page(RunData(path))
-
-
 LATE = np.array([[3, 0], [20, 1], [40, 2], [50, 3]], dtype=np.int32)
 ON_TIME = LATE - np.array([[1, 0], [0, 0], [0, 0], [1, 0]], dtype=np.int32)
 
@@ -124,7 +114,7 @@ def test_the_headline_says_how_well_spikes_meet(
     tmp_path: Path, output: np.ndarray, target: np.ndarray, words: str
 ) -> None:
     arrays = {f"output_{k}": output for k in range(2)} | {f"target_{k}": target for k in range(2)}
-    assert words in with_activity(tmp_path, **arrays).headline
+    assert words in page_of(tmp_path, arrays=arrays).headline
 
 
 @pytest.mark.parametrize(
@@ -137,7 +127,7 @@ def test_the_headline_says_how_well_spikes_meet(
 def test_the_headline_says_which_weights_it_is_about(
     tmp_path: Path, epoch: int, words: str
 ) -> None:
-    assert words in with_activity(tmp_path, epoch=np.int32(epoch)).headline
+    assert words in page_of(tmp_path, arrays={"epoch": np.int32(epoch)}).headline
 
 
 def test_classes_are_judged_by_their_accuracy(tmp_path: Path) -> None:
@@ -149,30 +139,25 @@ def test_classes_are_judged_by_their_accuracy(tmp_path: Path) -> None:
 
 def test_an_accuracy_in_training_is_called_an_average(tmp_path: Path) -> None:
     """It is not that of the saved weights, because the weights changed during the epoch."""
-    path = write_run(tmp_path / "run", classes=True)
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    rows = [metrics_row(epoch, classes=True) for epoch in range(30)]
     for row in rows:
         del row["validation_accuracy"], row["validation_loss"]
-    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = Page(RunData(path))
+    found = page_of(tmp_path, classes=True, rows=rows)
     average = "On average over epoch 30, the network classified 97.3 % of the training samples"
     assert found.headline.startswith(average)
     assert "Training accuracy, average over the best epoch" in found.facts
-    assert found.confusion is not None
     assert found.confusion.items == "training samples, on average over this epoch,"
     measured = page_of(tmp_path / "measured", classes=True)
     assert "Validation accuracy" in measured.facts
-    assert measured.confusion is not None
     assert measured.confusion.items == "validation samples"
 
 
 def with_confusion(
     folder: Path, counts: np.ndarray, undecided: list[int], **record: Any
 ) -> RunData:
-    path = write_run(folder / "run", classes=True, **record)
     row = {"confusion": counts.tolist(), "undecided_by_label": undecided}
-    (path / "metrics.jsonl").write_text(json.dumps(metrics_row(0, classes=True) | row) + "\n")
-    return RunData(path)
+    rows = [metrics_row(0, classes=True) | row]
+    return RunData(write_run(folder / "run", classes=True, rows=rows, **record))
 
 
 def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
@@ -181,7 +166,6 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     counts[0, :2] = 4, 1
     counts[1, 1] = 7
     run = with_confusion(tmp_path, counts, [5, 0, 3, 0, 0, 0])
-    assert run.metrics.confusion is not None
     found = ConfusionMatrix(run.metrics.confusion, "samples", "samples")
     assert (found.epoch, found.undecided, found.accuracy) == (1, 8, "55.0 %")
     first, second, third = found.rows[:3]
@@ -201,7 +185,6 @@ def test_steps_are_not_called_samples(tmp_path: Path, silent: int) -> None:
     counts = np.full((6, 6), 15) - 15 * np.eye(6, dtype=int)
     run = with_confusion(tmp_path, counts, [silent] * 6, labels_by_step=True)
     page = Page(run)
-    assert page.confusion is not None
     assert (page.confusion.items, page.confusion.unit) == ("steps of validation samples", "steps")
     assert "of the steps of validation samples correctly" in page.headline
     text = render(page)
@@ -314,10 +297,8 @@ def with_losses(
     folder: Path, losses: Sequence[float], name: str = "loss", training: float = 1, **record: Any
 ) -> Page:
     """A run with ``losses``; beside those of validation, training's is ``training ** epoch``."""
-    path = write_run(folder / "run", epochs=0, **record)
     rows = [metrics_row(n) | {"loss": training**n} | {name: x} for n, x in enumerate(losses)]
-    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Page(RunData(path))
+    return page_of(folder, epochs=0, rows=rows, **record)
 
 
 FLAT = [10.0 / (n + 1) + 5 for n in range(40)]

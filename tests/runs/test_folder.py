@@ -90,7 +90,6 @@ def test_two_processes_cannot_lock_one_folder(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as other:
-        assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with (
             pytest.raises(RunError, match=f"another process.*{other.pid}"),

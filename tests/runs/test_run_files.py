@@ -61,7 +61,6 @@ def test_a_run_notes_where_it_was_begun_and_what_silence_scores(
     compiled = compile(load(task))
     parts = read_splits(load(task), SampleSpec.of(compiled.graph), print)
     for part, name in ((parts.train, "loss"), (parts.validation, "validation_loss")):
-        assert part is not None
         target_TBN = torch.from_numpy(part.dense(())[1])
         silent = compiled.loss(torch.zeros_like(target_TBN), target_TBN).item()
         assert noted["silence"][name] == pytest.approx(silent)
@@ -141,7 +140,6 @@ def test_the_validation_loss_names_the_best_epoch_and_its_confusion(tmp_path: Pa
         row["undecided_by_label"] = [row["epoch"]] * OUTPUTS
     metrics = metrics_of(tmp_path, lines(*rows))
     assert (metrics.best, metrics.selection_metric) == (2, "validation_loss")
-    assert metrics.confusion is not None
     assert (metrics.confusion.epoch, metrics.confusion.undecided.tolist()) == (3, [2] * OUTPUTS)
 
 
@@ -201,7 +199,6 @@ def damage_of(folder: Path) -> str:
 
 def test_activity_is_read(tmp_path: Path) -> None:
     run = RunData(write_run(tmp_path / "run"))
-    assert run.activity is not None
     assert [frame.epochs for frame in run.activity.snapshots] == [0, 3, 30]
     assert len(run.activity.samples) == 2
     sample = run.activity.samples[0]

@@ -142,7 +142,6 @@ def with_text(pointer: str, text: str, base: str = BASE) -> str:
     if node is not None:
         return base[: node.start] + text + base[node.end :]
     parent = root.find(parts[:-1])
-    assert parent is not None
     return f'{base[: parent.start + 1]}"{parts[-1]}": {text}, {base[parent.start + 1 :]}'
 
 

@@ -10,6 +10,8 @@ from safetensors.numpy import save_file
 
 from netdesc.api.load import load
 from netdesc.description import lock_text
+from netdesc.report.page import Page
+from netdesc.report.run import RunData
 
 STEPS, INPUTS, HIDDEN, OUTPUTS = 60, 12, 16, 6
 VERSIONS = {"python": "3.11.7", "netdesc": "0.1.0", "torch": "2.9.0", "numpy": "2.3.1"}
@@ -78,9 +80,14 @@ def write_run(
     message: str | None = None,
     classes: bool = False,
     changes: dict[str, Any] | None = None,
+    rows: list[dict[str, Any]] | None = None,
+    arrays: dict[str, Any] | None = None,
     **record: Any,
 ) -> Path:
-    """A whole run in ``folder``: the files of ``netdesc.runs.folder`` that a report reads."""
+    """A whole run in ``folder``: the files of ``netdesc.runs.folder`` that a report reads.
+
+    ``rows`` replace those of ``epochs``, and ``arrays`` some of the file of activity.
+    """
     (folder / "checkpoints").mkdir(parents=True)
     for name in ("input.bs1", "target.bs1"):
         (folder.parent / name).write_bytes(bytes(5))
@@ -92,12 +99,17 @@ def write_run(
     (folder / "run.json").write_text(
         json.dumps(run_record(epochs, status=status, message=message) | record)
     )
-    rows = [metrics_row(epoch, classes=classes) for epoch in range(epochs)]
+    if rows is None:
+        rows = [metrics_row(epoch, classes=classes) for epoch in range(epochs)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    np.savez_compressed(folder / "activity.npz", **activity(classes=classes))
+    np.savez_compressed(folder / "activity.npz", **activity(classes=classes) | (arrays or {}))
     for name, seed in (("initial", 0), ("best", 1)):
         save_file(weights(seed), folder / "checkpoints" / f"{name}.safetensors")
     return folder
+
+
+def page_of(folder: Path, **settings: Any) -> Page:
+    return Page(RunData(write_run(folder / "run", **settings)))
 
 
 def write_state(folder: Path, epochs: int | None) -> None:

@@ -48,7 +48,6 @@ def test_rasters_are_computed_with_the_best_weights(tmp_path: Path) -> None:
     found = read_activity(run)
     description, compiled = compile_run(run)
     compiled.model.eval()
-    assert description.document.data is not None
     assert (found["part"], found["samples"], found["format"]) == ("train", 5, 1)
     hidden: list[torch.Tensor] = []
     layer = dict(compiled.model.blocks())["hidden"]

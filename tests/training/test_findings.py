@@ -1,6 +1,5 @@
 """What training finds out about a network: decided once, with settings that its document takes."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,15 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
-from support.report_samples import (
-    HIDDEN,
-    OUTPUTS,
-    activity,
-    document,
-    metrics_row,
-    weights,
-    write_run,
-)
+from support.report_samples import HIDDEN, OUTPUTS, document, metrics_row, weights, write_run
 
 from netdesc.api.load import load
 from netdesc.graph import build_graph
@@ -45,20 +36,13 @@ class Samples:
 def found(
     path: Path,
     *,
-    rows: list[dict[str, Any]] | None = None,
-    arrays: dict[str, Any] | None = None,
     best: dict[str, Any] | None = None,
     silent_loss: float | None = None,
     known: Sequence[Finding] = (),
     **settings: Any,
 ) -> list[Finding]:
     """What is found of a run with other metrics, activity or best weights."""
-    write_run(path, **settings)
-    classes = settings.get("classes", False)
-    np.savez(path / "activity.npz", **activity(classes=classes) | (arrays or {}))
-    if rows is not None:
-        (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    description = load(path / "network.lock.json", with_files=False)
+    description = load(write_run(path, **settings) / "network.lock.json", with_files=False)
     content = description.document
     graph = build_graph(content)
     model = build(graph)
@@ -67,7 +51,6 @@ def found(
     state = model.state_dict() | load_file(path / "best")
     model.load_state_dict({name: state[name] for name in model.state_dict()})
     shown = read_activity(path, graph)
-    assert shown is not None
     setup: Any = SimpleNamespace(
         description=description,
         graph=graph,

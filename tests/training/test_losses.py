@@ -104,7 +104,6 @@ def test_evaluation_has_the_loss_of_training_and_the_confidence(whole: Path) -> 
     best = min(read_metrics(whole), key=lambda row: row["validation_loss"])
     evaluation = netdesc.evaluate(whole, "validation")
     assert evaluation.loss == pytest.approx(best["validation_loss"], rel=1e-6)
-    assert evaluation.score is not None
     assert evaluation.score.confidence == best["validation_confidence"]
 
 
@@ -211,10 +210,8 @@ def test_a_run_from_a_file_and_from_memory(tmp_path: Path, readout: str) -> None
     result = netdesc.evaluate(run)
     assert (result.part, result.score, result.matched) == ("test", None, None)
     errors = result.errors
-    assert errors is not None
     assert errors.root_mean_squared_error**2 == pytest.approx(result.loss, rel=1e-5)
     of_state = netdesc.evaluate(in_memory | {"loss": LOSS | {"signal": "v"}}, data=data)
-    assert of_state.errors is not None
     assert of_state.errors.root_mean_squared_error**2 == pytest.approx(of_state.loss, rel=1e-5)
     compiled = netdesc.compile(run)
     compiled.model.eval()

@@ -134,7 +134,6 @@ def test_a_terminal_gets_one_line_without_colour(tmp_path: Path) -> None:
     ) as process:
         os.close(writer)
         text = read_terminal(reader)
-        assert process.stdout is not None
         assert process.stdout.read() == b""
     assert process.returncode == 0, text
     assert "epoch 20/20" in text

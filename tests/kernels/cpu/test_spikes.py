@@ -27,8 +27,6 @@ def spikes(steps: int, batch: int, neurons: int, density: float, seed: int = 0) 
 def events_of(values_TBN: np.ndarray) -> Events:
     packed, events = pack(values_TBN, 1.0)
     again = cpu_events.events_of(packed, values_TBN.shape)
-    assert events is not None
-    assert again is not None
     assert events.starts[-1] == values_TBN.sum()
     assert (events.starts == again.starts).all()
     assert (events.sources[: events.starts[-1]] == again.sources[: again.starts[-1]]).all()

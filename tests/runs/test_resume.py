@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,31 +23,7 @@ import netdesc as package
 from netdesc.api.load import load
 from netdesc.description.models.training import Training
 from netdesc.runs.errors import RunError
-from netdesc.training import loop, saver
-
-
-def test_the_first_checkpoint_of_a_session_is_early(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each epoch takes 2 s of a fake clock; a checkpoint is due every 30 s."""
-    clock, saved = SimpleNamespace(perf_counter=lambda: now), []
-    now, set_rate, save = 0.0, loop.set_learning_rate, saver.Saver.save
-
-    def watched(*arguments: Any) -> None:
-        nonlocal now
-        now += 2.0
-        set_rate(*arguments)
-
-    def noted(self: saver.Saver, progress: saver.Progress, *rest: Any) -> None:
-        saved.append((progress.epoch, now))
-        save(self, progress, *rest)
-
-    monkeypatch.setattr(loop, "set_learning_rate", watched)
-    monkeypatch.setattr(loop, "time", clock)
-    monkeypatch.setattr(saver, "time", clock)
-    monkeypatch.setattr(saver.Saver, "save", noted)
-    train_task(tmp_path, epochs=40)
-    assert saved == [(0, 0.0), (3, 6.0), (18, 36.0), (33, 66.0), (40, 80.0)]
+from netdesc.training import saver
 
 
 def test_the_reference_states_the_share_of_time_that_saving_may_take() -> None:

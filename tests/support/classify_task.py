@@ -83,3 +83,12 @@ def write_labelled_files(folder: Path, count: int, **changes: Any) -> Path:
     document = json.loads(path.read_text()) | {"data": {"type": "spike_files", "train": pairs}}
     path.write_text(json.dumps(document))
     return path
+
+
+def labels_by_step(folder: Path) -> Path:
+    """As ``write_classify_task``, with spikes and a label for each step."""
+    path = write_classify_task(folder, data={"encoding": {"type": "spikes"}})
+    rng = np.random.default_rng(3)
+    inputs, classes = rng.random((60, 12, 9)) < 0.4, rng.integers(0, 3, (60, 12))
+    write_arrays(folder / "data.npz", inputs=inputs, labels=classes)
+    return path

@@ -111,10 +111,15 @@ def classes_task(folder: Path) -> Path:
         "schedule": {"type": "plateau", "factor": 0.5, "patience_epochs": 1},
         "early_stopping": {"patience_epochs": 3},
     }
-    shift = {"type": "time_shift", "max_steps": 2}
+    changes = [
+        {"type": "time_shift", "max_steps": 2},
+        {"type": "spatial_shift", "max_pixels": 1},
+        {"type": "drop_events", "probability": 0.1},
+        {"type": "time_jitter", "max_steps": 1},
+    ]
     return write_classify_task(
         folder,
-        data={"augmentation": [shift]},
+        data={"augmentation": changes},
         training=training,
         neurons={"cuba": neuron | {"tau_grad": 0.05, "norm": "mean_variance", "dropout": 0.1}},
     )
@@ -201,12 +206,12 @@ def test_a_run_stopped_in_its_first_epoch_goes_on_or_says_what_it_lacks(
 
 
 def test_checkpoints_are_due_after_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each batch takes 10 s of a fake clock; a checkpoint is due every 30 s, the first early."""
+    """Each batch takes 2 s of a fake clock; a checkpoint is due every 30 s, the first early."""
     now, saved_batches, save = 0.0, list[tuple[int, int]](), saver.Saver.save
 
     def tick(self: EagerStep, *arguments: Any) -> None:
         nonlocal now
-        now += 10.0
+        now += 2.0
         compute(self, *arguments)
 
     def note(self: saver.Saver, progress: saver.Progress, *rest: Any) -> None:
@@ -218,9 +223,9 @@ def test_checkpoints_are_due_after_a_batch(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(saver.Saver, "save", note)
     for module in loop, saver:
         monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now))
-    run = train_task(tmp_path, pairs=8, batch_size=2, epochs=3).path
-    assert saved_batches == [(0, 0), (0, 1), (1, 0), (1, 3), (2, 2), (3, 0)]
-    assert [row["seconds"] for row in read_metrics(run)] == [40.0] * 3
+    run = train_task(tmp_path, pairs=8, batch_size=2, epochs=10).path
+    assert saved_batches == [(0, 0), (0, 3), (4, 2), (8, 1), (10, 0)]
+    assert [row["seconds"] for row in read_metrics(run)] == [8.0] * 10
 
 
 def test_time_in_an_epoch_adds_up_over_resumptions(tmp_path: Path) -> None:

@@ -7,10 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from support.classify_task import CLASSES, samples, write_arrays, write_classify_task
+from support.classify_task import (
+    CLASSES,
+    labels_by_step,
+    samples,
+    write_arrays,
+    write_classify_task,
+)
 from support.simulated_ranks import run_ranks
 from support.training_task import train, train_task, untimed_metrics, weights_of, write_task
 from torch import Tensor
@@ -68,14 +73,6 @@ def recurrent(folder: Path) -> Path:
     document = json.loads(path.read_text())
     document["layers"][0] |= {"type": "recurrent", "recurrent_weight_scale": 0.5}
     path.write_text(json.dumps(document))
-    return path
-
-
-def labels_by_step(folder: Path) -> Path:
-    path = write_classify_task(folder, data={"encoding": {"type": "spikes"}})
-    rng = np.random.default_rng(3)
-    inputs, classes = rng.random((60, 12, 9)) < 0.4, rng.integers(0, 3, (60, 12))
-    write_arrays(folder / "data.npz", inputs=inputs, labels=classes)
     return path
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from support.classify_task import write_arrays, write_classify_task
+from support.classify_task import labels_by_step, write_classify_task
 from support.cli_process import run_python
 from support.exchange_samples import dense, document
 from support.kernel_compiler import EXAMPLES
@@ -45,14 +45,6 @@ def trains(folder: Path) -> Path:
 def labels(folder: Path) -> Path:
     """A task with a label a sample, and inputs that are drawn again in every epoch."""
     return write_classify_task(folder)
-
-
-def labels_by_step(folder: Path) -> Path:
-    task = write_classify_task(folder, data={"encoding": {"type": "spikes"}})
-    rng = np.random.default_rng(3)
-    inputs, classes = rng.random((60, 12, 9)) < 0.4, rng.integers(0, 3, (60, 12))
-    write_arrays(task.with_name("data.npz"), inputs=inputs, labels=classes)
-    return task
 
 
 def counts(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Builds a torch module and its loss from a document, a run or a ``.net`` file."""
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from netdesc.description.overrides import Overrides
 from netdesc.description.source import is_net_file
 from netdesc.exchange import ImportedNetwork, import_net
 from netdesc.exchange.importer import STEP_MS_WARNING
+from netdesc.exchange.verification import verify_shortly
 from netdesc.graph import Graph, build_graph
 from netdesc.graph.build import summary
 from netdesc.kernels.engines import engine_name
@@ -248,9 +250,10 @@ def layer_reports(
 ) -> list[LayerReport]:
     """Computes a training step with the first batch of the data, and reports of each layer.
 
-    The step compiles the kernels that training needs. If the document has no data or the engine is
-    not the CPU's, computes a sample without spikes instead. DataError or RunError if data or
-    weights do not fit, KeyboardInterrupt after a signal that stops.
+    The step compiles the kernels that training needs, and the proof of an export those of its end.
+    If the document has no data or the engine is not the CPU's, computes a sample without spikes
+    instead. DataError or RunError if data or weights do not fit, KeyboardInterrupt after a signal
+    that stops.
     """
     document, graph = description.document, compiled.graph
     if document.data is None or engine_name(CPU) != "cpu":
@@ -264,6 +267,14 @@ def layer_reports(
     ):
         setup = prepare(description, CPU)
         compile_kernels(setup, display, stop)
+        batch = setup.train.example()
+        input_TBN = batch.input_TBN
         with torch.no_grad():
-            setup.network(setup.train.example().input_TBN)
-        return setup.network.engine_report()
+            setup.network(input_TBN)
+        reports = setup.network.engine_report()
+        for value in (0.0, 1.0):  # sparse and dense spikes have different kernels
+            signals = setup.network.signals(torch.full_like(input_TBN, value))
+            setup.loss(signals, batch.target).backward()
+        with contextlib.suppress(ValueError):  # the network cannot be exported
+            verify_shortly(setup.network.eval(), None, "train", input_TBN[:, :1])
+        return reports

@@ -11,5 +11,6 @@
 - ``printing``: what ``cpu``, ``cuda`` and ``hardware`` share when they write a step as source text
 - ``van_rossum_coefficients``: coefficients of the van Rossum filter, for ``cpu`` and ``cuda``
 - ``checks``: checks the operators' tensors
+- ``cache_folder``: the folder of compiled kernels
 - ``machine``: cores and memory that the process may use, without torch
 """

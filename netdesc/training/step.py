@@ -36,6 +36,7 @@ from torch.nn.utils import clip_grads_with_norm_
 from netdesc.data.batches import Batch
 from netdesc.data.randomness import seed_shard
 from netdesc.graph import Graph
+from netdesc.kernels import cache_folder
 from netdesc.kernels.engines import engine_for, engine_name
 from netdesc.losses.total import add_up
 from netdesc.modules import build
@@ -243,11 +244,17 @@ def compile_kernels(setup: Setup, display: Display, stop: StopRequest) -> None:
 
     Numba compiles the kernels that its cache lacks. Triton compiles those of the CUDA engine in
     the first epoch. EngineError if Numba cannot be loaded, KeyboardInterrupt if ``stop`` is
-    requested, which is looked up between the passes of the compiler.
+    requested, which is looked up between the passes of the compiler. Says so if kernels cannot be
+    kept.
     """
     stop.check()
-    if engine_name(setup.device) != "cpu":
-        return
+    if engine_name(setup.device) == "cpu":
+        _compile_for_cpu(setup, display, stop)
+    if problem := cache_folder.problem():
+        display.warn(problem)
+
+
+def _compile_for_cpu(setup: Setup, display: Display, stop: StopRequest) -> None:
     engine_for(setup.device)  # raises EngineError if Numba cannot be loaded
     from netdesc.kernels.cpu.runtime.numba_internals import call_while_compiling
 

@@ -6,6 +6,8 @@ import re
 
 import torch
 
+from netdesc.kernels.cache_folder import choose_triton_folder
+
 MIN_CAPABILITY = (7, 5)
 """Compute capability of the oldest GPUs (Turing) for which the kernels are known to compile."""
 
@@ -39,6 +41,7 @@ def _gpu_problem() -> str | None:
 @functools.cache
 def _triton_problem() -> str | None:
     """Triton is imported here, because the other engines do not need it."""
+    choose_triton_folder()
     try:
         import triton
     except ModuleNotFoundError:

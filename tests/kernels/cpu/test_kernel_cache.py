@@ -1,16 +1,16 @@
-"""Cached kernels are compiled anew when a source has changed."""
+"""Cached kernels are compiled anew when a source has changed or a file is damaged."""
 
 import os
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numba.core import caching, config
-from support.cli_process import run_python
+from support.cli_process import netdesc_process, run_python
+from support.grids import slow
+from support.training_task import write_task
 
 import netdesc
-from netdesc.kernels.cpu.runtime.kernel_cache import invalidate_cache, kernel
+from netdesc.kernels import cache_folder
 
 KERNEL = """
 import numpy as np
@@ -36,7 +36,7 @@ print(result[0], len(halve.stats.cache_hits))
 
 
 def run(script: str, folder: Path) -> str:
-    env = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": ""}
+    env = os.environ | {"PYTHONPATH": str(folder), "NETDESC_CACHE": str(folder / "cache")}
     return run_python(script, env=env, cwd=folder).stdout.strip()
 
 
@@ -55,9 +55,15 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
-def test_changes_in_other_files_recompile_a_kernel(package: Path) -> None:
-    """The changes are in other files than the kernel."""
+def test_a_kernel_is_compiled_anew_if_another_file_changes_or_its_own_is_damaged(
+    package: Path,
+) -> None:
     (package / "kernels/cpu/halve.py").write_text(KERNEL, encoding="utf-8")
+    assert run(CALL, package.parent) == "4096 0"
+    (cached,) = package.parent.glob("cache/numba/*/*.nbc")
+    content = bytearray(cached.read_bytes())
+    content[len(content) // 2] ^= 1
+    cached.write_bytes(content)
     assert run(CALL, package.parent) == "4096 0"
     assert run(CALL, package.parent) == "4096 1"
     change(package / "kernels/fixed_point.py", "STATE_LIMIT = 1 << 29", "STATE_LIMIT = 1 << 8")
@@ -70,34 +76,85 @@ def test_changes_in_other_files_recompile_a_kernel(package: Path) -> None:
     assert run(CALL, package.parent) == "2 0"
 
 
-def test_kernels_stay_while_their_sources_do(tmp_path: Path) -> None:
-    folder = tmp_path / "cache"
-    invalidate_cache(folder, b"one")
-    names = ("kernel.run-1.py311.nbi", "kernel.run-1.py311.1.nbc", "kernel.cpython-311.pyc")
-    for name in names:
-        (folder / name).touch()
-    invalidate_cache(folder, b"one")
-    assert all((folder / name).exists() for name in names)
-    invalidate_cache(folder, b"two")
-    assert [(folder / name).exists() for name in names] == [False, False, True]
+def test_versions_that_were_not_used_for_long_are_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETDESC_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache_folder, "_MAX_VERSIONS", 2)
+    for second, name in enumerate(("b", "c", "a")):
+        (tmp_path / "numba" / name).mkdir(parents=True)
+        os.utime(tmp_path / "numba" / name, (second, second))
+    cache_folder.version_folder.__wrapped__()
+    assert os.listdir(tmp_path / "numba") == ["a"]
 
 
-def test_kernels_compile_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "CACHE_DIR", "")
-    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [caching.UserProvidedCacheLocator])
+def test_triton_caches_in_the_chosen_folder_unless_it_was_told_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NETDESC_CACHE", raising=False)
+    monkeypatch.setenv("TRITON_CACHE_DIR", "")
+    cache_folder.choose_triton_folder()
+    assert not os.environ["TRITON_CACHE_DIR"]
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked/triton").touch()  # cannot be written
+    for name, is_there in (("free", True), ("blocked", False)):
+        monkeypatch.setenv("TRITON_CACHE_DIR", "")
+        monkeypatch.setenv("NETDESC_CACHE", str(tmp_path / name))
+        cache_folder.choose_triton_folder()
+        chosen = os.environ["TRITON_CACHE_DIR"]
+        assert (chosen == str(tmp_path / name / "triton")) is is_there
+        assert Path(chosen).is_dir()
+    cache_folder.choose_triton_folder()
+    assert os.environ["TRITON_CACHE_DIR"] == chosen
 
-    @kernel
-    def count(numbers, threads, thread):
-        if thread == 0:
-            numbers[0] += 1
 
-    numbers = np.zeros(1)
-    count(numbers)
-    assert numbers == 1
-    assert config.CACHE_DIR
+TRAIN = """
+import sys
+from netdesc.cli.main import main
+from netdesc.kernels.cpu.runtime.numba_internals import KernelCache
+
+counts = []
+for arguments in (["compile", sys.argv[1]], ["train", sys.argv[1], "--run-dir", sys.argv[2]]):
+    try:
+        main([*arguments, "--quiet"])
+    except SystemExit as exit:
+        assert exit.code == 0
+    counts.append(KernelCache.begun)
+print(*counts)
+"""
+"""Prints how many kernels were looked up in the cache after compiling, and after training."""
 
 
-def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path: Path) -> None:
+def test_training_needs_no_kernel_that_compiling_does_not(tmp_path: Path) -> None:
+    task = write_task(tmp_path / "task", epochs=2)
+    *_, compiled, trained = run_python(TRAIN, task, tmp_path / "run").stdout.split()
+    assert compiled == trained != "0"
+
+
+@slow
+@pytest.mark.parametrize("name", ["digits_alif", "digits_conv", "oxford_slayer", "vowels"])
+def test_training_writes_no_kernel_to_a_folder_that_compiling_has_filled(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETDESC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "nothing"))
+    document = str(Path(netdesc.__file__).parents[1] / f"examples/{name}.json")
+    assert netdesc_process("compile", document).code == 0
+    before = sorted((tmp_path / "cache").rglob("*.nbc"))
+    epochs = "--set", "training.epochs=2"
+    assert netdesc_process("train", document, "--run-dir", tmp_path / "run", *epochs).code == 0
+    assert sorted((tmp_path / "cache").rglob("*.nbc")) == before
+    assert before
+    assert not (tmp_path / "nothing").exists()
+
+
+@slow
+def test_a_cache_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    invalidate_cache(tmp_path / "file", b"one")
-    assert os.listdir(tmp_path) == ["file"]
+    task = write_task(tmp_path / "task", epochs=1)
+    env = os.environ | {"NETDESC_CACHE": str(tmp_path / "file")}
+    code = "import sys; from netdesc.cli.program import program; program()"
+    ended = run_python(code, "compile", task, "--quiet", env=env)
+    (line,) = ended.stderr.splitlines()
+    assert f"{tmp_path / 'file'}" in line
+    assert "NETDESC_CACHE" in line

@@ -1,24 +1,22 @@
-"""Caches compiled kernels on disk, and deletes outdated kernels.
+"""Compiles kernels at their first call, and caches them on disk.
 
-Numba recompiles a kernel when the kernel's own file changes. It does not notice changes in other
-files whose functions or constants are compiled into the kernel. So we delete all cached kernels
-when any source file of the CPU engine has changed.
+A kernel's file has a name that depends on all sources of the CPU engine, because functions and
+constants of other files are compiled into the kernel, and on the machine.
 """
 
-import contextlib
 import functools
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 import numba
-from numba import config
 
+from netdesc.kernels.cache_folder import source_digest, version_folder
 from netdesc.kernels.cpu.runtime.numba_internals import (
     IS_PLAIN,
     KernelCache,
@@ -27,8 +25,8 @@ from netdesc.kernels.cpu.runtime.numba_internals import (
     thread_count,
 )
 
-_STAMP = "sources.sha256"
-_KERNELS = Path(__file__).parents[2]
+GENERATED = "netdesc_generated_"
+"""How the names of generated modules begin."""
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -46,10 +44,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     # Numba names compiled functions by these, and no two may have one name.
     call.__module__, call.__qualname__ = function.__module__, function.__qualname__
-    compiled = _compile_later(call, function)
-    if hasattr(compiled, "stats") and not IS_PLAIN:
-        _refresh(Path(compiled.stats.cache_path))
-    return compiled
+    return _compile_later(call, function)
 
 
 @numba.njit(inline="always")
@@ -61,37 +56,30 @@ def share_of(items, threads, thread):
 def neuron_kernel(function: Callable[..., Any]) -> Any:
     """Decorates a kernel of the files that are compiled once for each neuron.
 
-    Numba caches it in the folder of the file, which is written for one neuron and one machine, and
-    never changes.
+    It is cached beside its file, which is written for one neuron and one machine.
     """
     return _compile_later(function, function)
 
 
 def _compile_later(function: Callable[..., Any], cached: Callable[..., Any]) -> Any:
-    """Returns ``function`` as Numba compiles it at its first call, and caches it as ``cached``.
-
-    The cache is in a temporary folder if neither that of the package nor the user's can be written.
-    """
-    try:
-        compiled: Any = numba.njit(**_OPTIONS)(function)
-    except RuntimeError:  # no folder for the cache
-        _config.CACHE_DIR = temporary_folder().name
-        compiled = numba.njit(**_OPTIONS)(function)
-    if hasattr(compiled, "stats") and not IS_PLAIN:  # NUMBA_DISABLE_JIT returns a plain function
-        compiled._cache = KernelCache(cached)
+    """Returns ``function`` as Numba compiles it at its first call, and caches it as ``cached``."""
+    compiled: Any = numba.njit(**_OPTIONS)(function)
+    # NUMBA_DISABLE_JIT returns a plain function, and some Numba has other caches.
+    if hasattr(compiled, "stats") and not IS_PLAIN:
+        source = Path(cached.__code__.co_filename)
+        is_generated = cached.__module__.startswith(GENERATED)
+        folder = source.parent / "__pycache__" if is_generated else version_folder()
+        facts = repr((machine_facts(), source_digest(), _digest(source)))
+        compiled._cache = KernelCache(folder / f"{source.stem}.{cached.__qualname__}", facts)
     return compiled
 
 
 @functools.cache
-def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """Returns a folder that is deleted when the process ends."""
-    return tempfile.TemporaryDirectory(prefix="netdesc-kernels-", ignore_cleanup_errors=True)
+def _digest(source: Path) -> str:
+    return hashlib.sha256(source.read_bytes()).hexdigest()
 
-
-_config: Any = config  # Numba's type hints do not list the settings
 
 _OPTIONS: Mapping[str, Any] = {
-    "cache": not IS_PLAIN,  # dispatchers of plain functions are others in each process
     "nogil": True,
     "error_model": "numpy",  # divisions do not look for 0
     **({} if IS_PLAIN else {"no_cfunc_wrapper": True}),
@@ -104,38 +92,8 @@ def machine_facts() -> tuple[str | None, ...]:
     return (
         sys.version,
         numba.__version__,
+        llvmlite.__version__,
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
         *map(os.environ.get, ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT")),
     )
-
-
-@functools.cache
-def _refresh(folder: Path) -> None:
-    invalidate_cache(folder, source_digest())
-
-
-@functools.cache
-def source_digest() -> bytes:
-    """Returns the SHA-256 digest of all sources of the CPU engine and of ``kernels/*.py``."""
-    digest = hashlib.sha256()
-    for source in sorted({*_KERNELS.glob("*.py"), *(_KERNELS / "cpu").rglob("*.py")}):
-        name = source.relative_to(_KERNELS).as_posix()
-        digest.update(name.encode() + b"\0" + source.read_bytes() + b"\0")
-    return digest.digest()
-
-
-def invalidate_cache(folder: Path, digest: bytes) -> None:
-    """Deletes the kernels in Numba's cache ``folder`` if the sources' ``digest`` has changed.
-
-    Does nothing if the folder is not writable: then Numba cannot cache there either.
-    """
-    stamp = folder / _STAMP
-    with contextlib.suppress(OSError):
-        if stamp.read_bytes() == digest:
-            return
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        for cached in folder.glob("*.nb[ci]"):
-            cached.unlink(missing_ok=True)
-        stamp.write_bytes(digest)

@@ -15,18 +15,22 @@ compute the same.
 - **Threads.** Numba's ``prange`` takes a second longer to compile than the loop in it, because the
   loop is compiled four times, each time with more code around it. So kernels pass a function and
   its arguments to Numba's threads by themselves.
-- **The cache.** Where a cached kernel is damaged or cannot be written, it is compiled.
+- **The cache.** Numba's has an index file for each function. Of two processes that write it at
+  once, one may get the other's kernel. So each signature has a file of its own.
 """
 
 import contextlib
+import hashlib
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
 from llvmlite import ir
 from numba import types
 
+from netdesc.kernels.cache_folder import read_checked, write_checked
 from netdesc.kernels.cpu.runtime.llvm_code import (
     build_flush,
     build_restore,
@@ -38,15 +42,18 @@ from netdesc.kernels.cpu.runtime.simd import intrinsic
 
 _event: Any = None
 _parallel: Any = None
-_FunctionCache: Any = object
+_result: Any = None
+_dumps: Any = None
+_NullCache: Any = object
 _CodeLibrary: Any = object
 _BaseCompiler: Any = object
 try:
-    from numba.core import caching, codegen, compiler, event
+    from numba.core import caching, codegen, compiler, event, serialize
     from numba.np.ufunc import parallel
 
-    _FunctionCache, _CodeLibrary = caching.FunctionCache, codegen.JITCodeLibrary
+    _NullCache, _CodeLibrary = caching.NullCache, codegen.JITCodeLibrary
     _BaseCompiler, _event, _parallel = compiler.Compiler, event, parallel
+    _result, _dumps = compiler.CompileResult, serialize.dumps
 except (ImportError, AttributeError):
     IS_PLAIN = True
 else:
@@ -61,12 +68,6 @@ _ITEM = ir.FunctionType(
 There is one array, without memory, whose elements take a byte. So its address is the number of the
 first item; the first count is the number of items.
 """
-
-_DAMAGE = (
-    OSError, EOFError, pickle.UnpicklingError, ArithmeticError, AttributeError, ImportError,
-    LookupError, MemoryError, TypeError, ValueError,
-)  # fmt: skip
-"""What reading a damaged file, or one of another user, may raise."""
 
 
 class _LinkedLibrary(_CodeLibrary):
@@ -114,27 +115,34 @@ step_function: Any = (
 """Compiles ``jit_no_refcount`` functions so that they become part of the loops that call them."""
 
 
-class KernelCache(_FunctionCache):
-    """Numba's cache of a kernel. Where a file is damaged or cannot be written, it compiles."""
+class KernelCache(_NullCache):
+    """The cache of a kernel. Where a file is missing, damaged or cannot be written, it compiles.
+
+    Files have the path ``prefix`` with a hash of the signature and of ``facts``, on which compiled
+    code depends.
+    """
 
     begun = 0
     """The number of kernels of this process that were looked up here, and compiled if missing."""
+
+    def __init__(self, prefix: Path, facts: str) -> None:
+        self._prefix, self._facts = prefix, facts
+
+    def _path(self, signature: Any) -> Path:
+        digest = hashlib.sha256(f"{self._facts} {signature}".encode()).hexdigest()
+        return self._prefix.with_name(f"{self._prefix.name}.{digest[:24]}.nbc")
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Returns the compiled kernel for a signature, None if there is none to load."""
         numba.get_num_threads()  # starts Numba's threads, which compiled code needs
         KernelCache.begun += 1
-        try:
-            return super().load_overload(sig, target_context)
-        except _DAMAGE:
-            with contextlib.suppress(OSError):
-                self.flush()
-            return None
+        target_context.refresh()
+        content = read_checked(self._path(sig))
+        return content and _result._rebuild(target_context, *pickle.loads(content))
 
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Saves a compiled kernel if the folder is not full."""
-        with contextlib.suppress(*_DAMAGE):
-            super().save_overload(sig, data)
+    def save_overload(self, sig: Any, cres: Any) -> None:
+        """Saves a compiled kernel if the folder can be written and is not full."""
+        write_checked(self._path(sig), _dumps(cres._reduce()))
 
 
 def call_while_compiling(call: Callable[[int], None]) -> contextlib.AbstractContextManager[object]:

@@ -1,7 +1,7 @@
-"""Modules of kernels that are generated for one neuron, in a folder where Numba caches them.
+"""Modules of kernels that are generated for one neuron, in the folder where these are cached.
 
 A module is a copy of ``forward_kernels`` or ``backward_kernels`` with the functions of the neuron
-in place of their imports from ``neuron_step``. It is a file, because Numba's cache needs one. Its
+in place of their imports from ``neuron_step``. It is a file, as Numba reads the text of one. Its
 name is a hash of its text, of the sources of this engine, of versions and of the processor, so that
 it never changes: a module that is there serves every process. Of many modules, those that have not
 been used for longest are deleted.
@@ -13,17 +13,15 @@ import hashlib
 import importlib.util
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-import llvmlite
-
 import netdesc
-from netdesc.kernels.cpu.runtime.kernel_cache import machine_facts, source_digest, temporary_folder
+from netdesc.kernels.cache_folder import cache_folder, source_digest, temporary_folder, write
+from netdesc.kernels.cpu.runtime.kernel_cache import GENERATED, machine_facts
 from netdesc.kernels.cpu.walk import neuron_step
 from netdesc.kernels.cpu.walk.printer import backward_source, forward_source
 from netdesc.neurons.program import Program
@@ -38,10 +36,8 @@ _PRINTERS: Mapping[Direction, Callable[[Program, int], str]] = {
 _KINDS = (*_PRINTERS, "integer")
 """Kinds of modules; those of the integer run have loops of the hardware simulation."""
 
-_VERSIONS = llvmlite.__version__, netdesc.__version__
-
 _WRITTEN_AT = 1_000_000_000
-"""Time stamp of all modules. Numba would compile a module again if its time stamp changed.
+"""Time stamp of all modules. Python would compile a module again if its time stamp changed.
 
 So the time of a module's last use is the file's time of access.
 """
@@ -80,9 +76,9 @@ def module_source(program: Program, unit_bits: int, direction: Direction) -> str
 def load_module(source: str, kind: str) -> ModuleType:
     """Returns the module of a text; writes it unless it is there. ``kind`` begins its name."""
     digest = hashlib.sha256(source_digest())
-    digest.update(repr([*_VERSIONS, *machine_facts(), source]).encode())
+    digest.update(repr([netdesc.__version__, *machine_facts(), source]).encode())
     name = f"{kind}_{digest.hexdigest()[:24]}"
-    full_name = f"netdesc_generated_{name}"  # Numba may import it by this name
+    full_name = f"{GENERATED}{name}"  # Numba may import it by this name
     if full_name in sys.modules:  # another program has the same kernels
         return sys.modules[full_name]
     spec = importlib.util.spec_from_file_location(full_name, _write(name, source))
@@ -95,26 +91,20 @@ def load_module(source: str, kind: str) -> ModuleType:
 
 
 def _write(name: str, source: str) -> Path:
-    """Returns the path: in a temporary folder if the cache cannot be written."""
-    try:
-        return _write_to(_cache_folder(), name, source)
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
-        return _write_to(Path(temporary_folder().name), name, source)
+    """Writes a module unless it is there; into a temporary folder if the cache cannot be written.
 
-
-def _write_to(folder: Path, name: str, source: str) -> Path:
-    """Writes a module into a folder atomically, unless it is there; returns its path."""
+    Returns its path.
+    """
+    folder = cache_folder()
     path = folder / f"{name}.py"
     with contextlib.suppress(OSError):
-        if path.read_text(encoding="utf-8") == source:
+        if path.read_bytes() == source.encode():
             _note_use(path)
             return path
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as part_folder:
-        part = Path(part_folder) / path.name
-        part.write_text(source, encoding="utf-8")
-        _note_use(part)
-        part.replace(path)
+    if not write(path, source.encode()):
+        path = temporary_folder() / path.name
+        write(path, source.encode())
+    _note_use(path)
     delete_unused(folder, _MAX_MODULES)
     return path
 
@@ -137,9 +127,3 @@ def delete_unused(folder: Path, keep: int) -> None:
             module.unlink(missing_ok=True)
             for kernel in (folder / "__pycache__").glob(f"{module.stem}.*"):
                 kernel.unlink(missing_ok=True)
-
-
-def _cache_folder() -> Path:
-    chosen = os.environ.get("NETDESC_CACHE")
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(chosen) if chosen else Path(user) / "netdesc"

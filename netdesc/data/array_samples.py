@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from netdesc.data.array_files import (
     unpacked_size_error,
 )
 from netdesc.data.data_context import DataContext
+from netdesc.data.data_errors import DataError
 from netdesc.data.encoding import Code
 from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
 from netdesc.description.json.tree import Parts
@@ -74,6 +76,8 @@ class ArraySamples(RowSamples):
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Encodes all samples (see ``samples.Samples``)."""
+        for values in (self.inputs, self.targets):
+            _require_whole(values)
         inputs = self.inputs[self.indices]
         input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rngs)
         input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.spec.input_shape)
@@ -116,6 +120,18 @@ def is_mapped(values: NDArray) -> bool:
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
         base = base.base
     return isinstance(base, np.memmap)
+
+
+def _require_whole(values: NDArray | None) -> None:
+    """Raises DataError if the file that an array maps was cut off: reading would end the process.
+
+    ``numpy.savez`` does that when it writes a file anew.
+    """
+    base, name = cast("Any", values), None
+    while isinstance(base, np.ndarray):
+        name, base = getattr(base, "filename", name), base.base
+    if name is not None and isinstance(base, mmap.mmap) and base.size() < len(base):
+        raise DataError(f"{name}: this file was cut off or written anew while it was read")
 
 
 def read_arrays(context: DataContext) -> dict[str, ArraySamples]:

@@ -15,6 +15,7 @@ from netdesc.graph import Graph
 from netdesc.graph.memory import estimate_memory, find_shortage
 from netdesc.kernels.engines import EngineError, engine_name, torch_on_one_thread, use_engine
 from netdesc.runs.errors import RunError
+from netdesc.training.ranks import ALONE, Ranks
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -103,17 +104,26 @@ def keep_freed_memory() -> Iterator[None]:
         library.malloc_trim(0)
 
 
-def require_memory(graph: Graph, training: Training, samples: int, device: torch.device) -> None:
+def require_memory(
+    graph: Graph,
+    training: Training,
+    samples: int,
+    device: torch.device,
+    ranks: Ranks = ALONE,
+    ahead: int = 0,
+) -> None:
     """Raises MemoryShortageError if training needs more memory than is free on ``device``.
 
-    ``samples`` is the number of training samples. The need is estimated (see ``graph.memory``).
+    ``samples`` is the number of training samples, ``ahead`` that of batches that are built before
+    they are needed. The need is estimated (see ``graph.memory``).
     Free is what the GPU, or the machine within the limits of its container, can still give; the
     check is left out if the system does not tell it.
     """
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.free_bytes()
     if free is None:
         return
-    estimate, subject = estimate_memory(graph, training, samples), f"training {graph.name}"
+    estimate = estimate_memory(graph, training, samples, ranks.size, ahead)
+    subject = f"training {graph.name}"
     shortage = find_shortage(subject, estimate.needs, free, estimate.batch)
     if shortage is not None:
         raise MemoryShortageError(

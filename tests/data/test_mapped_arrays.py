@@ -1,6 +1,7 @@
 """Large arrays are read batch by batch from the file, and never as a whole."""
 
 import os
+import re
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import netdesc
 from netdesc.data import array_checks, array_files, file_checks
 from netdesc.data.array_samples import ArraySamples, is_mapped
 from netdesc.data.batches import Batches
+from netdesc.data.data_errors import DataError
 from netdesc.data.encoding import Code
 from netdesc.data.samples import SampleSpec
 
@@ -107,6 +109,19 @@ def test_values_of_a_file_are_checked_before_training(
     (tmp_path / "folder/inputs.npy").unlink()
     with pytest.raises(ValueError, match='has no array "inputs'):
         read(tmp_path / "folder")
+
+
+def test_a_file_that_is_written_anew_in_training_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
+) -> None:
+    save_folder(tmp_path / "folder", **content)
+    monkeypatch.setattr(array_files, "MAX_RESIDENT_BYTES", 10_000)
+    batches = Batches(read(tmp_path / "folder")["train"], 4, torch.device("cpu"), 0).shuffled(0)
+    next(batches)
+    path = tmp_path / "folder/inputs.npy"
+    os.truncate(path, 1000)
+    with pytest.raises(DataError, match=re.escape(str(path))):
+        list(batches)
 
 
 def test_a_resumed_run_checks_only_changed_files(

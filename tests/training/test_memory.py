@@ -108,6 +108,19 @@ def test_gigantic_networks_are_refused_at_once(document: Path) -> None:
         _require_memory(gigantic)
 
 
+def test_shards_need_the_activity_of_a_part_of_a_batch(document: Path) -> None:
+    def estimate(shards: int, *more: int) -> tuple[int, int]:
+        changes = {"training.shards": shards, "training.batch_size": 8}
+        content = load(document, changes, with_files=False).document
+        layers = estimate_memory(build_graph(content), content.training, 80, *more).layers
+        return layers["input"].activity, layers["layer"].activity
+
+    inputs, activity = estimate(1)
+    assert estimate(4) == (inputs, activity // 4)
+    assert estimate(4, 2) == (inputs // 2, activity // 4)
+    assert estimate(1, 1, 2) == (3 * inputs, activity)
+
+
 PROGRAM = """
 import resource
 import torch

@@ -37,11 +37,6 @@ def train(document: Path, run: Path) -> Run:
     return netdesc.train(netdesc.load(document), run_dir=run, progress="quiet")
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return train(write_classify_task(tmp_path / "task"), tmp_path / "run")
-
-
 def in_numpy(path: Path, part: int) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and labels of a part, coded as latencies without netdesc."""
     with np.load(path) as file:
@@ -105,8 +100,9 @@ def test_more_validation_than_training_samples_are_measured_in_its_batches(tmp_p
     assert netdesc.evaluate(run, "validation").loss == run.best["validation_loss"]
 
 
-def test_training_does_not_use_the_test_samples(tmp_path: Path, run: Run) -> None:
+def test_training_does_not_use_the_test_samples(tmp_path: Path) -> None:
     """A run with other test samples is bit-identical."""
+    run = train(write_classify_task(tmp_path / "task"), tmp_path / "run")
     values, labels = samples(60)
     values[-15:] = 4 - values[-15:]
     document = write_classify_task(tmp_path / "other")
@@ -236,9 +232,8 @@ def labelled(tmp_path: Path) -> Path:
     "classifier", [{"type": "rate"}, {"type": "moving_window", "window_steps": 4}]
 )
 def test_an_input_is_classified(labelled: Path, arithmetic: Any, classifier: Any) -> None:
-    content = json.loads(labelled.read_text())
-    labelled.write_text(json.dumps(content | {"classifier": classifier}))
-    result = inference.run(labelled, labelled.with_name("2.bs1"), arithmetic)
+    network = netdesc.load(labelled, {"classifier": classifier})
+    result = inference.run(network, labelled.with_name("2.bs1"), arithmetic)
     assert result.comparison is None
     assert result.classification.label == 2
     if classifier["type"] == "rate":

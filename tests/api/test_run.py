@@ -1,6 +1,5 @@
 """``run`` hands on all of a network's output, and reads a file in one way only."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +90,7 @@ def test_one_wrong_value_of_many_is_refused(wrong: float) -> None:
 
 def test_running_a_network_leaves_its_modes_and_states(tmp_path: Path) -> None:
     path = write_classify_task(tmp_path / "task")
-    content = json.loads(path.read_text())
-    content["neurons"]["cuba"]["persistent_state"] = True
-    path.write_text(json.dumps(content))
-    compiled = netdesc.compile(path)
+    compiled = netdesc.compile(netdesc.load(path, {"neurons.cuba.persistent_state": True}))
     model, input_TBN = compiled.model.eval(), torch.ones(STEPS, 3, CELLS)
     whole = model(input_TBN)
     model.reset_state()

@@ -55,11 +55,8 @@ def test_a_network_of_slower_output_is_trained_measured_run_and_reported(documen
 
 
 def test_at_the_end_of_training_slower_layers_are_verified_in_many_steps(document: Path) -> None:
-    content = json.loads(document.read_text())
-    content["time"]["steps"] = 600
-    content["layers"][1]["factor"] = 40
-    document.write_text(json.dumps(content))
-    network = netdesc.load(document, {"training.epochs": 1})
+    changes = {"training.epochs": 1, "time.steps": 600, "layers.slow.factor": 40}
+    network = netdesc.load(document, changes)
     run = netdesc.train(network, run_dir=document.parent / "run", progress="quiet")
     verified = json.loads((run.path / "run.json").read_text())["verification"]
     assert verified["steps"] >= 10 * 40

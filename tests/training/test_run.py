@@ -182,11 +182,9 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
     weights["layers.hidden.synapse.weight"] = weights["layers.hidden.synapse.weight"][:3]
     weights["layers.extra.synapse.weight"] = weights.pop("layers.output.synapse.weight")
     save_file(weights, tmp_path / "bad.safetensors")
-    document = json.loads((tmp_path / "task/tiny.json").read_text())
-    document["weights"] = {"path": "../bad.safetensors"}
-    (tmp_path / "task/bad.json").write_text(json.dumps(document))
+    changes = {"weights.path": str(tmp_path / "bad.safetensors")}
     with pytest.raises(RunError) as error:
-        train(netdesc.load(tmp_path / "task/bad.json"), run_dir=tmp_path / "bad")
+        train(netdesc.load(tmp_path / "task/tiny.json", changes), run_dir=tmp_path / "bad")
     message = str(error.value)
     assert "layers.output.synapse.weight is missing" in message
     assert "layers.extra.synapse.weight has no place" in message

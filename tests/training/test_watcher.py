@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,8 @@ def restless_hidden(document: Document) -> None:
     document["training"]["optimizer"]["learning_rate"] = 0.001
 
 
-def large_rate(document: Document) -> None:
-    document["training"]["optimizer"]["learning_rate"] = 10.0
-
-
-def tiny_rate(document: Document) -> None:
-    document["training"]["optimizer"]["learning_rate"] = 1e-9
+def set_rate(rate: float, document: Document) -> None:
+    document["training"]["optimizer"]["learning_rate"] = rate
 
 
 def wide_surrogate(document: Document) -> None:
@@ -87,8 +84,8 @@ def narrow_surrogate(document: Document) -> None:
         (own_equations, None, None),
         (quiet_hidden, "ND410", "hidden"),
         (restless_hidden, "ND418", "hidden"),
-        (large_rate, "ND413", None),
-        (tiny_rate, "ND412", None),
+        (partial(set_rate, 10.0), "ND413", None),
+        (partial(set_rate, 1e-9), "ND412", None),
         (wide_surrogate, "ND420", "hidden"),
         (narrow_surrogate, "ND421", "hidden"),
     ],

@@ -22,6 +22,12 @@ MAX_ERRORS = 200
 
 _MAX_FIRST_ENTRIES = 500  # number of entries of a list or object that are validated first
 
+_MAX_WRONG_CHARACTERS = 1 << 20
+"""Length of the largest document in which other errors are searched for after early ones.
+
+Pydantic needs some hundred times the memory of what is wrong.
+"""
+
 _NAMES = frozenset(name for model in structure.model_paths() for name in structure.fields(model))
 """All field names of the language. Keys with these names are validated first, too."""
 
@@ -63,16 +69,17 @@ def validate_document(data: Any) -> Document:
 
     Pydantic makes an object for every error, and a hostile file can have a million. So the
     beginnings of long lists and objects are validated first, and the rest only if these have few
-    errors.
+    errors, and in a large document none.
     """
     errors: list[ErrorDetails] = []
     for part in (_first_entries(data), data):
+        text = json.dumps(part)
+        if errors and (len(errors) > MAX_ERRORS or len(text) > _MAX_WRONG_CHARACTERS):
+            break
         try:
-            document = Document.model_validate_json(json.dumps(part))
+            document = Document.model_validate_json(text)
         except ValidationError as error:
             errors = error.errors(include_url=False)
-            if len(errors) > MAX_ERRORS:
-                break
         else:
             if part is data:
                 return document

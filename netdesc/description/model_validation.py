@@ -31,8 +31,6 @@ Pydantic needs some hundred times the memory of what is wrong.
 _NAMES = frozenset(name for model in structure.model_paths() for name in structure.fields(model))
 """All field names of the language. Keys with these names are validated first, too."""
 
-_LENGTH_KINDS = ("too_short", "too_long")
-
 
 @dataclass(frozen=True, slots=True)
 class LocatedError:
@@ -165,7 +163,7 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
         if error.kind == "missing":
             is_of_list = isinstance(key[0], int) and (*parent, key[0] + 1) in missing
             return error.parts in misspelt or parent in untyped or is_of_list
-        if error.kind in _LENGTH_KINDS:
+        if error.kind in ("too_short", "too_long"):
             # Pydantic counts valid items only, so the length may be right.
             size = len(error.value)
             low, high = error.context.get("min_length", 0), error.context.get("max_length", size)

@@ -5,13 +5,13 @@ script applies the filter of the loss to them and draws the curves (the "traces"
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.graph import SpikeTime
+from netdesc.graph import Graph, SpikeTime
 from netdesc.report.coincidence import spike_pairs
 from netdesc.report.format import number
 from netdesc.report.plots import Plot, axis, time_layout
@@ -30,7 +30,6 @@ _CURVES = (("target", 1, "y"), ("output", 2, "y"), ("difference", 6, "y2"))
 """Name, number of the colour, and axis of each curve."""
 
 
-@dataclass(frozen=True)
 class Traces:
     """The figure of traces, whose curves are empty in ``plot``.
 
@@ -40,40 +39,31 @@ class Traces:
     says what was left out.
     """
 
-    plot: Plot
-    neuron: int
-    neurons: int
-    samples: int
-    note: str
-    data: dict[str, Any]
+    def __init__(
+        self, graph: Graph, loss: SpikeTime, pairs: Sequence[tuple[SpikeRaster, SpikeRaster]]
+    ) -> None:
+        cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]
+        steps, step_ms = min([graph.output_steps, MAX_STEPS, *cuts]), graph.output_step_ms
+        by_sample = [_trains(*pair, steps) for pair in pairs]
+        self.neurons, self.samples = math.prod(graph.output_shape), len(pairs)
+        self.neuron = next(iter(by_sample[0]), 0)
+        shown = _shown_steps(by_sample[0].get(self.neuron, ([], [])), steps)
+        self.plot = _plot(loss, [step * step_ms for step in shown])
+        self.note = f"The figure ends at step {steps:,}." if steps < graph.output_steps else ""
+        self.data = {
+            "decay": math.exp(-step_ms / loss.time_constant_ms),
+            "order": loss.filter_order,
+            "length": loss.filter_steps,
+            "steps": steps,
+            "stepMs": step_ms,
+            "trains": by_sample,
+        }
 
 
 def traces(run: RunData) -> Traces | None:
     """Builds the figure; None without a spike-time loss, or without a sample with a target."""
-    loss = run.graph.loss.spike_filter
-    pairs = spike_pairs(run.samples)
-    if loss is None or not pairs:
-        return None
-    cuts = [raster.cut for pair in pairs for raster in pair if raster.cut is not None]
-    steps = min([run.graph.output_steps, MAX_STEPS, *cuts])
-    by_sample = [_trains(*pair, steps) for pair in pairs]
-    neuron = next(iter(by_sample[0]), 0)
-    shown = _shown_steps(by_sample[0].get(neuron, ([], [])), steps)
-    return Traces(
-        plot=_plot(loss, [step * run.graph.output_step_ms for step in shown]),
-        neuron=neuron,
-        neurons=math.prod(run.graph.output_shape),
-        samples=len(pairs),
-        note=f"The figure ends at step {steps:,}." if steps < run.graph.output_steps else "",
-        data={
-            "decay": math.exp(-run.graph.output_step_ms / loss.time_constant_ms),
-            "order": loss.filter_order,
-            "length": loss.filter_steps,
-            "steps": steps,
-            "stepMs": run.graph.output_step_ms,
-            "trains": by_sample,
-        },
-    )
+    loss, pairs = run.graph.loss.spike_filter, spike_pairs(run.samples)
+    return Traces(run.graph, loss, pairs) if loss is not None and pairs else None
 
 
 def _trains(output: SpikeRaster, target: SpikeRaster, steps: int) -> Trains:

@@ -95,11 +95,6 @@ def sample(output: SpikeRaster, target: SpikeRaster) -> Sample:
     return Sample(raster(), output, target, None, None, None)
 
 
-def counts(output: SpikeRaster, target: SpikeRaster) -> dict[int, tuple[int, int]]:
-    found = coincidences([sample(output, target)])
-    return {each.tolerance: (each.matched_targets, each.matched_outputs) for each in found}
-
-
 def test_what_was_cut_is_not_compared() -> None:
     target, output = raster((3, 0), (15, 0)), raster((3, 0), cut=10)
     found = coincidences([sample(output, target)])[0]
@@ -117,7 +112,9 @@ def test_matches_are_those_of_the_definition(output: list[Any], target: list[Any
             for step, cell in some
         )
 
-    assert counts(raster(*output), raster(*target)) == {
+    found = coincidences([sample(raster(*output), raster(*target))])
+    matched = {each.tolerance: (each.matched_targets, each.matched_outputs) for each in found}
+    assert matched == {
         tolerance: (near(target, output, tolerance), near(output, target, tolerance))
         for tolerance in (0, 1, 2, 5)
     }

@@ -31,9 +31,8 @@ def test_csv_has_a_row_for_each_epoch_and_every_value(tmp_path: Path) -> None:
 
 
 def test_a_value_that_a_row_lacks_is_an_empty_cell(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", epochs=0)
-    lines = [{"epoch": 0, "loss": 2.5}, {"epoch": 1, "spike_rates": {"a": 0.5, "b": None}}]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rows = [{"epoch": 0, "loss": 2.5}, {"epoch": 1, "spike_rates": {"a": 0.5, "b": None}}]
+    folder = write_run(tmp_path / "run", rows=rows)
     assert write_metrics_csv(folder).read_text() == (
         "epoch,loss,spike_rates.a,spike_rates.b\n0,2.5,,\n1,,0.5,\n"
     )

@@ -51,6 +51,12 @@ class is always below the 0 at which its output starts: its largest step then ha
 Documents, samples and grid are in `tests/support/tasks`.
 
 """
+_CLUSTERS = """\
+<a id="clusters"></a>
+
+## Clusters
+
+"""
 _CODES = """\
 `netdesc explain CODE` prints these texts as well. An example is the text at a JSON pointer of an
 otherwise valid document, or the whole document if there is no pointer. `netdesc` is tested with all
@@ -62,11 +68,12 @@ def reference_text() -> str:
     """Returns the content of ``schemas/reference.md``."""
     paths = structure.model_paths()
     contents = [f"- [{_title(model, where)}](#{_anchor(model)})" for model, where in paths.items()]
-    contents.append("- [What the defaults reach](#defaults)")
+    contents += ["- [What the defaults reach](#defaults)", "- [Clusters](#clusters)"]
     contents += [f"- [Codes {heading}](#{kind.lower()})" for kind, heading in _KINDS.items()]
     parts = [_HEAD, "## Contents\n", "\n".join(contents) + "\n"]
     parts += [_section(model, where) for model, where in paths.items()]
-    parts.append(_DEFAULTS + Path(__file__).with_name("defaults.md").read_text("utf-8"))
+    for head, name in ((_DEFAULTS, "defaults.md"), (_CLUSTERS, "clusters.md")):
+        parts.append(head + Path(__file__).with_name(name).read_text("utf-8"))
     for kind, heading in _KINDS.items():
         parts += [f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n', _CODES]
         for entry in (entry for entry in ENTRIES.values() if entry.code.startswith(kind)):

@@ -89,17 +89,21 @@ def write(path: Path, content: bytes) -> bool:
 
 def write_checked(path: Path, content: bytes) -> None:
     """Writes a file, if it can, that ``read_checked`` reads."""
-    write(path, hashlib.sha256(content).digest() + content)
+    write(path, _digest(path, content) + content)
 
 
 def read_checked(path: Path) -> bytes | None:
-    """Returns the content of a file; None if it is missing or damaged."""
+    """Returns the content of a file; None if it is missing, damaged or that of another name."""
     try:
         data = path.read_bytes()
     except OSError:
         return None
     digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    return content if hashlib.sha256(content).digest() == digest else None
+    return content if digest == _digest(path, content) else None
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
 
 
 def problem() -> str | None:

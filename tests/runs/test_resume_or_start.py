@@ -3,11 +3,8 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.cli_process import Netdesc
@@ -91,16 +88,6 @@ def test_values_that_no_document_writes_may_differ(task: Path, netdesc: Netdesc)
     lock["training"]["optimizer"]["eps"] = 1e-5
     (run / "network.lock.json").write_text(json.dumps(lock))
     assert netdesc(*command(task)).code == 0
-
-
-def test_a_diverged_run_keeps_its_exit_code_and_message(task: Path, netdesc: Netdesc) -> None:
-    run = task.parent / "run"
-    assert netdesc(*command(task)).code == 0
-    record = read_record(run) | {"status": "diverged", "exit_code": 4, "message": "the loss grew"}
-    (run / "run.json").write_text(json.dumps(record))
-    ended = netdesc(*command(task)[:-1])
-    assert ended.code == 4
-    assert "the loss grew" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -227,36 +214,3 @@ def test_the_job_of_a_scheduler_is_recorded(monkeypatch: pytest.MonkeyPatch) -> 
     job = Worker.here(4)
     assert job.ranks == 4
     assert job.job.items() >= (variables | {"SKYPILOT_TASK_ID": "p" * 200}).items()
-
-
-START = """
-import sys
-from netdesc.runs import process_lock
-from pathlib import Path
-
-run = Path(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    with process_lock.create(run, "document", "record", "lock"):
-        print("won", flush=True)
-        sys.stdin.readline()
-except ValueError as error:
-    print(error, flush=True)
-"""
-
-
-def test_of_starts_at_once_one_wins_and_the_others_say_so(tmp_path: Path) -> None:
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    argv = [sys.executable, "-c", START, str(tmp_path / "run")]
-    processes = [subprocess.Popen(argv, **pipes) for _ in range(3)]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    said = [process.stdout.readline() for process in processes]
-    for process in processes:
-        process.communicate("\n")
-    assert said.count("won\n") == 1
-    assert sum("in use" in line for line in said) == 2, said

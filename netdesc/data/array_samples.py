@@ -74,12 +74,22 @@ class ArraySamples(RowSamples):
     def indices(self) -> Indices:
         return self.part[self.rows]
 
-    def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
-        """Encodes all samples (see ``samples.Samples``)."""
+    def loaded(self) -> "ArraySamples":
         for values in (self.inputs, self.targets):
             _require_whole(values)
-        inputs = self.inputs[self.indices]
-        input_TBN = self.code.inputs(self.code.compress(inputs) if self.is_raw else inputs, rngs)
+        if not self.is_raw:
+            return self
+        at, part = self.indices, np.zeros(1 + int(self.rows.max()), np.intp)
+        part[self.rows] = np.arange(len(at))
+        inputs, targets = self.code.compress(self.inputs[at]), self.targets
+        targets = None if targets is None else targets[at]
+        return replace(self, inputs=inputs, targets=targets, part=part, is_raw=False)
+
+    def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
+        """Encodes all samples (see ``samples.Samples``)."""
+        if self.is_raw:
+            return self.loaded().dense(rngs)
+        input_TBN = self.code.inputs(self.inputs[self.indices], rngs)
         input_TBN = input_TBN.reshape(*input_TBN.shape[:2], *self.spec.input_shape)
         if self.targets is None:
             return input_TBN, input_TBN

@@ -1,9 +1,8 @@
 """Divides samples into batches of tensors, in order or shuffled."""
 
-import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,8 @@ MAX_RESIDENT_SHARE = 0.25
 """Largest share of a GPU's free memory that the samples of one split may take."""
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
+Load = tuple[Any, tuple[int, int | None, int, int]]
+"""Samples of a shard, or their indices on the GPU, and ``shard`` to ``number`` of its ``Batch``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +101,7 @@ class Batches:
         if len(self) == 1:
             yield from [self._single_batch] * len(numbers)
             return
-        source, order = self._source, self._on_device(np.arange(len(self.samples)))
-        parts = (order[number * self._size :][: self._size] for number in numbers)
-        for (batch,) in self._ahead(((Batch(*source._select(part)),) for part in parts), numbers):
+        for (batch,) in self._batches(np.arange(len(self.samples)), numbers, None):
             yield batch
 
     def shuffled(self, epoch: int, first: int = 0) -> Generator[tuple[Batch, ...]]:
@@ -117,20 +116,14 @@ class Batches:
             for _ in range(first, 1):
                 yield tuple(replace(shard, epoch=epoch) for shard in self._single_shards)
             return
-        source, order, numbers = self._source, self._order(epoch), range(first, len(self))
-        order = self._on_device(order)
-        batches = (
-            source._cut(order[number * self._size :][: self._size], self.own, epoch, number)
-            for number in numbers
-        )
-        yield from self._ahead(batches, numbers)
+        yield from self._batches(self._order(epoch), range(first, len(self)), epoch)
 
     def example(self) -> Batch:
         """Returns a shard that has samples, of batch 0 of epoch 0: the same in each process."""
         if len(self) == self.shards == 1 and not self._is_random:
             return self._single_batch
         order = self._on_device(self._order(0))
-        (shard,) = self._cut(order[: self._size], range(self.shards)[-1:], 0, 0)
+        (shard,) = self._build_shards(self._load(order, 0, 0, range(self.shards)[-1:]), 0)
         return shard
 
     def _order(self, epoch: int) -> Indices:
@@ -153,31 +146,30 @@ class Batches:
     def _single_shards(self) -> tuple[Batch, ...]:
         if self.shards == 1:
             return (self._single_batch,)
-        return self._cut(np.arange(len(self.samples)), self.own, None, 0)
-
-    @property
-    def _source(self) -> "Batches":
-        """Builds batches for the GPU on the CPU, unless the samples are on the GPU."""
-        return self if self._is_resident else replace(self, device=torch.device("cpu"))
+        return self._build_shards(self._load(np.arange(len(self.samples)), 0, 0, self.own), 0)
 
     def _on_device(self, order: Indices) -> Any:
         """Returns the order as a tensor on the device if the samples are there."""
         return torch.from_numpy(order).to(self.device) if self._is_resident else order
 
-    def _ahead(
-        self, batches: Generator[tuple[Batch, ...]], numbers: range
+    def _batches(
+        self, order: Indices, numbers: range, epoch: int | None
     ) -> Generator[tuple[Batch, ...]]:
-        """Yields batches of ``_source`` on the device.
+        """Yields the own shards of batches of an epoch or, without one, whole batches in order.
 
-        A thread builds them ahead if it reads files, or if a GPU trains; that calls nothing of
-        CUDA, because a graph may be captured meanwhile. Beside kernels on the CPU, a thread that
-        only draws random inputs would make short steps slower.
+        A thread reads files ahead. If a GPU trains, it also builds the tensors, but calls nothing
+        of CUDA, because a graph may be captured meanwhile. Beside kernels on the CPU, it would take
+        their cores and caches for that.
         """
-        is_copied = self.device.type == "cuda" and not self._is_resident
+        cut = (range(1), 1) if epoch is None else (self.own, self.shards)
+        at, is_copied = self._on_device(order), self.device.type == "cuda" and not self._is_resident
+        host = replace(self, device=torch.device("cpu")) if is_copied else self
+        build = partial(host._build_shards, epoch=epoch)
+        loads = (self._load(at, number, epoch, *cut) for number in numbers)
+        items: Any = map(build, loads) if is_copied else loads
         if len(numbers) > 1 and (is_copied or self.samples.reads_files):
-            batches = read_ahead(batches)
-        with contextlib.closing(batches):
-            yield from self._copy(batches) if is_copied else batches
+            items = read_ahead(items)
+        yield from self._copy(items) if is_copied else map(build, items)
 
     def _copy(self, batches: Iterable[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
         """Copies batches to the GPU, each while it computes the batch before.
@@ -198,23 +190,32 @@ class Batches:
             yield copies
             del copies  # before the next ones take as much memory
 
-    def _cut(self, order: Any, own: range, epoch: int | None, number: int) -> tuple[Batch, ...]:
-        """Builds shards of the batch of the samples ``order``; ``_on_device`` returned them."""
-        count, shards = len(order), list[Batch]()
-        for shard in own:
-            part = order[count * shard // self.shards : count * (shard + 1) // self.shards]
-            if len(part):
-                whole_size = None if len(part) == count else count
-                input_TBN, target = self._select(part, epoch)
-                shards.append(Batch(input_TBN, target, shard, whole_size, epoch or 0, number))
-        return tuple(shards)
+    def _load(
+        self, order: Any, number: int, epoch: int | None, own: range, shards: int | None = None
+    ) -> list[Load]:
+        """Reads the samples of shards of a batch; if all are on the GPU, it only chooses them.
 
-    def _select(self, order: Any, epoch: int | None = None) -> Tensors:
+        ``order`` is what ``_on_device`` returns.
+        """
+        rows = order[number * self._size :][: self._size]
+        count, shards, loads = len(rows), shards or self.shards, list[Load]()
+        for shard in own:
+            part = rows[count * shard // shards : count * (shard + 1) // shards]
+            if len(part):
+                samples = part if self._is_resident else self.samples[part].loaded()
+                whole_size = None if len(part) == count else count
+                loads.append((samples, (shard, whole_size, epoch or 0, number)))
+        return loads
+
+    def _build_shards(self, loads: Iterable[Load], epoch: int | None) -> tuple[Batch, ...]:
+        return tuple([Batch(*self._select(samples, epoch), *rest) for samples, rest in loads])
+
+    def _select(self, samples: Any, epoch: int | None) -> Tensors:
         if not self._is_resident:
-            return self._build(self.samples[order], epoch)
+            return self._build(samples, epoch)
         input_TBN, target = self._resident
-        target = target.index_select(_sample_axis(target), order)
-        return input_TBN.index_select(1, order), target
+        target = target.index_select(_sample_axis(target), samples)
+        return input_TBN.index_select(1, samples), target
 
     @cached_property
     def _is_resident(self) -> bool:

@@ -5,7 +5,7 @@ import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,19 @@ class RecordedSamples(RowSamples):
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Reads all samples (see ``samples.Samples``); ``rngs`` are not used."""
-        spec, rows = self.spec, self.rows.tolist()
-        spikes = {row: self.cache.get(row) or self._read_spikes(row) for row in rows}
+        spec, cache = self.spec, self.loaded().cache
+        spikes = [cache[row] for row in self.rows.tolist()]
+        return dense_spikes(spikes, spec.steps, spec.input_shape), self.labels
+
+    def loaded(self) -> "RecordedSamples":
+        if not self.reads_files:
+            return self
+        cache = self.cache
+        spikes = {row: cache.get(row) or self._read_spikes(row) for row in self.rows.tolist()}
         total, available = machine.memory()
         if total is not None and available is not None and available > RESERVED_SHARE * total:
-            self.cache.update(spikes)
-        by_row = [spikes[row] for row in rows]
-        return dense_spikes(by_row, spec.steps, spec.input_shape), self.labels
+            cache.update(spikes)
+        return replace(self, cache=spikes)
 
     def _read_spikes(self, row: int) -> SparseSpikes:
         size = self.spec.steps, *self.spec.input_shape

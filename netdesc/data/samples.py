@@ -62,7 +62,7 @@ class SampleSpec:
             graph.input_shape,
             graph.output_shape,
             graph.classes,
-            all(loss.is_by_step for loss in graph.losses),
+            graph.takes_step_targets,
             graph.loss.learns_from,
             graph.decimation,
             graph.input_limits,
@@ -87,6 +87,9 @@ class RowSamples:
     def indices(self) -> Indices:
         return self.rows
 
+    def loaded(self) -> Self:
+        return self
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -104,7 +107,7 @@ class Samples(Protocol):
 
     @property
     def reads_files(self) -> bool:
-        """Whether files are read while inputs are built."""
+        """Whether ``loaded`` reads files."""
         ...
 
     @property
@@ -126,6 +129,10 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, which: slice | Indices) -> Self: ...
+
+    def loaded(self) -> Self:
+        """Returns these samples with all that ``dense`` needs of files in memory."""
+        ...
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Returns the inputs, float32 [steps, samples, *input shape], and targets of all samples.

@@ -89,18 +89,18 @@ class MemoryEstimate(NamedTuple):
 
 
 def estimate_memory(
-    graph: Graph, training: Training, samples: int | None, processes: int = 1, ahead: int = 0
+    graph: Graph, training: Training, samples: int | None, processes: int = 1
 ) -> MemoryEstimate:
     """Estimates the memory of training ``graph`` on ``samples`` samples (None: not known).
 
     If neither the number of samples nor the batch size is known, the batch is one sample. The
-    memory is that of one of ``processes``, which has the inputs of ``ahead`` more batches, activity
-    of one shard, and gradients of its own shards, of their sum and of a part of it.
+    memory is that of one of ``processes``, which has the inputs of its own shards, activity of one
+    shard, and gradients of its own shards, of their sum and of a part of it.
     """
     batch = min(training.batch_size or samples or 1, samples or training.batch_size or 1)
     own, shard = training.shards // processes, -(-batch // training.shards)
     states = training.optimizer.states + (own + 2 if training.shards > 1 else 0)
-    inputs = (1 + ahead) * batch_memory(graph, min(batch, own * shard))
+    inputs = batch_memory(graph, min(batch, own * shard))
     layers = {INPUT: LayerMemory(0, None, 0, inputs)}
     layers |= {each.name: layer_memory(graph, each, shard, states) for each in graph.layers}
     return MemoryEstimate(batch, layers)

@@ -254,8 +254,7 @@ class _Arrays(dict[str, NDArray[Any]]):
 
     def array(self, name: str, dimensions: int, kinds: str) -> NDArray[Any]:
         values = self[name]
-        is_number = values.dtype.kind in kinds and values.dtype.itemsize <= 8
-        if values.ndim != dimensions or not is_number:
+        if values.ndim != dimensions or values.dtype.kind not in kinds:
             raise ValueError(f"{name} has {values.ndim} dimensions and the type {values.dtype}")
         return values
 

@@ -105,24 +105,18 @@ def keep_freed_memory() -> Iterator[None]:
 
 
 def require_memory(
-    graph: Graph,
-    training: Training,
-    samples: int,
-    device: torch.device,
-    ranks: Ranks = ALONE,
-    ahead: int = 0,
+    graph: Graph, training: Training, samples: int, device: torch.device, ranks: Ranks = ALONE
 ) -> None:
     """Raises MemoryShortageError if training needs more memory than is free on ``device``.
 
-    ``samples`` is the number of training samples, ``ahead`` that of batches that are built before
-    they are needed. The need is estimated (see ``graph.memory``).
+    ``samples`` is the number of training samples. The need is estimated (see ``graph.memory``).
     Free is what the GPU, or the machine within the limits of its container, can still give; the
     check is left out if the system does not tell it.
     """
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.free_bytes()
     if free is None:
         return
-    estimate = estimate_memory(graph, training, samples, ranks.size, ahead)
+    estimate = estimate_memory(graph, training, samples, ranks.size)
     subject = f"training {graph.name}"
     shortage = find_shortage(subject, estimate.needs, free, estimate.batch)
     if shortage is not None:

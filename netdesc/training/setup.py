@@ -9,7 +9,6 @@ import torch
 
 from netdesc.data.batches import Batches
 from netdesc.data.memory_data import MemoryData
-from netdesc.data.read_ahead import AHEAD
 from netdesc.data.samples import Samples, SampleSpec
 from netdesc.data.splits import read_splits
 from netdesc.description import Description
@@ -143,8 +142,7 @@ def prepare(
     graph, training = build_graph(document), document.training
     splits = read_splits(description, SampleSpec.of(graph), warn, data)
     if check_memory:
-        ahead = AHEAD if splits.train.reads_files else 0
-        require_memory(graph, training, len(splits.train), device, ranks, ahead)
+        require_memory(graph, training, len(splits.train), device, ranks)
     samples = first_samples(splits.train, training.seed)
     description = fill_scales(description, samples, warn, ranks)
     description = fill_class_weights(description, lambda: splits.train.labels, warn)

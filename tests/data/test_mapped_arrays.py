@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -116,12 +117,17 @@ def test_a_file_that_is_written_anew_in_training_is_named(
 ) -> None:
     save_folder(tmp_path / "folder", **content)
     monkeypatch.setattr(array_files, "MAX_RESIDENT_BYTES", 10_000)
-    batches = Batches(read(tmp_path / "folder")["train"], 4, torch.device("cpu"), 0).shuffled(0)
-    next(batches)
+    threads = threading.active_count()
+    train = Batches(read(tmp_path / "folder")["train"], 4, torch.device("cpu"), 0)
+    batches, others = train.shuffled(0), train.shuffled(1)
+    next(batches), next(others)
+    assert threading.active_count() == threads + 2
+    others.close()
     path = tmp_path / "folder/inputs.npy"
     os.truncate(path, 1000)
     with pytest.raises(DataError, match=re.escape(str(path))):
         list(batches)
+    assert threading.active_count() == threads
 
 
 def test_a_resumed_run_checks_only_changed_files(

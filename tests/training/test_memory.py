@@ -118,7 +118,6 @@ def test_shards_need_the_activity_of_a_part_of_a_batch(document: Path) -> None:
     inputs, activity = estimate(1)
     assert estimate(4) == (inputs, activity // 4)
     assert estimate(4, 2) == (inputs // 2, activity // 4)
-    assert estimate(1, 1, 2) == (3 * inputs, activity)
 
 
 PROGRAM = """

@@ -105,8 +105,8 @@ MAX_LINES = 400
 MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
-MAX_PACKAGE_LINES = 49_460
-MAX_TEST_LINES = 36_686
+MAX_PACKAGE_LINES = 49_710
+MAX_TEST_LINES = 36_936
 
 
 def line_count(folder: Path) -> int:

@@ -1,7 +1,5 @@
 """Checks the operators' tensors, because kernels index memory without bounds checks."""
 
-from typing import cast
-
 import torch
 from torch import Tensor
 
@@ -22,7 +20,8 @@ def check_tensor(name: str, value: object) -> None:
 def check_target(target: object, output: Tensor) -> None:
     """Raises what ``check_tensor`` does, and ValueError if output and target are on two devices."""
     check_tensor("the target", target)
-    check_device("the target", cast(Tensor, target), output.device)
+    assert isinstance(target, Tensor)
+    check_device("the target", target, output.device)
 
 
 def check_same_shape(target: Tensor, output: Tensor) -> None:

@@ -101,7 +101,7 @@ def shared_vectors(values_P: np.ndarray, grids: np.ndarray, neurons: int) -> np.
     numbers = values_P * scale
     numbers[np.isnan(numbers)] = 0.0
     numbers = np.minimum(np.maximum(numbers, lowest), highest)
-    numbers = np.where(is_rounded, np.rint(numbers), np.trunc(numbers)) * factor + offset
+    numbers = np.rint(numbers, np.trunc(numbers), where=is_rounded > 0) * factor + offset
     return numbers.astype(np.int32).repeat(neurons).reshape(-1, neurons)
 
 

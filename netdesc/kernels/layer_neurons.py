@@ -111,7 +111,7 @@ class KernelNeurons:
         vars(neurons).pop("parameters", None)
         return neurons
 
-    @property
+    @functools.cached_property
     def state_unit(self) -> int:
         """The number of state units in a threshold unit."""
         return 1 << self.definition.unit_bits

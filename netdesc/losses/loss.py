@@ -92,8 +92,10 @@ class Loss(nn.Module):
     def check(self, output: Tensor) -> None:
         """Raises what ``check_output`` raises, and ValueError if no step of the output counts."""
         check_output(output)
-        if len(output) <= self.skip_steps:
-            raise ValueError(f"the output has {len(output)} steps; skip_steps is {self.skip_steps}")
+        if output.shape[0] <= self.skip_steps:
+            raise ValueError(
+                f"the output has {output.shape[0]} steps; skip_steps is {self.skip_steps}"
+            )
 
     def drop_skipped_steps(self, values: Tensor) -> Tensor:
         """Returns ``values`` [steps, …] without the first ``skip_steps`` steps."""

@@ -43,6 +43,7 @@ class TotalLoss(nn.Module):
         self.losses = nn.ModuleList(losses)
         self._read = [graph.signal_of(each) for each in graph.losses]
         self._regularized = [(each, graph.regularized(each)) for each in graph.regularizers]
+        self._needed = [*self._read, *(one for _, read in self._regularized for one in read)]
         self._weights = [each.weight for each in (*graph.losses, *graph.regularizers)]
         self._output = graph.output
         self._main = graph.losses.index(graph.loss)
@@ -65,7 +66,7 @@ class TotalLoss(nn.Module):
         """Returns what adds up: the weighted losses, and then the weighted regularizers."""
         if not isinstance(signals, Mapping):
             signals = {self._output: signals}
-        for layer, signal in (*self._read, *(one for _, read in self._regularized for one in read)):
+        for layer, signal in self._needed:
             if (layer, signal) not in signals:
                 raise ValueError(
                     f'the loss reads "{signal}" of layer "{layer}": call it with '

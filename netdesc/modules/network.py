@@ -111,7 +111,6 @@ class Network(nn.Module):
         if not is_seen and isinstance(input, Tensor):
             for prepared in self._prepared:
                 if prepared.fits(input):
-                    self._warn_of_swapped_axes(input)
                     return prepared
         self._check_input(input)
         if not torch.compiler.is_compiling():

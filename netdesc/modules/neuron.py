@@ -208,7 +208,7 @@ class NeuronModule(nn.Module):
 
     def project(self) -> None:
         """Clamps learnt values to their ranges."""
-        values = self.values
+        values = vars(self)["_modules"]["values"]  # torch looks it up slowly
         for name, (lowest, highest) in self._limits.items():
             values[name].detach().clamp_(lowest, highest)
         if self.axonal is not None:

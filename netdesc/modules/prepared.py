@@ -61,7 +61,7 @@ def walk(
     """Runs layers in order. Returns the outputs that losses read, and that of the last layer."""
     values = {INPUT: input.to(torch.float32)}
     for call in calls:
-        signals = [values[name] for name in call.inputs]
+        signals = [*map(values.__getitem__, call.inputs)]
         for name in call.last_reads:
             del values[name]
         total = signals[0] if len(signals) == 1 else call.blocks[0].join(signals)
@@ -187,7 +187,7 @@ class PreparedSegment:
         """Returns the output of the last layer [steps, batch, units]."""
         for block in self._warning:
             block.warn_of_nan()
-        layers = [layer.now() for layer in self._layers]
+        layers = [*map(_SegmentPart.now, self._layers)]
         if (kind := _kind_of(signal_TBI)) != self._checked:
             check_segment(signal_TBI, layers)
             self._checked = kind

@@ -163,8 +163,8 @@ class LayerNorms:
 
     def of_gradients(self) -> Tensor:
         """Returns norms [layers] of the gradients; a missing gradient counts as 0."""
-        pairs = [(parameter, parameter.grad) for parameter in self._parameters]
-        return self._join([p.new_zeros(()) if grad is None else grad for p, grad in pairs])
+        grads = [p.new_zeros(()) if p.grad is None else p.grad for p in self._parameters]
+        return self._join(grads)
 
     def _join(self, tensors: list[Tensor]) -> Tensor:
         tensor_norms = torch._foreach_norm(tensors)  # pyright: ignore[reportPrivateImportUsage]

@@ -113,7 +113,7 @@ class EagerStep:
             epoch_sum.set_counts(name, block.counts, size * block.cells)
         add_up(terms).backward()
         loss_weight = batch.loss_weight(self._reduction, self._samples)
-        epoch_sum.add_batch(terms, batch.size / self._samples, loss_weight)
+        epoch_sum.add_batch(terms, size / self._samples, loss_weight)
 
     def update(self) -> None:
         """Updates the weights with the gradients of the last batch."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netdesc.kernels import layer_neurons
 from netdesc.kernels.cpu.linear import source_of, weight_gradient
-from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, flat
+from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.walk import layer_backward, layer_forward
 from netdesc.kernels.grid import grids_of, parameter_vector, shared_vectors
@@ -149,5 +149,5 @@ def upstream_of(grad_TBN: Tensor) -> layer_backward.Upstream:
     The stride is 0 if all steps share one gradient, which is common for losses of rates.
     """
     if grad_TBN.stride(0) == 0 and len(grad_TBN) > 1:
-        return layer_backward.Upstream(flat(grad_TBN[0]), 0)
-    return layer_backward.Upstream(flat(grad_TBN), grad_TBN[0].numel())
+        return layer_backward.Upstream(array_of(grad_TBN[0]).reshape(-1), 0)
+    return layer_backward.Upstream(array_of(grad_TBN).reshape(-1), grad_TBN[0].numel())

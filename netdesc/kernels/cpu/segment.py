@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels.cpu.gemm import matmul
-from netdesc.kernels.cpu.linear import Source, source_for_backward, source_from_packed, source_of
+from netdesc.kernels.cpu.linear import source_for_backward, source_from_packed, source_of
 from netdesc.kernels.cpu.neurons import counts_of, layer_of, tensors_of, upstream_of
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
@@ -25,7 +25,6 @@ from netdesc.kernels.cpu.walk.layer_backward import (
     backward_from_product,
 )
 from netdesc.kernels.cpu.walk.layer_forward import (
-    LayerNeurons,
     OutputMemory,
     float_output,
     forward_by_events,
@@ -97,9 +96,17 @@ def segment_backward(
         else:
             source = source_from_packed(packed.numpy(), (steps, batch, inputs))
         needs_grad_z = number > 0 or want_input
-        gradients = _layer_backward(
-            upstream, weight_OI, neurons, stored.numpy(), source, needs_grad_z, (steps, batch)
-        )
+        if isinstance(source, Events):
+            weights = WeightMemory(weight_OI, *HALF_LIMITS, allocate(weight_OI.shape, np.float32))
+            gradients = backward_by_events(
+                upstream, neurons, stored.numpy(), source, weights, needs_grad_z
+            )
+        else:
+            shape = steps, batch, len(weight_OI)
+            gradients = backward_from_product(upstream, neurons, stored.numpy(), shape)
+            grad_OI = matmul(as_rows(gradients.grad_z_TBN).T, source)
+            stop_at_clamped(grad_OI, weight_OI)
+            gradients = gradients._replace(grad_OI=grad_OI)
         by_layer.append(gradients)
         if needs_grad_z:
             above_TBK = as_rows(gradients.grad_z_TBN)
@@ -113,23 +120,3 @@ def segment_backward(
         tensors_of([gradients.grad_OI for gradients in by_layer]),
         tensors_of([grad_N for gradients in by_layer for grad_N in gradients.parameters_PN]),
     )
-
-
-def _layer_backward(
-    upstream: Upstream,
-    weight_OI: np.ndarray,
-    neurons: LayerNeurons,
-    stored: np.ndarray,
-    source: Source,
-    needs_grad_z: bool,
-    axes: tuple[int, int],
-) -> Gradients:
-    if isinstance(source, Events):
-        grad_OI = allocate(weight_OI.shape, np.float32)
-        weights = WeightMemory(weight_OI, *HALF_LIMITS, grad_OI)
-        return backward_by_events(upstream, neurons, stored, source, weights, needs_grad_z)
-    shape = *axes, len(weight_OI)
-    gradients = backward_from_product(upstream, neurons, stored, shape)
-    grad_OI = matmul(as_rows(gradients.grad_z_TBN).T, source)
-    stop_at_clamped(grad_OI, weight_OI)
-    return gradients._replace(grad_OI=grad_OI)

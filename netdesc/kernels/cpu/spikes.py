@@ -158,7 +158,10 @@ def events_of(packed: np.ndarray, shape: Shape, counts: np.ndarray | None = None
     steps, batch, inputs = shape
     bitmasks = bitmasks_of(packed)
     starts = allocate((steps * batch + 1,), np.int64)
-    sources = allocate((_round_up(int(packed[2:4].view(np.int64)[0])),), np.int32)
+    spikes = int(packed[2:4].view(np.int64)[0])
+    # Rounded up by less than 1/8 (or 1024), so that similar batches can reuse the pool's memory.
+    unit = 1 << max(10, spikes.bit_length() - 4)
+    sources = allocate((-(-spikes // unit) * unit,), np.int32)
     starts[0] = 0
     if counts is None:
         counts = starts[1:]
@@ -166,12 +169,6 @@ def events_of(packed: np.ndarray, shape: Shape, counts: np.ndarray | None = None
     np.add.accumulate(counts, out=starts[1:])
     _list_sources(bitmasks, steps, batch, inputs, starts, sources)
     return Events(steps, batch, starts, sources)
-
-
-def _round_up(number: int) -> int:
-    """Rounds up by less than 1/8 (or 1024), so that similar batches can reuse the pool's memory."""
-    unit = 1 << max(10, number.bit_length() - 4)
-    return -(-number // unit) * unit
 
 
 @kernel

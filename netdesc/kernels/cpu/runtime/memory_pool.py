@@ -143,18 +143,6 @@ def array_of(tensor: torch.Tensor) -> np.ndarray:
     return array
 
 
-def flat(tensor: torch.Tensor) -> np.ndarray:
-    """Returns ``array_of(tensor)`` in one dimension."""
-    return array_of(tensor).reshape(-1)
-
-
 def as_rows(array_TBN: np.ndarray) -> np.ndarray:
     """Returns a view of an array [steps, batch, neurons] as rows [steps · batch, neurons]."""
     return array_TBN.reshape(-1, array_TBN.shape[2])
-
-
-def scalar(value: float) -> torch.Tensor:
-    """Returns ``value`` as a float32 tensor []."""
-    # Creating so small a tensor through numpy takes a tenth of torch's time.
-    with np.errstate(over="ignore"):  # training reports an infinite loss
-        return torch.from_numpy(np.array(value, np.float32))

@@ -45,6 +45,7 @@ The largest block takes 200 kB.
 
 _NO_MATRIX = np.empty((0, 0), np.float32)
 _NO_VALUES = np.empty(0, np.float32)
+_NO_GRADIENT = np.empty((0, 0, 0), np.float32)
 
 
 class Upstream(NamedTuple):
@@ -190,7 +191,7 @@ def backward_by_events(
     shape = events.steps, events.batch, outputs
     plan = _plan_of(upstream, neurons, shape, inputs)
     by_input = order_by_input(events, inputs, outputs, plan.blocks.steps)
-    grad_z_TBN = allocate(shape if want_input else (0, 0, 0), np.float32)
+    grad_z_TBN = allocate(shape, np.float32) if want_input else _NO_GRADIENT
     synapses = SynapsesMemory(events, by_input, weights, grad_z_TBN.reshape(-1))
     parameters_PN = _run(plan, upstream, neurons, stored, synapses)
     return Gradients(grad_z_TBN, weights.grad_OI, parameters_PN)

@@ -90,18 +90,13 @@ def advice(run: RunData) -> Iterator[Advice]:
     yield from (Advice(*fix) for fix in fixes.items())
     is_perfect = run.metrics.at_best("accuracy") == 1
     if fall_at_end(run) and not fixes and not is_perfect:
-        settings, resumes = [f"training.epochs={2 * run.epochs}"], not _depends_on_epochs(run)
+        is_cosine = run.document.training.schedule.type == "cosine"
+        widths = [layer.neuron.width_schedule for layer in run.graph.neuron_layers]
+        # If one of them depends on the number of epochs, a longer training differs from its start.
+        resumes = not is_cosine and all(isinstance(width, int | float) for width in widths)
+        settings = [f"training.epochs={2 * run.epochs}"]
         way = "Train on" if resumes else "Train from the start"
         yield Advice(f"{way}, with twice as many epochs", settings, resumes)
     if could_stop_early(run) and run.unstable is None:
         setting = f"training.early_stopping.patience_epochs={max(1, run.epochs // 10)}"
         yield Advice("Train again, and stop when the validation loss no longer falls", [setting])
-
-
-def _depends_on_epochs(run: RunData) -> bool:
-    """Whether a longer training from the start differs from this run in its first epochs."""
-    is_cosine = run.document.training.schedule.type == "cosine"
-    return is_cosine or any(
-        not isinstance(layer.neuron.width_schedule, int | float)
-        for layer in run.graph.neuron_layers
-    )

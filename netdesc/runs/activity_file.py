@@ -156,7 +156,6 @@ class OutputSnapshot:
     output: SpikeRaster
 
 
-@dataclass(frozen=True, eq=False)
 class Activity:
     """The spikes of the network on one part of the data, ``training`` or ``validation``.
 
@@ -166,13 +165,29 @@ class Activity:
     these samples. ``traces`` maps layers to their traces; it is empty in a run of an older netdesc.
     """
 
-    epoch: int
-    part: str
-    sample_count: int
-    samples: list[Sample]
-    rates: dict[str, NDArray[np.floating]]
-    snapshots: list[OutputSnapshot]
-    traces: dict[str, LayerTraces]
+    def __init__(self, arrays: "_Arrays", graph: Any) -> None:
+        if (version := arrays.integer("format")) != FORMAT:
+            raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
+        layers, part = graph.neuron_layers, str(arrays["part"])
+        outputs = graph.output_steps, math.prod(graph.output_shape)
+        self.epoch = arrays.integer("epoch") + 1
+        self.part = "training" if part == "train" else part
+        self.sample_count = arrays.integer("samples")
+        self.samples = [
+            arrays.sample(k, graph)
+            for k in range(SHOWN_SAMPLES)
+            if any(f"{name}_{k}" in arrays for name in ("input", "output", "values", "label"))
+        ]
+        self.rates = {
+            layer.name: arrays.rates(f"rate_{layer.name}", layer.neurons) for layer in layers
+        }
+        self.snapshots = [
+            OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
+            for number, epochs in enumerate(arrays.array("frame_epochs", 1, "iu"))
+        ]
+        self.traces = {
+            layer.name: arrays.traces(layer) for layer in layers if f"trace_{layer.name}" in arrays
+        }
 
 
 def read_activity(run: Path, graph: Any) -> Activity | None:
@@ -192,57 +207,10 @@ def read_activity(run: Path, graph: Any) -> Activity | None:
     except _UNREADABLE as error:
         raise RunError(f"{path}: is not a complete .npz file: {error}") from error
     try:
-        return _read(_Arrays(arrays), graph)
+        return Activity(_Arrays(arrays), graph)
     except (KeyError, ValueError, OverflowError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise RunError(f"{path}: does not belong to this run: {reason}") from error
-
-
-def _read(arrays: "_Arrays", graph: Any) -> Activity:
-    if (version := arrays.integer("format")) != FORMAT:
-        raise ValueError(f"it has format {version}, but this netdesc reads format {FORMAT}")
-    layers, part = graph.neuron_layers, str(arrays["part"])
-    inputs = graph.steps, math.prod(graph.input_shape)
-    outputs = graph.output_steps, math.prod(graph.output_shape)
-
-    def sample(k: int) -> Sample:
-        has_label, is_valued = f"label_{k}" in arrays, f"values_{k}" in arrays
-        rasters = {
-            name: arrays.raster(f"{name}_{k}", size) if f"{name}_{k}" in arrays else None
-            for name, size in (("input", inputs), ("output", outputs), ("target", outputs))
-        }
-        return Sample(
-            **rasters,
-            values=arrays.array(f"values_{k}", 2, "f") if is_valued else None,
-            goals=arrays.array(f"goals_{k}", 2, "f") if is_valued else None,
-            label=arrays.integer(f"label_{k}") if has_label else None,
-            prediction=arrays.integer(f"prediction_{k}") if has_label else None,
-            rates=arrays.rates(f"rates_{k}", outputs[1]) if has_label else None,
-            hidden={
-                layer.name: arrays.raster(name, (layer.steps, layer.neurons))
-                for layer in layers
-                if (name := f"hidden_{k}_{layer.name}") in arrays
-            },
-        )
-
-    return Activity(
-        epoch=arrays.integer("epoch") + 1,
-        part="training" if part == "train" else part,
-        sample_count=arrays.integer("samples"),
-        samples=[
-            sample(k)
-            for k in range(SHOWN_SAMPLES)
-            if any(f"{name}_{k}" in arrays for name in ("input", "output", "values", "label"))
-        ],
-        rates={layer.name: arrays.rates(f"rate_{layer.name}", layer.neurons) for layer in layers},
-        snapshots=[
-            OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
-            for number, epochs in enumerate(arrays.array("frame_epochs", 1, "iu"))
-        ],
-        traces={
-            layer.name: arrays.traces(layer) for layer in layers if f"trace_{layer.name}" in arrays
-        },
-    )
 
 
 class _Arrays(dict[str, NDArray[Any]]):
@@ -275,6 +243,28 @@ class _Arrays(dict[str, NDArray[Any]]):
             raise ValueError(f"{name} has events outside {steps:,} steps of {cells:,} cells")
         cut = self.integer(f"cut_{name}") if f"cut_{name}" in self else None
         return SpikeRaster(events.astype(np.int32, copy=False), steps, cells, cut)
+
+    def sample(self, k: int, graph: Any) -> Sample:
+        has_label, is_valued = f"label_{k}" in self, f"values_{k}" in self
+        inputs = graph.steps, math.prod(graph.input_shape)
+        outputs = graph.output_steps, math.prod(graph.output_shape)
+        rasters = {
+            name: self.raster(f"{name}_{k}", size) if f"{name}_{k}" in self else None
+            for name, size in (("input", inputs), ("output", outputs), ("target", outputs))
+        }
+        return Sample(
+            **rasters,
+            values=self.array(f"values_{k}", 2, "f") if is_valued else None,
+            goals=self.array(f"goals_{k}", 2, "f") if is_valued else None,
+            label=self.integer(f"label_{k}") if has_label else None,
+            prediction=self.integer(f"prediction_{k}") if has_label else None,
+            rates=self.rates(f"rates_{k}", outputs[1]) if has_label else None,
+            hidden={
+                layer.name: self.raster(name, (layer.steps, layer.neurons))
+                for layer in graph.neuron_layers
+                if (name := f"hidden_{k}_{layer.name}") in self
+            },
+        )
 
     def traces(self, layer: Any) -> LayerTraces:
         values = self.array(f"trace_{layer.name}", 3, "f")

@@ -136,7 +136,11 @@ class ActivityProbe:
         self._hidden_TBN = {}
         arrays: NamedArrays = {}
         for name, recording in recordings.items():
-            neurons = _neurons_to_trace(recording.spikes[:, 0])
+            counts = (recording.spikes[:, 0] != 0).sum(0).cpu()
+            by_activity = counts.argsort(stable=True, descending=True).tolist()
+            # The most active neuron, the median one, and the least active one.
+            ranks = np.linspace(0, len(counts) - 1, min(MAX_TRACED_NEURONS, len(counts)))
+            neurons = [by_activity[round(rank)] for rank in ranks]
             levels = [] if recording.threshold is None else [recording.threshold]
             signals = [recording.spikes, *recording.inputs.values()]
             signals += [*recording.states.values(), *levels]
@@ -144,13 +148,6 @@ class ActivityProbe:
             arrays[f"traced_{name}"] = np.array(neurons, np.int32)
             arrays[f"trace_{name}"] = signals_SNT.float().cpu().numpy()
         return arrays
-
-
-def _neurons_to_trace(spikes_TN: Tensor) -> list[int]:
-    """Returns the most active neuron, the median one, and the least active one."""
-    by_activity = (spikes_TN != 0).sum(0).cpu().argsort(stable=True, descending=True).tolist()
-    ranks = np.linspace(0, len(by_activity) - 1, min(MAX_TRACED_NEURONS, len(by_activity)))
-    return [by_activity[round(rank)] for rank in ranks]
 
 
 def _curves(values: Tensor) -> NDArray[np.float32]:

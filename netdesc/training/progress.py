@@ -200,12 +200,6 @@ class NotebookDisplay(Display):
             self._handle.update(data, raw=True)
 
 
-def _is_notebook() -> bool:
-    """Whether a kernel of IPython runs the program. Only kernels can show HTML."""
-    ipython = sys.modules.get("IPython")
-    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
-
-
 def format_metric(name: str, value: float) -> str:
     """Formats a loss, or as a percentage an accuracy or a confidence."""
     return f"{value:,.6g}" if name in LOWER_IS_BETTER else f"{value:.1%}"
@@ -213,7 +207,9 @@ def format_metric(name: str, value: float) -> str:
 
 def build_display(style: Style) -> Display:
     """Returns the display for a style. Raises ValueError if the style is unknown."""
-    if style in ("auto", "live") and _is_notebook():
+    ipython = sys.modules.get("IPython")  # only its kernels can show HTML
+    has_kernel = getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
+    if style in ("auto", "live") and has_kernel:
         return NotebookDisplay()
     if style == "auto":
         is_terminal = sys.stderr is not None and sys.stderr.isatty()

@@ -45,7 +45,10 @@ class Watcher:
         new_findings = [finding for finding in symptoms if finding.key not in known_keys]
         for finding in new_findings:
             finding.epoch = epochs - 1
-            self.display.warn(f"{finding.text} ({finding.code}{_first_fix(finding)})")
+            way = ""
+            for purpose, settings in finding.fixes[:1]:
+                way = f"; {purpose[:1].lower()}{purpose[1:]}: {set_arguments(settings)}"
+            self.display.warn(f"{finding.text} ({finding.code}{way})")
         if new_findings:
             self.findings.extend(new_findings)
             self.record.update(findings=self.findings)
@@ -65,10 +68,3 @@ class Watcher:
             load_file(initial) if is_filled(initial) else {},
             silence and silence / divisors[metric],
         )
-
-
-def _first_fix(finding: Finding) -> str:
-    if not finding.fixes:
-        return ""
-    purpose, settings = finding.fixes[0]
-    return f"; {purpose[:1].lower()}{purpose[1:]}: {set_arguments(settings)}"

@@ -92,7 +92,11 @@ def write_animation(
     format needs a program that is missing; EventFileError if ``path`` cannot be written.
     """
     suffix = Path(path).suffix.lower()
-    shown = _sort_from_zero(event)
+    times_us = event.microseconds()
+    order = np.argsort(times_us, kind="stable")
+    order = order[times_us[order] >= 0]
+    y = None if event.y is None else event.y[order]
+    shown = EventColumns(event.x[order], y, event.p[order], event.t[order])
     if not len(shown):
         raise PictureError("there are no events from time 0 on, so there is nothing to draw")
     frame_us, count = _frame_length(int(shown.microseconds()[-1]) + 1, step_ms, frames)
@@ -168,14 +172,6 @@ def _prepare_image(
         figure.axes[0].images[0].set_data(image.rgb(image.counts(parts[number])))
 
     return figure, show_frame
-
-
-def _sort_from_zero(event: EventColumns) -> EventColumns:
-    times_us = event.microseconds()
-    order = np.argsort(times_us, kind="stable")
-    order = order[np.searchsorted(times_us[order], 0) :]
-    y = None if event.y is None else event.y[order]
-    return EventColumns(event.x[order], y, event.p[order], event.t[order])
 
 
 def _frame_length(duration_us: int, step_ms: float | None, frames: int | None) -> tuple[int, int]:

@@ -55,26 +55,21 @@ def _without_tensors(values: object) -> object:
     if np.ma.isMaskedArray(values):
         raise ValueError("the mask of a masked array would be ignored; give .filled(0), or no mask")
     if hasattr(values, "detach"):  # so that torch is imported only if there is a tensor
-        return _tensor_array(cast("torch.Tensor", values))
+        import torch
+
+        tensor = cast("torch.Tensor", values)
+        if tensor.layout != torch.strided or tensor.is_quantized:
+            raise ValueError("a plain tensor is needed, not a sparse or quantized one: .to_dense()")
+        if tensor.device.type == "meta":
+            raise ValueError('a tensor on the device "meta" holds no numbers')
+        plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+        is_short = plain.dtype.is_floating_point and plain.dtype.itemsize < 4
+        return (plain.float() if is_short else plain).numpy()  # numpy lacks some short types
     if isinstance(values, list | tuple):
         elements = cast("list[object]", values)
         if any(hasattr(each, "detach") or hasattr(each, "mask") for each in elements):
             return [_without_tensors(each) for each in elements]
     return values
-
-
-def _tensor_array(tensor: "torch.Tensor") -> NDArray[Any]:
-    """Returns a tensor's values, short floats as float32. ValueError if it has no plain ones."""
-    import torch
-
-    if tensor.layout != torch.strided or tensor.is_quantized:
-        raise ValueError("a plain tensor is needed, not a sparse or quantized one: .to_dense()")
-    if tensor.device.type == "meta":
-        raise ValueError('a tensor on the device "meta" holds no numbers')
-    values = tensor.detach().cpu().resolve_conj().resolve_neg()
-    if values.dtype.is_floating_point and values.dtype.itemsize < 4:
-        values = values.to(torch.float32)  # numpy lacks some of the short types
-    return values.numpy()
 
 
 MAX_FRAMES = 500

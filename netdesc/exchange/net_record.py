@@ -17,9 +17,6 @@ class InputLayer(net_synapses.FirstLayer):
     reads_one_axis: ClassVar[bool] = False
     input_shape: Shape
 
-    def __post_init__(self) -> None:
-        net_synapses.check_input_shape(self.input_shape)
-
 
 @dataclass(frozen=True)
 class FlattenLayer(net_synapses.OneAxis):

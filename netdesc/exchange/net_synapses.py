@@ -37,12 +37,19 @@ class OneAxis:
 
 
 class FirstLayer:
-    """The input layer of a file, which reads no other layer."""
+    """The input layer of a file, which reads no other layer. LayerError if it is too large."""
 
     kind: ClassVar[str] = "input"
     size_dataset: ClassVar[str] = "shape"
     inputs: ClassVar[None] = None
     input_shape: Shape
+
+    def __post_init__(self) -> None:
+        shape = self.input_shape
+        if not shape or any(not 1 <= size <= MAX_AXIS_SIZE for size in shape):
+            raise LayerError("shape", f"is {list(shape)}; sizes are 1 to {MAX_AXIS_SIZE}")
+        if math.prod(shape) > MAX_INPUTS:
+            raise LayerError("shape", f"is {list(shape)}, more than {MAX_INPUTS} neurons")
 
     @property
     def output_shape(self) -> Shape:
@@ -142,7 +149,7 @@ class InputNeurons(FirstLayer, SynapticLayer):
     input_shape: Shape = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        check_input_shape(self.input_shape)
+        super().__post_init__()
         self.check()
 
     @property
@@ -175,14 +182,6 @@ class InputNeurons(FirstLayer, SynapticLayer):
     @property
     def state_weights(self) -> tuple[Integers, ...]:
         return (np.concatenate(self.weights),)
-
-
-def check_input_shape(shape: Shape) -> None:
-    """Raises LayerError if the input of a network cannot have this shape."""
-    if not shape or any(not 1 <= size <= MAX_AXIS_SIZE for size in shape):
-        raise LayerError("shape", f"is {list(shape)}; sizes are 1 to {MAX_AXIS_SIZE}")
-    if math.prod(shape) > MAX_INPUTS:
-        raise LayerError("shape", f"is {list(shape)}, more than {MAX_INPUTS} neurons")
 
 
 @dataclass(frozen=True, eq=False)

@@ -230,10 +230,16 @@ def compare_runs(
         explain["exported"] = lambda position: _file_fault(graph, weights, copy, position.layer)
     differences: list[RunDifference] = []
     for first, second in itertools.pairwise(runs):
-        position = _first_difference(graph, runs[first], runs[second])
-        if position is None:
+        starts = [
+            OutputPosition(step, layer, neuron)
+            for layer in graph.layers
+            for step, neuron in np.argwhere(runs[first][layer.name] != runs[second][layer.name])[
+                :1
+            ].tolist()
+        ]
+        if not starts:
             continue
-        step, layer, neuron = position
+        step, layer, neuron = position = min(starts, key=lambda start: start.step)
         first_TN, second_TN = runs[first][layer.name], runs[second][layer.name]
         reason = _time_shift(first_TN, second_TN, (first, second)) or explain[second](position)
         values = float(first_TN[step, neuron]), float(second_TN[step, neuron])
@@ -270,16 +276,6 @@ def _run_integer(graph: Graph, weights: Weights, input_TN: NDArray[np.float32]) 
 def _compact(values_TN: NDArray[Any]) -> NDArray[Any]:
     spikes_TN = values_TN.astype(np.bool_)
     return spikes_TN if (values_TN == spikes_TN).all() else values_TN
-
-
-def _first_difference(graph: Graph, first: Outputs, second: Outputs) -> OutputPosition | None:
-    found: OutputPosition | None = None
-    for layer in graph.layers:
-        rows = np.argwhere(first[layer.name] != second[layer.name])
-        if len(rows) and (found is None or rows[0, 0] < found.step):
-            step, neuron = rows[0].tolist()
-            found = OutputPosition(step, layer, neuron)
-    return found
 
 
 def _time_shift(

@@ -96,7 +96,7 @@ class SynapticBlock(Block):
     has_states = True
 
     def __init__(self, layer: SynapticNode, generator: torch.Generator | None) -> None:
-        super().__init__()
+        super().__init__(layer.section)
         self._name = layer.name
         self.cells = layer.neurons * layer.steps
         """The number of output values of a sample."""

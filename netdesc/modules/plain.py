@@ -1,6 +1,7 @@
 """Blocks of layers without synapses and neurons: views, joins, pools and means."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ class Block(nn.Module):
     has_states = False
     """Whether ``stream`` needs states of the steps before."""
 
+    def __init__(self, section: Any) -> None:
+        super().__init__()
+        self.section = section
+
     def join(self, signals: Sequence[Tensor]) -> Tensor:
         """Returns the input of the layer from the outputs of the layers that it reads."""
         return functools.reduce(torch.add, signals)
@@ -34,9 +39,6 @@ class Block(nn.Module):
 class FlattenBlock(Block):
     """Flattens a signal to [steps, batch, neurons], in row-major order."""
 
-    def __init__(self, _section: layers.Flatten) -> None:
-        super().__init__()
-
     def forward(self, signal: Tensor) -> Tensor:
         return signal.flatten(start_dim=2)
 
@@ -44,23 +46,15 @@ class FlattenBlock(Block):
 class ReshapeBlock(Block):
     """Gives a signal other axes, in row-major order."""
 
-    def __init__(self, section: layers.Reshape) -> None:
-        super().__init__()
-        self._shape = section.shape
-
     def forward(self, signal: Tensor) -> Tensor:
-        return signal.reshape(*signal.shape[:2], *self._shape)
+        return signal.reshape(*signal.shape[:2], *self.section.shape)
 
 
 class ConcatBlock(Block):
     """Joins signals along an axis."""
 
-    def __init__(self, section: layers.Concat) -> None:
-        super().__init__()
-        self._axis = section.axis
-
     def join(self, signals: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(signals), dim=2 + self._axis)
+        return torch.cat(list(signals), dim=2 + self.section.axis)
 
     def forward(self, signal: Tensor) -> Tensor:
         return signal
@@ -87,16 +81,11 @@ def _mean(total: Tensor, count: int) -> Tensor:
 class Pool(Block):
     """Applies a function to the windows of each channel of a signal [steps, batch, C, H, W]."""
 
-    def __init__(self, section: layers.MaxPool | layers.AveragePool) -> None:
-        super().__init__()
-        self._kernel, self._stride, self._padding = section.window
-        self._is_mean = section.is_mean
-
     def forward(self, signal: Tensor) -> Tensor:
-        images, window = signal.flatten(0, 1), (self._kernel, self._stride, self._padding)
-        if self._is_mean:
+        images, window = signal.flatten(0, 1), self.section.window
+        if self.section.is_mean:
             totals = nn.functional.avg_pool2d(images, *window, divisor_override=1)
-            pooled = _mean(totals, self._kernel[0] * self._kernel[1])
+            pooled = _mean(totals, math.prod(window[0]))
         else:
             pooled = nn.functional.max_pool2d(images, *window)
         return pooled.unflatten(0, signal.shape[:2])
@@ -105,32 +94,25 @@ class Pool(Block):
 class PopulationAverageBlock(Block):
     """Averages groups of consecutive neurons."""
 
-    def __init__(self, section: layers.PopulationAverage) -> None:
-        super().__init__()
-        self._units = section.units
-
     def forward(self, signal: Tensor) -> Tensor:
-        groups = signal.unflatten(2, (self._units, -1))
+        groups = signal.unflatten(2, (self.section.units, -1))
         return _mean(groups.sum(dim=3), groups.shape[3])
 
 
 class TimeDecimationBlock(Block):
     """Averages groups of ``factor`` consecutive steps; missing steps of the last group are 0."""
 
-    def __init__(self, section: layers.TimeDecimation) -> None:
-        super().__init__()
-        self._factor = section.factor
-
     def forward(self, signal: Tensor) -> Tensor:
-        if missing := -len(signal) % self._factor:
+        factor = self.section.factor
+        if missing := -len(signal) % factor:
             signal = torch.cat([signal, signal.new_zeros(missing, *signal.shape[1:])])
-        return _mean(signal.unflatten(0, (-1, self._factor)).sum(dim=1), self._factor)
+        return _mean(signal.unflatten(0, (-1, factor)).sum(dim=1), factor)
 
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        if len(signal) % self._factor:
+        if len(signal) % self.section.factor:
             raise ValueError(
                 f"a piece of a stream has {len(signal)} steps; a layer of type time_decimation "
-                f"needs a multiple of {self._factor}"
+                f"needs a multiple of {self.section.factor}"
             )
         return self(signal), []
 
@@ -141,7 +123,7 @@ class DelayLayer(Block):
     has_states = True
 
     def __init__(self, section: layers.Delay) -> None:
-        super().__init__()
+        super().__init__(section)
         self._delay = SignalDelay(layers.AxonalDelay.model_construct(steps=section.steps), 1, None)
 
     def forward(self, signal: Tensor) -> Tensor:

@@ -59,14 +59,6 @@ def on_tensor_device(function: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-def block_size(columns: int) -> int:
-    """Returns the number of columns of a program, one per thread.
-
-    With few columns per program there are more programs, which occupy more multiprocessors.
-    """
-    return _WARP if columns <= _MAX_ONE_WARP_COLUMNS else 4 * _WARP
-
-
 _BLOCK_SIZES = (_WARP, 2 * _WARP, 4 * _WARP)
 _TIMED_RUNS = 5
 
@@ -100,7 +92,8 @@ def start_time_loop(
         _fastest[key] = min(_BLOCK_SIZES, key=lambda each: _milliseconds(lambda: run(each)))
         for tensor in added_to:
             tensor.zero_()
-    run(_fastest.get(key, block_size(columns)))
+    # With few columns per program there are more programs, which occupy more multiprocessors.
+    run(_fastest.get(key, _WARP if columns <= _MAX_ONE_WARP_COLUMNS else 4 * _WARP))
 
 
 def _first_tensor(args: Iterable[Any]) -> torch.Tensor:

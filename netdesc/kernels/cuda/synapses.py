@@ -52,7 +52,9 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor) -
     outputs, inputs = weight_OI.shape
     rows = spikes_TBI.shape[0] * spikes_TBI.shape[1]
     tiles = cdiv(outputs, _TILE), cdiv(inputs, _TILE)
-    count, share = _parts(rows, tiles[0] * tiles[1])
+    count = min(cdiv(_MIN_PROGRAMS, tiles[0] * tiles[1]), cdiv(rows, _MIN_ROWS_PER_PART))
+    share = cdiv(cdiv(rows, count), _INNER) * _INNER  # rows of a part
+    count = cdiv(rows, share)
     parts = grad_z_TBO.new_empty(count, outputs, inputs)
     start_programs(
         products.weight_gradient_parts,
@@ -81,10 +83,3 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor) -
         BLOCK=_WEIGHTS_PER_PROGRAM,
     )
     return grad_OI
-
-
-def _parts(rows: int, tiles: int) -> tuple[int, int]:
-    """Returns the number of parts of a weight gradient's rows, and of rows in a part."""
-    count = min(cdiv(_MIN_PROGRAMS, tiles), cdiv(rows, _MIN_ROWS_PER_PART))
-    share = cdiv(cdiv(rows, count), _INNER) * _INNER
-    return cdiv(rows, share), share

@@ -130,10 +130,8 @@ def spike_time(
         return reference.spike_time(output_TBN, target_TBN, decay, order, length, keep)
     output_TBN, target_TBN = output_TBN.contiguous(), target_TBN.contiguous()
     grad_TBN = output_TBN.new_empty(output_TBN.shape if keep else (0,))
-    f_TBN, squares = (
-        torch.empty_like(output_TBN),
-        output_TBN.new_empty(columns, dtype=torch.float64),
-    )
+    f_TBN = torch.empty_like(output_TBN)
+    squares = output_TBN.new_empty(columns, dtype=torch.float64)
     constants, has_tail = _recurrence(decay, order, length, device)
     sizes = constants, steps, columns, length
     is_cut = has_tail and length < steps

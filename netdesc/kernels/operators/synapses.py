@@ -1,5 +1,7 @@
 """The operators of synapses without neurons, of weights, and of what losses compare."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -70,18 +72,19 @@ def _(grad_z_TBO, signal_TBI, packed, weight_OI, want):
     )
 
 
-def _linear_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
-    (signal_TBI, weight_OI), packed = inputs, output[1]
-    ctx.save_for_backward(None if holds_spikes(packed) else signal_TBI, packed, weight_OI)
+def _context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    (signal, weight, *shape), packed = inputs, output[1]
+    ctx.geometry = [*shape, list(signal.shape[2:])] if shape else []
+    ctx.save_for_backward(None if holds_spikes(packed) else signal, packed, weight)
 
 
-def _linear_gradient(ctx: Any, grad_z: Tensor) -> tuple[Tensor | None, Tensor]:
+def _gradient(backward: Callable[..., Any], ctx: Any, grad_z: Tensor) -> tuple[Any, ...]:
     want_input = ctx.needs_input_grad[0]
-    grad_input, grad_weight = linear_backward(grad_z, *ctx.saved_tensors, want_input)
+    grad_input, grad_weight = backward(grad_z, *ctx.saved_tensors, *ctx.geometry, want_input)
     return grad_input if want_input else None, grad_weight
 
 
-gradient(linear, _linear_gradient, _linear_context)
+gradient(linear, partial(_gradient, linear_backward), _context)
 
 
 @operator()
@@ -191,23 +194,7 @@ def _(grad_z_TBN, signal_TBCHW, packed, weight, shape, sizes, want_input):
     )
 
 
-def _context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    (signal_TBCHW, weight, ctx.shape), packed = inputs, output[1]
-    ctx.sizes = list(signal_TBCHW.shape[2:])
-    ctx.mark_non_differentiable(packed)
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(None if holds_spikes(packed) else signal_TBCHW, packed, weight)
-
-
-def _gradient(ctx: Any, grad_z: Tensor, *_: Any) -> tuple[Any, ...]:
-    want_input = ctx.needs_input_grad[0]
-    grad_input, grad_weight = convolution_backward(
-        grad_z, *ctx.saved_tensors, ctx.shape, ctx.sizes, want_input
-    )
-    return grad_input if want_input else None, grad_weight
-
-
-gradient(convolution, _gradient, _context)
+gradient(convolution, partial(_gradient, convolution_backward), _context)
 
 
 def _check_spike_time(output_TBN: Tensor, target_TBN: Tensor, *_: Any) -> None:

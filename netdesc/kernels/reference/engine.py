@@ -82,14 +82,8 @@ def convolution_backward(
     return grad_signal, grad_weight
 
 
-Run = Callable[
-    [Sequence[Tensor], layer_neurons.KernelNeurons, Sequence[Tensor], bool],
-    layer_neurons.NeuronsOutput,
-]
-
-
 def recurrent_by_steps(
-    run: Run,
+    run: Callable[..., layer_neurons.NeuronsOutput],
     inputs_TBN: Sequence[Tensor],
     weights_NN: Sequence[Tensor],
     neurons: layer_neurons.KernelNeurons,

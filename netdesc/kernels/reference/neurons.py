@@ -7,7 +7,6 @@ pass gradients straight through. The adjoint of a program is never read, so that
 can be checked against this one.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -67,10 +66,6 @@ _INTEGERS = (
     }
 )
 """States and shares are int64, conditions are bool. There are no real numbers."""
-
-
-def _integer_constant(each: Expression) -> Tensor:
-    return torch.tensor(each.value, dtype=torch.bool if each.type is BOOL else torch.int64)
 
 
 def _straight_through(value: Tensor, through: Tensor) -> Tensor:
@@ -196,9 +191,7 @@ def neurons(
     """Runs neurons, as ``kernels.layer_neurons`` says."""
     program, first = neurons.program, inputs_TBN[0]
     count = len(program.states)
-    grid_TBN = [truncate(each, neurons.state_unit) for each in inputs_TBN]
-    before = _states_before(neurons, states, first)
-    steps = list(_run_integers(neurons, grid_TBN, before))
+    grid_TBN, before, steps = _run_integers(inputs_TBN, neurons, states)
     output = [before[count + 1]] if neurons.delay else []
     counts = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
     for step in steps:
@@ -233,9 +226,7 @@ def trace(
     inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor]
 ) -> NeuronTraces:
     """Returns the traces of a run. The arguments are those of ``neurons``."""
-    grid_TBN = [truncate(each.detach(), neurons.state_unit) for each in inputs_TBN]
-    before = _states_before(neurons, states, inputs_TBN[0])
-    steps = list(_run_integers(neurons, grid_TBN, before))
+    _, _, steps = _run_integers(inputs_TBN, neurons, states)
 
     def stack(values: Iterable[Tensor]) -> Tensor:
         return (torch.stack(list(values)) / neurons.state_unit).to(torch.float32)
@@ -248,25 +239,26 @@ def trace(
     )
 
 
-def _states_before(
-    neurons: KernelNeurons, states: Sequence[Tensor], first_TBN: Tensor
-) -> list[Tensor]:
-    no_state = torch.zeros_like(first_TBN[0], dtype=torch.int64)
-    count = len(neurons.program.states)
-    return [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
-
-
 def _run_integers(
-    neurons: KernelNeurons, grid_TBN: Sequence[Tensor], before: Sequence[Tensor]
-) -> Iterator[_Step]:
+    inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor], list[_Step]]:
+    """Returns the inputs in state units, the states before the first step, and the steps."""
+    no_state = torch.zeros_like(inputs_TBN[0][0], dtype=torch.int64)
     count = len(neurons.program.states)
-    return _run(
+    before = [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
+    grid_TBN = [truncate(each.detach(), neurons.state_unit) for each in inputs_TBN]
+
+    def constant(each: Expression) -> Tensor:
+        return torch.tensor(each.value, dtype=torch.bool if each.type is BOOL else torch.int64)
+
+    steps = _run(
         neurons.program,
-        _Arithmetic(_INTEGERS, _integer_constant, has_gradients=False),
+        _Arithmetic(_INTEGERS, constant, has_gradients=False),
         [each if each.is_floating_point() else each.to(torch.int64) for each in neurons.parameters],
         [each.to(torch.int64) for each in grid_TBN],
         [*before[:count], before[count] != 0],
     )
+    return grid_TBN, before, list(steps)
 
 
 def neurons_backward(
@@ -282,7 +274,9 @@ def neurons_backward(
     program, steps = neurons.program, grad_out_TBN.shape[0]
     kinds = list(program.parameters.values())
     units = {"decay": DECAY_ONE, "factor": DECAY_ONE, "real": 1}
-    with _autograd():
+    # Lets autograd work also in an operator that compiled code calls.
+    key = torch._C.DispatchKey.AutogradFunctionality
+    with torch.enable_grad(), torch._C._SetExcludeDispatchKeyGuard(key, False):
         inputs = [_leaf(each_TBN, neurons.state_unit) for each_TBN in saved]
         parameters = [
             _leaf(each_N, units.get(kind, neurons.state_unit))
@@ -324,14 +318,6 @@ def neurons_backward(
     return NeuronsGradients(
         floats[: len(inputs)], floats[len(inputs) : len(inputs) + len(weights)], signed
     )
-
-
-@contextlib.contextmanager
-def _autograd() -> Iterator[None]:
-    """Within the block, torch's autograd works, also in an operator that compiled code calls."""
-    key = torch._C.DispatchKey.AutogradFunctionality
-    with torch.enable_grad(), torch._C._SetExcludeDispatchKeyGuard(key, False):
-        yield
 
 
 def _leaf(value: Tensor, unit: int) -> Tensor:

@@ -150,11 +150,8 @@ def _find_features(group: Hdf5Group) -> Iterator[tuple[str, str]]:
                 yield name, "numbers of input layers without neurons"
         if neuron and neuron.integer("sigma_output", 0):
             yield "neuron/sigma_output", "input layers that hand on a sum"
-    if neuron is not None:
-        yield from _find_neuron_features(neuron)
-
-
-def _find_neuron_features(neuron: Hdf5Group) -> Iterator[tuple[str, str]]:
+    if neuron is None:
+        return
     kind = neuron_type(neuron)
     if kind not in FORMS:
         yield "neuron/type", f"neurons of {f'type {kind}' if kind.strip() else 'an empty type'}"

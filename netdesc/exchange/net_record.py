@@ -1,5 +1,6 @@
 """The record of a ``.net`` file: its layers as plain integers, used by import and export."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -99,14 +100,8 @@ class NetFile:
     def __post_init__(self) -> None:
         if not self.neuron_layers:
             raise LayerError("", "there is no layer of neurons in it")
-        before: NetLayer | None = None
-        for index, layer in enumerate(self.layers):
-            if layer.inputs is None:
-                if index:
-                    raise LayerError("type", "is input, but only the first layer can be", index)
-            elif before is not None:
-                _check_input(index, layer, before)
-            before = layer
+        for index, (before, layer) in enumerate(itertools.pairwise(self.layers), start=1):
+            _check_input(index, layer, before)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -127,6 +122,8 @@ class NetFile:
 
 
 def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
+    if layer.inputs is None:
+        raise LayerError("type", "is input, but only the first layer can be", index)
     if layer.inputs != before.outputs:
         problem = f"is for {layer.inputs} inputs, but the layer before has {before.outputs} neurons"
         raise LayerError(layer.size_dataset, problem, index)

@@ -230,17 +230,16 @@ def compare_runs(
         explain["exported"] = lambda position: _file_fault(graph, weights, copy, position.layer)
     differences: list[RunDifference] = []
     for first, second in itertools.pairwise(runs):
+        ours, others = runs[first], runs[second]
         starts = [
             OutputPosition(step, layer, neuron)
             for layer in graph.layers
-            for step, neuron in np.argwhere(runs[first][layer.name] != runs[second][layer.name])[
-                :1
-            ].tolist()
+            for step, neuron in np.argwhere(ours[layer.name] != others[layer.name])[:1].tolist()
         ]
         if not starts:
             continue
         step, layer, neuron = position = min(starts, key=lambda start: start.step)
-        first_TN, second_TN = runs[first][layer.name], runs[second][layer.name]
+        first_TN, second_TN = ours[layer.name], others[layer.name]
         reason = _time_shift(first_TN, second_TN, (first, second)) or explain[second](position)
         values = float(first_TN[step, neuron]), float(second_TN[step, neuron])
         differences += [RunDifference((first, second), step, layer.name, neuron, values, *reason)]

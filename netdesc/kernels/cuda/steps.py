@@ -21,7 +21,7 @@ _BITS = tl.constexpr(DECAY_BITS)
 _ONE = tl.constexpr(DECAY_ONE)
 _FLOAT_ONE = tl.constexpr(float(DECAY_ONE))
 _LOW = tl.constexpr(DECAY_ONE - 1)
-_LIMIT = tl.constexpr(STATE_LIMIT)
+LIMIT = tl.constexpr(STATE_LIMIT)
 _WEIGHT_UNIT = tl.constexpr(WEIGHT_UNIT)
 _STATE_UNIT = tl.constexpr(STATE_UNIT)
 _PARAMETER_LIMIT = tl.constexpr(PARAMETER_LIMIT)
@@ -43,7 +43,7 @@ def multiply_share(state, share):
 @triton.jit
 def saturate(state):
     """Clamps a state to ±2²⁹."""
-    return tl.minimum(tl.maximum(state, -_LIMIT), _LIMIT)
+    return tl.minimum(tl.maximum(state, -LIMIT), LIMIT)
 
 
 @triton.jit
@@ -60,12 +60,6 @@ def truncate(value, UNIT: tl.constexpr, LIMIT: tl.constexpr):
     scaled = tl.where(scaled < LIMIT, scaled, LIMIT)
     scaled = tl.where(scaled > -LIMIT, scaled, -LIMIT)
     return scaled.to(tl.int32)
-
-
-@triton.jit
-def to_state(value, UNIT: tl.constexpr):
-    """Converts floats to states of which ``UNIT`` are a threshold unit, saturated."""
-    return truncate(value, UNIT, _LIMIT)
 
 
 # Parameters are real numbers. ``grid.parameter_vector`` rounds them as these functions do, with a

@@ -8,6 +8,7 @@ import triton
 import triton.language as tl
 
 from netdesc.kernels.cuda.steps import (
+    LIMIT,
     existing_columns,
     load_rows,
     load_rows_of_each,
@@ -15,16 +16,17 @@ from netdesc.kernels.cuda.steps import (
     row_of_each,
     split_slots,
     store_each,
-    to_state,
+    truncate,
     zeros_of_each,
 )
 
 
 @triton.jit
 def _states_of_row(rows, ROW: tl.constexpr, UNIT: tl.constexpr):
+    """Returns one row of inputs as states, of which ``UNIT`` are a threshold unit, saturated."""
     states = ()
     for k in tl.static_range(len(rows)):
-        states = states + (to_state(rows[k][ROW], UNIT),)
+        states = states + (truncate(rows[k][ROW], UNIT, LIMIT),)
     return states
 
 

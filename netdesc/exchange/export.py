@@ -30,11 +30,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     net, names = _net_of(model, path)
     write_net(path, net)
     warnings, first = netx_warnings(net, netx_problems(net), names), model.graph.layers[0]
-    if (
-        isinstance(net.layers[0], net_synapses.InputNeurons)
-        and isinstance(first, SynapticNode)
-        and first.delay
-    ):
+    if isinstance(net.layers[0], net_synapses.InputNeurons) and first.delay:
         warnings = [
             f'layer "{first.name}": a .net file has no axonal delay step of input neurons: '
             "in netx and after an import, outputs come one step earlier than in the trained "

@@ -122,10 +122,8 @@ def _read_input(
     neuron = _read_neuron(group, shape[0])
     if neuron.type == "SDNN":
         neuron = replace(neuron, is_delta=True)
-    weights = tuple(
-        np.array([group.integer(name, default)], np.int32)
-        for name, default in (("weight", WEIGHT_UNIT), ("bias", 0))
-    )
+    numbers = group.integer("weight", WEIGHT_UNIT), group.integer("bias", 0)
+    weights = tuple(np.array([number], np.int32) for number in numbers)
     return net_synapses.InputNeurons(weights, neuron, input_shape=shape)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from netdesc.exchange.hdf5_reader import Hdf5Group
+from netdesc.exchange.net_neurons import FORMS
 from netdesc.exchange.net_record import AverageLayer, NetFile, NetLayer
 from netdesc.exchange.net_synapses import DenseLayer, InputNeurons, KernelLayer, SynapticLayer
 from netdesc.hardware.integers import Integers
@@ -151,15 +152,11 @@ def _packing_problems(weight: Integers, of_part: str) -> Iterator[NetxProblem]:
         )
 
 
-def _adaptive_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
-    kind = layer.neuron.type.removeprefix("AD")
-    text = f"netx runs {layer.neuron.type} neurons as {kind}, whose threshold does not adapt"
-    yield _differs(text)
-    yield from _resonator_problems(layer)
-
-
 def _resonator_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
     """netx computes period and decay, and from them sine and cosine, which it rounds down."""
+    kind = layer.neuron.type
+    if (plain := kind.removeprefix("AD")) != kind:
+        yield _differs(f"netx runs {kind} neurons as {plain}, whose threshold does not adapt")
     sine, cosine = (layer.neuron.numbers[name] / DECAY_ONE for name in ("sinDecay", "cosDecay"))
     period = 1 / (np.arctan2(sine, cosine) / 2 / np.pi)
     kept = 1 - (1 - np.sqrt(sine**2 + cosine**2))
@@ -177,10 +174,7 @@ def _difference_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
 
 NEURONS: dict[str, Callable[[SynapticLayer], Iterator[NetxProblem]]] = {
     "ALIF": lambda _: iter([_fails("netx fails to load ALIF neurons")]),
-    "RF_PHASE": _resonator_problems,
-    "RF_IZHIKEVICH": _resonator_problems,
-    "ADRF_PHASE": _adaptive_problems,
-    "ADRF_IZHIKEVICH": _adaptive_problems,
+    **{kind: _resonator_problems for kind, form in FORMS.items() if form.is_complex},
     "SDNN": _difference_problems,
 }
 """Type of a neuron in files -> what netx does not do as slayer does."""

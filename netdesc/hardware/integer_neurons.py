@@ -97,7 +97,16 @@ class _StepLines(Lines):
         neuron = read(definition)
         self.states = tuple(neuron.before_reset)
         count = len(self.states)
-        super().__init__(_PRINTER, _leaves(definition, self.states))
+        # The index of a parameter is that in the array of its type.
+        integers = [name for name, kind in definition.parameters if kind != "real"]
+        reals = [name for name, kind in definition.parameters if kind == "real"]
+        parameters: LeafFields = {
+            ("parameter", name): {"array": array, "index": index}
+            for array, names in enumerate(([*integers, "bias"], reals))
+            for index, name in enumerate(names)
+        }
+        leaves = leaf_fields({}, definition.inputs, self.states)
+        super().__init__(_PRINTER, {**leaves, **parameters})
         self._wrapped = definition.wrapped
         self._assigned: dict[Expression, str] = {}
         for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
@@ -124,18 +133,6 @@ class _StepLines(Lines):
         ruled = self.add(f"{'wrap' if state in self._wrapped else 'clip'}({name})", a.type)
         self.lines.append(f"c{self.states.index(state)} += count({ruled} != {name})")
         return ruled
-
-
-def _leaves(definition: Definition, states: Sequence[str]) -> LeafFields:
-    """Returns the fields of leaves; the index of a parameter is that in the array of its type."""
-    reals = [name for name, kind in definition.parameters if kind == "real"]
-    integers = [name for name, kind in definition.parameters if kind != "real"]
-    parameters: LeafFields = {
-        ("parameter", name): {"array": array, "index": index}
-        for array, names in enumerate(([*integers, "bias"], reals))
-        for index, name in enumerate(names)
-    }
-    return {**leaf_fields({}, definition.inputs, states), **parameters}
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,15 +247,10 @@ class RecurrentIntegers(NamedTuple):
     """What arrives in every step, [] or [neurons]."""
 
 
-def _trained(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
-    assert layer.recurrent is not None
-    values = [read_values(layer, weights, name) for name in layer.recurrent.weight_names]
-    grid = [quantize_weights(layer, each) for each in values]
-    return RecurrentIntegers(grid, np.array(0, np.int32))
-
-
-def _inhibition(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
-    section, count = cast("layers.WinnerTakeAll", layer.section), layer.neurons
+def _inhibition(
+    layer: SynapticNode, section: layers.WinnerTakeAll, weights: Weights
+) -> RecurrentIntegers:
+    count = layer.neurons
     matrix = np.full((count, count), -section.inhibition, np.float32)
     np.fill_diagonal(matrix, section.self_excitation)
     name, threshold = "neuron.threshold", layer.neuron.values()["threshold"]
@@ -267,20 +262,18 @@ def _inhibition(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
     return RecurrentIntegers([quantize_weights(layer, matrix)], drive)
 
 
-_INTEGERS: dict[type[layers.LayerSection], Callable[..., RecurrentIntegers]] = {
-    layers.Recurrent: _trained,
-    layers.WinnerTakeAll: _inhibition,
-}
-"""Class of a section -> its integers, from the layer and the state dict."""
-
-
 def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntegers | None:
     """Returns the integers of a recurrent layer, which ``layer_integers`` accepts; else None.
 
     Raises HardwareError if a weight is NaN.
     """
-    find = _INTEGERS.get(type(layer.section))
-    return None if find is None else find(layer, weights)
+    if isinstance(layer.section, layers.WinnerTakeAll):
+        return _inhibition(layer, layer.section, weights)
+    if layer.recurrent is None:
+        return None
+    values = [read_values(layer, weights, name) for name in layer.recurrent.weight_names]
+    grid = [quantize_weights(layer, each) for each in values]
+    return RecurrentIntegers(grid, np.array(0, np.int32))
 
 
 def make_feedback(layer: SynapticNode, weights: Weights, *, is_graded: bool) -> Feedback | None:

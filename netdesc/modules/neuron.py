@@ -11,10 +11,10 @@ from netdesc.graph.nodes import SynapticNode
 from netdesc.kernels.fixed_point import MAX_BIAS, STATE_UNIT, WEIGHT_UNIT
 from netdesc.modules.delay import SignalDelay
 from netdesc.modules.equations import KernelEquations, SurrogateWidth
-from netdesc.modules.norm import NORMS, MeanVarianceNorm, dither_bias, round_bias
+from netdesc.modules.norm import NORMS, MeanVarianceNorm, round_bias
 from netdesc.modules.prepared_neurons import PreparedNeurons
 from netdesc.modules.recording import LayerRecording
-from netdesc.modules.values import NeuronValues, initial_value, name_in_state_dicts
+from netdesc.modules.values import NeuronValues, initial_value, name_in_state_dicts, places
 from netdesc.neurons.compile import split_at_norm
 
 
@@ -202,7 +202,9 @@ class NeuronModule(nn.Module):
     def dither(self, generator: torch.Generator) -> None:
         """Moves a learnt bias, and learnt delays, as ``Network.dither`` says."""
         if "bias" in self._limits:
-            dither_bias(self.value("bias"), self._bias_unit, generator)
+            bias, unit = self.value("bias"), self._bias_unit
+            if bias.requires_grad and torch.equal(round_bias(bias, unit), bias):
+                bias += places(bias, generator) / unit
         if self.axonal is not None:
             self.axonal.dither(generator)
 

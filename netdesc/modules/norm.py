@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import BIAS_BITS, MAX_BIAS, WEIGHT_UNIT
-from netdesc.modules.values import places
 from netdesc.neurons.models.fields import MAX_LEVEL
 
 MOMENTUM = 0.1
@@ -26,13 +25,6 @@ def round_bias(bias: Tensor, unit: int) -> Tensor:
     bias = bias.clamp(-MAX_BIAS, MAX_BIAS)
     rounded = torch.round(bias.detach() * unit) / unit
     return bias + (rounded - bias.detach())  # exact: the two are near each other
-
-
-@torch.no_grad()
-def dither_bias(bias: Tensor, unit: int, generator: torch.Generator) -> None:
-    """Moves learnt biases, if all are on the grid, to random places that round to them."""
-    if bias.requires_grad and torch.equal(round_bias(bias, unit), bias):
-        bias += places(bias, generator) / unit
 
 
 class MeanNorm(nn.Module):

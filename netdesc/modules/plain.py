@@ -74,10 +74,6 @@ class _Mean(torch.autograd.Function):
         return grads[0] / ctx.count, None
 
 
-def _mean(total: Tensor, count: int) -> Tensor:
-    return _Mean.apply(total, count)
-
-
 class Pool(Block):
     """Applies a function to the windows of each channel of a signal [steps, batch, C, H, W]."""
 
@@ -85,7 +81,7 @@ class Pool(Block):
         images, window = signal.flatten(0, 1), self.section.window
         if self.section.is_mean:
             totals = nn.functional.avg_pool2d(images, *window, divisor_override=1)
-            pooled = _mean(totals, math.prod(window[0]))
+            pooled = _Mean.apply(totals, math.prod(window[0]))
         else:
             pooled = nn.functional.max_pool2d(images, *window)
         return pooled.unflatten(0, signal.shape[:2])
@@ -96,7 +92,7 @@ class PopulationAverageBlock(Block):
 
     def forward(self, signal: Tensor) -> Tensor:
         groups = signal.unflatten(2, (self.section.units, -1))
-        return _mean(groups.sum(dim=3), groups.shape[3])
+        return _Mean.apply(groups.sum(dim=3), groups.shape[3])
 
 
 class TimeDecimationBlock(Block):
@@ -106,7 +102,7 @@ class TimeDecimationBlock(Block):
         factor = self.section.factor
         if missing := -len(signal) % factor:
             signal = torch.cat([signal, signal.new_zeros(missing, *signal.shape[1:])])
-        return _mean(signal.unflatten(0, (-1, factor)).sum(dim=1), factor)
+        return _Mean.apply(signal.unflatten(0, (-1, factor)).sum(dim=1), factor)
 
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         if len(signal) % self.section.factor:

@@ -173,9 +173,13 @@ class PreparedNeurons:
                 out_TBN=out_TBN, states=[*run.states, *history], emitted_TBN=run.out_TBN
             )
         if neuron.recorder is not None:
-            arrived_TBN = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
-            inputs = dict(zip(neuron.section.definition().inputs, arrived_TBN, strict=True))
-            neuron.recorder(LayerRecording.of(run.out_TBN, traces, neuron.equations.states, inputs))
+            traced = {name: state for part in traces for name, state in part.states.items()}
+            states_TBN = {name: traced[name] for name in neuron.equations.states}
+            arrived = traces[0].inputs_TBN if recurrent_NN else inputs_TBN
+            arrived = [input_TBN.detach() for input_TBN in arrived]
+            inputs = dict(zip(neuron.section.definition().inputs, arrived, strict=True))
+            output, threshold = run.out_TBN.detach(), traces[-1].threshold
+            neuron.recorder(LayerRecording(output, states_TBN, inputs, threshold))
         return run
 
     def _run_split(

@@ -1,14 +1,12 @@
 """Records the output and the states of layers while a network computes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any
 
 from torch import Tensor
-
-from netdesc.kernels.reference.neurons import NeuronTraces
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +25,6 @@ class LayerRecording:
     inputs: Mapping[str, Tensor]
     threshold: Tensor | None
 
-    @classmethod
-    def of(
-        cls,
-        out_TBN: Tensor,
-        traces: Sequence[NeuronTraces],
-        states: Sequence[str],
-        inputs: Mapping[str, Tensor],
-    ) -> "LayerRecording":
-        """Returns the recording of a run, without gradients."""
-        traced = {name: each for part in traces for name, each in part.states.items()}
-        return cls(
-            out_TBN.detach(),
-            {name: traced[name] for name in states},
-            {name: each_TBN.detach() for name, each_TBN in inputs.items()},
-            traces[-1].threshold,
-        )
-
     @property
     def voltages(self) -> Tensor:
         """The state ``v``. Raises ValueError if the neurons have no state of this name."""
@@ -52,18 +33,13 @@ class LayerRecording:
         return self.states["v"]
 
 
-class Recordable(Protocol):
-    """Neurons of a layer. They call ``recorder`` in each forward pass, unless it is None."""
-
-    recorder: Callable[[LayerRecording], None] | None
-
-
 @contextmanager
-def record_neurons(neurons: Mapping[str, Recordable]) -> Iterator[dict[str, LayerRecording]]:
+def record_neurons(neurons: Mapping[str, Any]) -> Iterator[dict[str, LayerRecording]]:
     """Records neurons during the ``with`` statement: name -> recording of the last forward pass.
 
-    Meanwhile these layers are computed one by one, not in a segment, and their states a second
-    time by the reference engine, which takes longer.
+    Neurons call their ``recorder`` in each forward pass, unless it is None. Meanwhile these layers
+    are computed one by one, not in a segment, and their states a second time by the reference
+    engine, which takes longer.
     """
     recordings: dict[str, LayerRecording] = {}
 

@@ -61,16 +61,12 @@ class Synapse(nn.Module):
             weight = torch.tensor(section.given_weights, dtype=torch.float32)
         self.bits, self._step = layer.bits, layer.weight_step
         self.mask: Tensor | None
-        mask = (
-            None
-            if section.mask is None or not section.draws_weights
-            else _draw(shape, section.mask)
-        )
+        drawn = section.mask if section.draws_weights else None
+        mask = None if drawn is None else _draw(shape, drawn)
         self.register_buffer("mask", mask, persistent=False)
         weight = weight if mask is None else weight * mask
         self.weight = nn.Parameter(weight, section.trainable)
-        gain = nn.Parameter(_norms(weight), section.trainable) if section.weight_norm else None
-        self.gain = gain
+        self.gain = nn.Parameter(_norms(weight), section.trainable) if section.weight_norm else None
 
     def folded(self) -> Tensor:
         """Returns the real weights, with the mask and the weight norm applied."""
@@ -184,16 +180,13 @@ class LateralInhibition(nn.Module):
         return [self.get_buffer("matrix")]
 
 
-def _trained(layer: SynapticNode, generator: torch.Generator | None) -> Synapse | ComplexSynapse:
-    assert layer.recurrent is not None
-    return make_synapse(layer.recurrent, generator)
-
-
-RECURRENT: dict[type[layers.LayerSection], Callable[..., Any]] = {
-    layers.Recurrent: _trained,
-    layers.WinnerTakeAll: lambda layer, _: LateralInhibition(layer, layer.section),
-}
-"""Class of a section -> what makes its recurrent synapses, from the layer and a generator."""
+def make_recurrent(
+    layer: SynapticNode, generator: torch.Generator | None
+) -> Synapse | ComplexSynapse | LateralInhibition | None:
+    """Returns the synapses from a layer's own outputs; None if there are none."""
+    if isinstance(layer.section, layers.WinnerTakeAll):
+        return LateralInhibition(layer, layer.section)
+    return None if layer.recurrent is None else make_synapse(layer.recurrent, generator)
 
 
 def _drive(section: layers.WinnerTakeAll, threshold: Tensor) -> Tensor:

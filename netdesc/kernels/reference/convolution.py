@@ -100,9 +100,8 @@ def _patches(
     """
     edges: list[int] = []
     for axis in (1, 0):  # torch pads the last axis first
-        read = (
-            (sizes[axis] - 1) * shape.stride[axis] + shape.dilation[axis] * (kernel[axis] - 1) + 1
-        )
+        span = shape.dilation[axis] * (kernel[axis] - 1) + 1
+        read = (sizes[axis] - 1) * shape.stride[axis] + span
         edges += [shape.padding[axis], read - shape.padding[axis] - images.shape[2 + axis]]
     channels = images.shape[1]
     count = max(1, _MAX_PATCH_NUMBERS // (channels * math.prod(kernel) * math.prod(sizes)))

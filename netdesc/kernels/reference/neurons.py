@@ -8,6 +8,7 @@ can be checked against this one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -309,15 +310,11 @@ def neurons_backward(
         grads = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
     else:
         grads = [torch.zeros_like(leaf) for leaf in leaves]
-    floats = [each.to(torch.float32) for each in grads]
-    found = floats[len(inputs) + len(weights) :]
-    signed = [
-        GRADIENT_SIGNS[kinds[place]] * grad_N
-        for place, grad_N in zip(neurons.learnable, found, strict=True)
-    ]
-    return NeuronsGradients(
-        floats[: len(inputs)], floats[len(inputs) : len(inputs) + len(weights)], signed
-    )
+    floats = iter([each.to(torch.float32) for each in grads])
+    grad_inputs, grad_weights = (list(islice(floats, len(each))) for each in (inputs, weights))
+    signs = [GRADIENT_SIGNS[kinds[place]] for place in neurons.learnable]
+    signed = [sign * grad_N for sign, grad_N in zip(signs, floats, strict=True)]
+    return NeuronsGradients(grad_inputs, grad_weights, signed)
 
 
 def _leaf(value: Tensor, unit: int) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,10 +247,8 @@ class RecurrentIntegers(NamedTuple):
     """What arrives in every step, [] or [neurons]."""
 
 
-def _inhibition(
-    layer: SynapticNode, section: layers.WinnerTakeAll, weights: Weights
-) -> RecurrentIntegers:
-    count = layer.neurons
+def _inhibition(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
+    section, count = cast("layers.WinnerTakeAll", layer.section), layer.neurons
     matrix = np.full((count, count), -section.inhibition, np.float32)
     np.fill_diagonal(matrix, section.self_excitation)
     name, threshold = "neuron.threshold", layer.neuron.values()["threshold"]
@@ -262,15 +260,18 @@ def _inhibition(
     return RecurrentIntegers([quantize_weights(layer, matrix)], drive)
 
 
+_UNTRAINED: dict[type, Callable[..., RecurrentIntegers]] = {layers.WinnerTakeAll: _inhibition}
+"""Class of a section -> its integers that are not learnt, from the layer and the state dict."""
+
+
 def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntegers | None:
     """Returns the integers of a recurrent layer, which ``layer_integers`` accepts; else None.
 
     Raises HardwareError if a weight is NaN.
     """
-    if isinstance(layer.section, layers.WinnerTakeAll):
-        return _inhibition(layer, layer.section, weights)
     if layer.recurrent is None:
-        return None
+        find = _UNTRAINED.get(type(layer.section))
+        return None if find is None else find(layer, weights)
     values = [read_values(layer, weights, name) for name in layer.recurrent.weight_names]
     grid = [quantize_weights(layer, each) for each in values]
     return RecurrentIntegers(grid, np.array(0, np.int32))

@@ -18,7 +18,7 @@ from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.modules.neuron import NeuronModule
 from netdesc.modules.plain import PLAIN_BLOCKS, Block
 from netdesc.modules.prepared_neurons import PreparedNeurons
-from netdesc.modules.synapse import DRIVE, Synapse, make_recurrent, make_synapse
+from netdesc.modules.synapse import DRIVE, RECURRENT, Synapse, make_synapse
 
 
 def hook_tables(module: nn.Module) -> tuple[dict[Any, Any], ...]:
@@ -105,8 +105,10 @@ class SynapticBlock(Block):
         self._arrive_by = ARRIVE[type(layer.section)]
         self._is_fusable = isinstance(layer.section, FUSED)
         self.synapse = make_synapse(layer, generator)
-        self.recurrent = make_recurrent(layer, generator)
-        self._drive = DRIVE.get(type(layer.section))
+        kind = type(layer.section)
+        make_recurrent = RECURRENT.get(kind)
+        self.recurrent = None if make_recurrent is None else make_recurrent(layer, generator)
+        self._drive = DRIVE.get(kind)
         self.neuron = NeuronModule(layer, generator)
         self.warns = True
         self.engine = ""

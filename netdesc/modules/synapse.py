@@ -180,13 +180,11 @@ class LateralInhibition(nn.Module):
         return [self.get_buffer("matrix")]
 
 
-def make_recurrent(
-    layer: SynapticNode, generator: torch.Generator | None
-) -> Synapse | ComplexSynapse | LateralInhibition | None:
-    """Returns the synapses from a layer's own outputs; None if there are none."""
-    if isinstance(layer.section, layers.WinnerTakeAll):
-        return LateralInhibition(layer, layer.section)
-    return None if layer.recurrent is None else make_synapse(layer.recurrent, generator)
+RECURRENT: dict[type[layers.LayerSection], Callable[..., Any]] = {
+    layers.Recurrent: lambda layer, generator: make_synapse(layer.recurrent, generator),
+    layers.WinnerTakeAll: lambda layer, _: LateralInhibition(layer, layer.section),
+}
+"""Class of a section -> what makes its recurrent synapses, from the layer and a generator."""
 
 
 def _drive(section: layers.WinnerTakeAll, threshold: Tensor) -> Tensor:

@@ -102,11 +102,7 @@ def _read(path: Path) -> Operand:
 
 
 def _normal_form(description: "Description", graph: "Graph") -> dict[str, Any]:
-    """Returns the document as a dict that is equal for documents with the same meaning.
-
-    Each layer names what it reads, and contains its neuron. Paths are relative to the working
-    directory.
-    """
+    """Returns the document as a dict that is equal for documents with the same meaning."""
     from netdesc.description.file_references import file_references
     from netdesc.description.json_pointer import lookup
 

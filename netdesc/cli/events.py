@@ -108,14 +108,14 @@ def show(
     in which OTHER is the target. Spikes with x and y become one picture, with polarity 1 in blue
     and polarity 0 in orange.
     """
-    from netdesc.events import read_events
+    from netdesc.events.files import open_events
     from netdesc.events.pictures import FORMATS, make_picture, save_picture
     from netdesc.events.summary import summarize
 
     if target is not None and target.suffix.lower() not in FORMATS:
         raise click.UsageError(f"{target}: pictures are {', '.join(FORMATS)} files; name one")
     paths = [file] if against is None else [file, against]
-    recordings = [read_events(path) for path in paths]
+    recordings = [open_events(path) for path in paths]
     names = [path.name for path in paths]
 
     comparison = None

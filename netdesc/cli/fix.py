@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from netdesc.atomic_write import atomic_path
 from netdesc.cli import ENVIRONMENT
 from netdesc.cli.output import Output
 from netdesc.description import Diagnostic
@@ -41,7 +42,10 @@ def fix_files(
             diff += _diff(str(file), source.text, text)
         elif mended:
             try:
-                _write(file, text)
+                if not os.access(file, os.W_OK):
+                    raise PermissionError(errno.EACCES, "the file is write-protected", str(file))
+                with atomic_path(file) as temporary:
+                    temporary.write_text(text, encoding="utf-8", newline="")
             except OSError as problem:
                 failed, mended = True, []
                 output.error(f"error: {file}: {problem.strerror or problem}")
@@ -69,7 +73,7 @@ def apply_fixes(source: Source, path: Path) -> tuple[str, list[Diagnostic]]:
     text, fixed, seen = source.text, list[Diagnostic](), {source.text}
     for _ in range(MAX_ROUNDS):
         selected = _select_disjoint(check_text(Source(text, source.name), path)[1])
-        edits = [edit for diagnostic in selected for edit in _edits(diagnostic)]
+        edits = [edit for each in selected if each.fix is not None for edit in each.fix.edits]
         after = text
         for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
             after = after[: edit.start] + edit.replacement + after[edit.end :]
@@ -81,16 +85,12 @@ def apply_fixes(source: Source, path: Path) -> tuple[str, list[Diagnostic]]:
     return text, fixed
 
 
-def _edits(diagnostic: Diagnostic) -> tuple[Edit, ...]:
-    return () if diagnostic.fix is None else diagnostic.fix.edits
-
-
 def _select_disjoint(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Returns the diagnostics with edits, without those whose edits touch an earlier edit."""
     taken: list[Edit] = []
     selected: list[Diagnostic] = []
     for diagnostic in diagnostics:
-        edits = _edits(diagnostic)
+        edits = () if diagnostic.fix is None else diagnostic.fix.edits
         pairs = itertools.product(edits, taken)
         overlaps = any(a.start <= b.end and b.start <= a.end for a, b in pairs)
         if edits and not overlaps:
@@ -102,16 +102,6 @@ def _select_disjoint(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
 def _title(diagnostic: Diagnostic) -> str:
     assert diagnostic.fix is not None
     return diagnostic.fix.title
-
-
-def _write(path: Path, text: str) -> None:
-    """Replaces a document atomically. OSError if this fails or if the file is write-protected."""
-    if not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, "the file is write-protected", str(path))
-    from netdesc.atomic_write import atomic_path
-
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def _diff(name: str, before: str, after: str) -> list[str]:

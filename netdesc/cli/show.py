@@ -194,11 +194,7 @@ def _add_netx(overview: Overview, path: Path) -> None:
 
 
 def _neuron_values(overview: Overview, layer: SynapticNode) -> dict[str, dict[str, Any]]:
-    """Returns, by name, the values of a layer's neurons, learnt ones from the weights.
-
-    ``device`` is a threshold as the device holds it, None for other kinds. ``time_constant_ms`` is
-    that of a decay.
-    """
+    """Returns, by name, the values of a layer's neurons: learnt ones, and else the document's."""
     from netdesc.kernels.fixed_point import WEIGHT_UNIT, threshold_mantissa
     from netdesc.sections import both
 

@@ -132,13 +132,17 @@ class ArrayChecks:
             self._add("ND311", field, message, hint="save it as an array of numbers")
             return None
         size = header.dtype.itemsize
-        if kind in kinds and size <= 8:
+        if kind in kinds and header.holds_numbers:
             return header
         expected = " or ".join(dict.fromkeys(hints.KIND_NAMES[kind] for kind in kinds))
-        actual = hints.KIND_NAMES[kind] + (f" of {size} bytes" if kind in kinds else "")
+        actual = hints.KIND_NAMES.get(kind, str(header.dtype)) + (
+            f" of {size} bytes" if kind in kinds else ""
+        )
         hint = hints.SPLIT_VALUES if field == "split" else ""
         if field == "labels":
-            values = self._values(field, name, header) if kind == "f" and size <= 8 else None
+            values = (
+                self._values(field, name, header) if kind == "f" and header.holds_numbers else None
+            )
             hint = hints.for_conversion(name, header, self.spec.classes, values)
         self._add("ND312", field, f"{subject} contains {actual}; expected: {expected}", hint=hint)
         return None

@@ -88,8 +88,9 @@ class ArrayFiles:
     def read(self, name: str) -> NDArray:
         with self._opened(name) as opened:
             npy, header, path, start = opened
-            if header.dtype.kind not in "biuf":
-                raise ArrayFileError(f"holds no numbers in its array {quote_name(name)}")
+            if not header.holds_numbers:
+                what = f"numbers in its array {quote_name(name)}"
+                raise ArrayFileError(f"holds no {what}, or wider ones than netdesc reads")
             if start is None or header.bytes <= MAX_RESIDENT_BYTES:
                 npy.seek(0)
                 return np.lib.format.read_array(npy, allow_pickle=False)

@@ -85,8 +85,8 @@ def _check_masks(description: Description, graph: Graph) -> Iterator[Problem]:
         try:
             with open_arrays(description.resolve(mask.path)) as source:
                 header = source.header(mask.name)
-            if header.dtype.kind not in "biuf":
-                raise ArrayFileError("holds no numbers")
+            if not header.holds_numbers:
+                raise ArrayFileError("holds no numbers of at most 8 bytes")
             if header.shape != (needed := layer.weight_shape(node.input_shape)):
                 problem = f"has shape {list(header.shape)}; the weights have {list(needed)}"
                 raise ArrayFileError(problem)

@@ -62,7 +62,7 @@ class SampleSpec:
             graph.input_shape,
             graph.output_shape,
             graph.classes,
-            graph.takes_step_targets,
+            all(loss.is_by_step for loss in graph.losses),
             graph.loss.learns_from,
             graph.decimation,
             graph.input_limits,

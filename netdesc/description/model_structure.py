@@ -136,10 +136,7 @@ def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
 
 
 def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any]:
-    """Returns the annotations of a part (field, entry or item) of ``value``.
-
-    ``annotation`` is the annotation of ``value``. The result is empty if it allows no such part.
-    """
+    """Returns the annotations of a part of ``value`` that ``annotation`` allows, or none."""
     found: list[Any] = []
     for each in alternatives(annotation):
         origin, arguments = get_origin(each), get_args(each)

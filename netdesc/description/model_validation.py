@@ -22,10 +22,14 @@ MAX_ERRORS = 200
 
 _MAX_FIRST_ENTRIES = 500  # number of entries of a list or object that are validated first
 
+_MAX_WRONG_CHARACTERS = 1 << 20
+"""Length of the largest document in which other errors are searched for after early ones.
+
+Pydantic needs some hundred times the memory of what is wrong.
+"""
+
 _NAMES = frozenset(name for model in structure.model_paths() for name in structure.fields(model))
 """All field names of the language. Keys with these names are validated first, too."""
-
-_LENGTH_KINDS = ("too_short", "too_long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +67,17 @@ def validate_document(data: Any) -> Document:
 
     Pydantic makes an object for every error, and a hostile file can have a million. So the
     beginnings of long lists and objects are validated first, and the rest only if these have few
-    errors.
+    errors, and in a large document none.
     """
     errors: list[ErrorDetails] = []
     for part in (_first_entries(data), data):
+        text = json.dumps(part)
+        if errors and (len(errors) > MAX_ERRORS or len(text) > _MAX_WRONG_CHARACTERS):
+            break
         try:
-            document = Document.model_validate_json(json.dumps(part))
+            document = Document.model_validate_json(text)
         except ValidationError as error:
             errors = error.errors(include_url=False)
-            if len(errors) > MAX_ERRORS:
-                break
         else:
             if part is data:
                 return document
@@ -158,7 +163,7 @@ def _without_consequences(errors: Sequence[LocatedError]) -> list[LocatedError]:
         if error.kind == "missing":
             is_of_list = isinstance(key[0], int) and (*parent, key[0] + 1) in missing
             return error.parts in misspelt or parent in untyped or is_of_list
-        if error.kind in _LENGTH_KINDS:
+        if error.kind in ("too_short", "too_long"):
             # Pydantic counts valid items only, so the length may be right.
             size = len(error.value)
             low, high = error.context.get("min_length", 0), error.context.get("max_length", size)

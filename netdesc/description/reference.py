@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from netdesc.description import model_structure as structure
-from netdesc.description.codes import ENTRIES, Entry, explain_in_markdown
+from netdesc.description.codes import ENTRIES, explain_in_markdown
 from netdesc.description.diagnostics.wording import code, prose, row
 from netdesc.description.model_structure import Model
 from netdesc.description.models.document import FORMAT
@@ -76,7 +76,10 @@ def reference_text() -> str:
         parts.append(head + Path(__file__).with_name(name).read_text("utf-8"))
     for kind, heading in _KINDS.items():
         parts += [f'<a id="{kind.lower()}"></a>\n\n## Codes {heading}\n', _CODES]
-        parts += [_entry(ENTRIES[each]) for each in ENTRIES if each.startswith(kind)]
+        for entry in (entry for entry in ENTRIES.values() if entry.code.startswith(kind)):
+            suffix = " (a warning)" if entry.severity == "warning" else ""
+            title = f"### {entry.code}: {prose(entry.title)}{suffix}"
+            parts.append(f"{title}\n\n{explain_in_markdown(entry)}")
     return "\n".join(parts)
 
 
@@ -166,8 +169,3 @@ def _limits(metadata: Sequence[Any], annotation: Any) -> Iterator[str]:
         else:
             value = int(value) if float(value).is_integer() else value
             yield prose(f"{_LIMITS[name]} {value:,}")
-
-
-def _entry(entry: Entry) -> str:
-    kind = " (a warning)" if entry.severity == "warning" else ""
-    return f"### {entry.code}: {prose(entry.title)}{kind}\n\n{explain_in_markdown(entry)}"

@@ -3,7 +3,6 @@
 ``rules`` report the problems. ``graph``, which is built from a valid document, uses the shapes.
 """
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -59,12 +58,6 @@ class Wiring:
     decimations: list[int] = field(default_factory=list[int])
     """The number of steps of the input in a step of each layer's output."""
     problems: list[InputProblem] = field(default_factory=list[InputProblem])
-
-    @property
-    def classes(self) -> int | None:
-        """The number of output neurons; ``None`` if the shape of the last layer is unknown."""
-        shape = self.outputs[-1]
-        return None if shape is None else math.prod(shape)
 
 
 def wire(document: Document) -> Wiring:
@@ -181,7 +174,9 @@ def trace_shape(document: Document, wiring: Wiring, last: int) -> str:
         path.append(at)
         at = indices.get(wiring.sources[at][0])
     path.reverse()
-    labels = [_label(document, wiring, index) for index in path]
+    labels: list[str] = []
+    for layer, shape in ((document.layers[index], wiring.outputs[index]) for index in path):
+        labels.append(f"{layer.name} {layer.type} {list(shape) if shape is not None else '[?]'}")
     if len(labels) > _FIRST_SHOWN + _LAST_SHOWN + 1:
         hidden = len(labels) - _FIRST_SHOWN - _LAST_SHOWN
         labels[_FIRST_SHOWN:-_LAST_SHOWN] = [f"({hidden} layers)"]
@@ -189,11 +184,6 @@ def trace_shape(document: Document, wiring: Wiring, last: int) -> str:
     starts_at_input = wiring.sources[path[0]][0] == INPUT
     start = f"{INPUT} {list(document.input.shape)}" if starts_at_input else "…"
     return " → ".join([start, *labels])
-
-
-def _label(document: Document, wiring: Wiring, index: int) -> str:
-    layer, shape = document.layers[index], wiring.outputs[index]
-    return f"{layer.name} {layer.type} {list(shape) if shape is not None else '[?]'}"
 
 
 def trace_source(document: Document, wiring: Wiring, source: str) -> str:
@@ -207,10 +197,8 @@ def trace_source(document: Document, wiring: Wiring, source: str) -> str:
 def shape_locations(
     document: Document, source: str, shape: Shape | None = None
 ) -> tuple[RelatedPath, ...]:
-    """Returns the path of the field that sets the output shape of ``source``, and a message.
-
-    ``source`` names the input or a layer. For a layer without such a field, the path is that of its
-    name. ``shape`` is the shape that the message shows, if it is known.
+    """Returns the path of the field that sets the output shape of ``source``, a layer or the input,
+    else of the layer's name, and a message with the ``shape`` if it is known.
     """
     for index, layer in enumerate(document.layers):
         if layer.name == source != INPUT:

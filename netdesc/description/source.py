@@ -18,9 +18,9 @@ BEST_WEIGHTS = "checkpoints/best.safetensors"
 MAX_BYTES = 16 << 20
 """Size of the largest document. It has room for the paths of 100,000 event files."""
 
-MAX_MARKS = 2_000_000
-"""Largest number of commas, opening brackets and line feeds. Each adds an object in memory."""
-_MARKS = ",[{\n"
+MAX_MARKS = 1_000_000
+"""Largest number of values and lines. Objects and lists take most memory and count four times."""
+_MARKS = {",": 1, "\n": 1, "[": 4, "{": 4}
 
 _HEAD_BYTES = 1 << 16  # number of bytes at the start of a file that are examined
 
@@ -123,8 +123,10 @@ def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
         excerpt = before.line(line) + "\ufffd"
         place = (line, column, line, column + 1)
         return Diagnostic("ND003", "error", name, message, "", *place, excerpt=excerpt)
-    if sum(text.count(mark) for mark in _MARKS) > MAX_MARKS:
-        return error("ND005", message=f"the document has more than {MAX_MARKS:,} values and lines")
+    if sum(text.count(mark) * weight for mark, weight in _MARKS.items()) > MAX_MARKS:
+        message = f"the document has more than {MAX_MARKS:,} values and lines"
+        hint = "an object or a list counts as four"
+        return error("ND005", message=message, hint=hint)
     return Source(text, name)
 
 

@@ -205,18 +205,10 @@ def _line_range(source: Source, start: int, end: int) -> dict[str, int]:
 
 def locate_text_diagnostic(found: TextDiagnostic, source: Source) -> Diagnostic:
     """Converts a diagnostic of the JSON reader, with offsets, to one with lines and columns."""
-    diagnostic = Diagnostic(
-        found.code,
-        "error",
-        source.name,
-        found.message,
-        hint=found.hint,
-        related=tuple(
-            locate(Related(each.message, source.name), source, (each.start, each.end))
-            for each in found.related
-        ),
-        fix=None
-        if found.edit is None
-        else _locate_fix(Fix(found.hint, (Edit(*found.edit),)), source),
+    related = tuple(
+        locate(Related(each.message, source.name), source, (each.start, each.end))
+        for each in found.related
     )
-    return locate(diagnostic, source, (found.start, found.end))
+    fix = found.edit and _locate_fix(Fix(found.hint, (Edit(*found.edit),)), source)
+    diagnostic = Diagnostic(found.code, "error", source.name, found.message, hint=found.hint)
+    return locate(replace(diagnostic, related=related, fix=fix), source, (found.start, found.end))

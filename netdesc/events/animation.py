@@ -104,7 +104,7 @@ def write_animation(
     drawn = make_picture([shown], [name], step_ms=1 / _US_PER_MS)
     with atomic_output_path(path) as file, default_style():
         if isinstance(drawn, Image):
-            figure, show_frame = _prepare_image(drawn, shown.microseconds(), ends_us)
+            figure, show_frame = _prepare_image(drawn, shown, ends_us)
         else:
             figure, show_frame = _prepare_raster(drawn, ends_us)
         figure.draw_without_rendering()
@@ -160,11 +160,11 @@ def _prepare_raster(
 
 
 def _prepare_image(
-    image: Image, times_us: NDArray[np.int64], ends_us: NDArray[np.int64]
+    image: Image, shown: EventColumns, ends_us: NDArray[np.int64]
 ) -> "tuple[Figure, Callable[[int], None]]":
     """Returns the figure, and what shows the events of a frame. All frames share the colours."""
-    ends = np.searchsorted(times_us, ends_us).tolist()
-    parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    ends = np.searchsorted(shown.microseconds(), ends_us).tolist()
+    parts = [shown.part(slice(start, end)) for start, end in zip([0, *ends], ends, strict=False)]
     image.full_strength = max(int(image.counts(part).sum(axis=0).max()) for part in parts)
     figure = make_figure(image, _DPI)
 

@@ -1,8 +1,9 @@
 """The columns of spike events: their conversion from lists and arrays, and their cells."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,17 @@ from netdesc.events.numbers import number_array, records_hint
 Integers = NDArray[np.signedinteger]
 
 _MAX_INTEGER = 2**31
+
+CHUNK_EVENTS = 1 << 20
+"""The number of events that are converted at a time, which takes about 100 MB."""
+
+
+class EventChunks(Protocol):
+    """Events that are summarised and drawn chunk by chunk, so that files need not fit in memory."""
+
+    def chunks(self) -> "Iterator[EventColumns]":
+        """Yields all events in their order, the same ones at each call."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -68,6 +80,17 @@ class EventColumns:
 
     def __len__(self) -> int:
         return len(self.t)
+
+    def part(self, rows: slice) -> "EventColumns":
+        """Returns some of the events."""
+        y = None if self.y is None else self.y[rows]
+        payload = None if self.payload is None else self.payload[rows]
+        return EventColumns(self.x[rows], y, self.p[rows], self.t[rows], payload)
+
+    def chunks(self) -> "Iterator[EventColumns]":
+        """See ``EventChunks``."""
+        for start in range(0, len(self), CHUNK_EVENTS):
+            yield self.part(slice(start, start + CHUNK_EVENTS))
 
     def microseconds(self) -> NDArray[np.int64]:
         """Returns whole microseconds, clipped to ±46 days so that sums stay inside 64 bits."""

@@ -7,7 +7,9 @@ times in milliseconds.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from netdesc.atomic_write import failure_reason
 from netdesc.events.binning import MAX_TIME_MS
+from netdesc.events.columns import CHUNK_EVENTS, EventChunks
 from netdesc.events.container import Event
 from netdesc.events.file_errors import (
     EventFileAccessError,
@@ -43,18 +46,62 @@ def read_events(path: str | Path) -> Event:
 
     EventFileError if the file cannot be read or holds invalid events.
     """
+    events = open_events(path)
+    if isinstance(events, Event):
+        return events
+    with _file_errors(events.path), events.path.open("rb") as file:
+        return events.read(file, events.events)
+
+
+def open_events(path: str | Path) -> "Event | RecordFile":
+    """Reads an ``.npy`` file; of other files only checks the length, to read them chunk by chunk.
+
+    EventFileError as ``read_events``.
+    """
     path = Path(path)
-    try:
+    with _file_errors(path):
         suffix = _suffix(path)
         size = path.stat().st_size
         if not path.is_file():
             raise ValueError("is not a regular file")
         if size > MAX_FILE_BYTES:
             raise ValueError(f"is {size} bytes long; an event file may have {MAX_FILE_BYTES}")
-        with path.open("rb") as file:
-            if suffix == ".npy":
+        if suffix == ".npy":
+            with path.open("rb") as file:
                 return _decode_npy(path, file, size)
-            raw = file.read(size)
+    if size % RECORD_BYTES:
+        problem = f"has {size} bytes, which is no multiple of {RECORD_BYTES}; it is cut off or "
+        raise EventLengthError(path, f"{problem}has another format")
+    return RecordFile(path, suffix, size // RECORD_BYTES)
+
+
+@dataclass(frozen=True)
+class RecordFile(EventChunks):
+    """A file of another format than .npy, with its number of ``events``."""
+
+    path: Path
+    suffix: str
+    events: int
+
+    def chunks(self) -> Iterator[Event]:
+        """Reads the file. EventFileError if that fails."""
+        with _file_errors(self.path), self.path.open("rb") as file:
+            for start in range(0, self.events, CHUNK_EVENTS):
+                yield self.read(file, min(CHUNK_EVENTS, self.events - start))
+
+    def read(self, file: BinaryIO, events: int) -> Event:
+        """Reads the next ``events`` of the open file. ValueError if there are fewer."""
+        raw = file.read(events * RECORD_BYTES)
+        if len(raw) != events * RECORD_BYTES:
+            raise ValueError("became shorter while it was read")
+        return _decode_records(np.frombuffer(raw, np.uint8).reshape(-1, RECORD_BYTES), self.suffix)
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """Converts what reading a file raises to EventFileError."""
+    try:
+        yield
     except FileNotFoundError:
         raise EventFileAccessError(path, "there is no such event file") from None
     except OSError as error:
@@ -63,10 +110,6 @@ def read_events(path: str | Path) -> Event:
         raise
     except ValueError as error:
         raise EventFileError(path, str(error)) from error
-    if len(raw) % RECORD_BYTES:
-        problem = f"has {len(raw)} bytes, which is no multiple of {RECORD_BYTES}; it is cut off or "
-        raise EventLengthError(path, f"{problem}has another format")
-    return _decode_records(np.frombuffer(raw, np.uint8).reshape(-1, RECORD_BYTES), suffix)
 
 
 def _decode_records(rows: NDArray[np.uint8], suffix: str) -> Event:

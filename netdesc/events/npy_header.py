@@ -28,6 +28,11 @@ class ArrayHeader(NamedTuple):
     def bytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether the values are numbers that netdesc computes with, of at most 8 bytes."""
+        return self.dtype.kind in "biuf" and self.dtype.itemsize <= 8
+
 
 def read_header(npy: IO[bytes]) -> ArrayHeader:
     """Reads the beginning of an .npy file. Raises one of ``DAMAGE_ERRORS``."""

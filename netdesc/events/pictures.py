@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.events.binning import Rounding
-from netdesc.events.columns import EventColumns
+from netdesc.events.binning import Rounding, cell_numbers
+from netdesc.events.columns import EventChunks
 from netdesc.events.file_errors import atomic_output_path
 from netdesc.events.raster_grid import Bins, Grid, PictureError, RasterComparison, compare
 
@@ -72,9 +72,7 @@ class Raster:
     same colours. ``outside`` is the number of events outside the grid.
     """
 
-    def __init__(
-        self, recordings: Sequence[EventColumns], names: Sequence[str], grid: Grid
-    ) -> None:
+    def __init__(self, recordings: Sequence[EventChunks], names: Sequence[str], grid: Grid) -> None:
         assert 1 <= len(recordings) == len(names) <= 2
         self.grid = grid
         binned = [grid.bins(recording) for recording in recordings]
@@ -136,33 +134,34 @@ class Image:
 
     comparison = None
 
-    def __init__(self, event: EventColumns, name: str) -> None:
-        assert event.y is not None
-        if not len(event):
-            raise PictureError("there are no events, so there is nothing to draw")
-        x, y = event.x.astype(np.int64), event.y.astype(np.int64)
-        self.width, self.height = max(1, int(x.max()) + 1), max(1, int(y.max()) + 1)
+    def __init__(self, event: EventChunks, name: str) -> None:
+        self._name = name
+        self.width = self.height = 1
+        for chunk in event.chunks():
+            assert chunk.y is not None
+            self.width = max(self.width, int(chunk.x.max()) + 1)
+            self.height = max(self.height, int(chunk.y.max()) + 1)
         if max(self.width, self.height) > MAX_SIDE:
             raise PictureError(
                 f"a picture of {self.width:,} × {self.height:,} pixels is too large; "
                 f"{MAX_SIDE:,} are drawn in either direction"
             )
-        self._is_inside = (x >= 0) & (y >= 0)
-        self.outside = len(event) - int(self._is_inside.sum())
-        self._pixel = y * self.width + x
-        self._is_on = event.p != 0
-        self._name = name
-        self.full_strength = int(self.counts().sum(axis=0).max())
+        self._counts_2HW = self.counts(event)
+        inside = int(self._counts_2HW.sum())
+        self.outside = sum(map(len, event.chunks())) - inside
+        self.full_strength = int(self._counts_2HW.sum(axis=0).max())
         """The number of events of a pixel with the full colour; at first, the largest number."""
 
-    def counts(self, part: slice = slice(None)) -> NDArray[np.int64]:
-        """Counts the events of each pixel, for the slice ``part`` of the recording.
+    def counts(self, part: EventChunks) -> NDArray[np.int64]:
+        """Counts the events of each pixel, for a part of the recording.
 
         Returns [2, height, width]. Index 0 of the first axis is polarity 0, index 1 all others.
         """
-        is_inside = self._is_inside[part]
-        place = self._pixel[part] + self._is_on[part] * (self.width * self.height)
-        counts = np.bincount(place[is_inside], minlength=2 * self.width * self.height)
+        counts = np.zeros(2 * self.height * self.width, np.int64)
+        for chunk in part.chunks():
+            shape = 2, self.height, self.width
+            cell, is_inside = cell_numbers(chunk.x, chunk.y, chunk.p != 0, shape)
+            np.add.at(counts, cell[is_inside], 1)
         return counts.reshape(2, self.height, self.width)
 
     def rgb(self, counts_2HW: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -185,12 +184,12 @@ class Image:
         """Draws the image of all events, with names of the axes, a title and a legend."""
         from matplotlib.patches import Patch
 
-        axes.imshow(self.rgb(self.counts()), interpolation="nearest")
+        axes.imshow(self.rgb(self._counts_2HW), interpolation="nearest")
         axes.set_xlabel("x (pixels)")
         axes.set_ylabel("y (pixels)")
         axes.set_title(self._name)
         colours = ((False, ORANGE, "polarity 0"), (True, BLUE, "polarity 1"))
-        shown = [each[1:] for each in colours if (self._is_on == each[0]).any()]
+        shown = [each[1:] for each in colours if self._counts_2HW[int(each[0])].any()]
         _add_legend(
             axes,
             handles=[Patch(color=colour, label=name) for colour, name in shown],
@@ -213,7 +212,7 @@ def _add_legend(axes: "Axes", handles: "Sequence[Artist] | None" = None, **setti
 
 
 def make_picture(
-    recordings: Sequence[EventColumns],
+    recordings: Sequence[EventChunks],
     names: Sequence[str],
     *,
     step_ms: float = 1.0,
@@ -227,7 +226,8 @@ def make_picture(
     would become an image is compared, or combined with ``neurons`` or ``until_ms``.
     """
     names = [_shorten_name(name) for name in names]
-    if not any(event.y is not None and event.y.any() for event in recordings):
+    chunks = (chunk for event in recordings for chunk in event.chunks())
+    if not any(chunk.y is not None and chunk.y.any() for chunk in chunks):
         grid = Grid.enclosing(
             *recordings, step_ms=step_ms, rounding=rounding, neurons=neurons, until_ms=until_ms
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from netdesc.caller import UserError
 from netdesc.events.binning import Rounding, step_numbers
-from netdesc.events.columns import EventColumns
+from netdesc.events.columns import CHUNK_EVENTS, EventChunks
 
 Bins = NDArray[np.int64]
 """The sorted numbers ``step * neurons + neuron`` of the bins that have a spike."""
@@ -41,7 +41,7 @@ class Grid:
 
     @staticmethod
     def enclosing(
-        *recordings: EventColumns,
+        *recordings: EventChunks,
         step_ms: float = 1.0,
         rounding: Rounding = "nearest",
         neurons: int | None = None,
@@ -52,35 +52,46 @@ class Grid:
         ``neurons`` and ``until_ms`` set the number of neurons and the end of the grid, if they are
         not None. PictureError if there are no events, or if the grid has too many bins (2⁶²).
         """
-        if not any(len(event) for event in recordings):
-            raise PictureError("there are no events, so there is nothing to draw")
-        if neurons is None:
-            neurons = 1 + max(int(event.x.max(initial=0)) for event in recordings)
-        if until_ms is None:
-            steps = 1 + max(
-                int(step_numbers(event.microseconds(), step_ms, rounding).max(initial=0))
-                for event in recordings
+        ends = [
+            (
+                int(chunk.x.max(initial=0)),
+                int(step_numbers(chunk.microseconds(), step_ms, rounding).max(initial=0)),
             )
-        else:
-            steps = math.ceil(until_ms / step_ms)
-        if steps * neurons > _MAX_BINS:
-            size = f"{steps:,} steps of {neurons:,} neurons"
+            for event in recordings
+            for chunk in event.chunks()
+        ]
+        if not ends:
+            raise PictureError("there are no events, so there is nothing to draw")
+        last_neuron, last_step = (max(column) for column in zip(*ends, strict=True))
+        count = 1 + last_neuron if neurons is None else neurons
+        steps = 1 + last_step if until_ms is None else math.ceil(until_ms / step_ms)
+        if steps * count > _MAX_BINS:
+            size = f"{steps:,} steps of {count:,} neurons"
             raise PictureError(f"{size} are too many; take longer steps")
-        return Grid(steps, neurons, step_ms, rounding)
+        return Grid(steps, count, step_ms, rounding)
 
-    def bins(self, event: EventColumns) -> tuple[Bins, int]:
+    def bins(self, event: EventChunks) -> tuple[Bins, int]:
         """Returns the bins that have an event, and the number of events outside the grid."""
-        index, is_inside = event.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
-        # np.unique is a hundred times slower in some releases of numpy.
-        bins = np.sort(index[is_inside])
-        return bins[np.append(True, np.diff(bins) != 0)[: len(bins)]], len(event) - len(bins)
+        parts, outside = [np.zeros(0, np.int64)], 0
+        for chunk in event.chunks():
+            index, is_inside = chunk.cells((self.neurons,), self.steps, self.step_ms, self.rounding)
+            parts.append(index[is_inside])
+            outside += len(chunk) - len(parts[-1])
+        bins = np.concatenate(parts)
+        parts.clear()
+        bins.sort()  # np.unique is a hundred times slower in some releases of numpy
+        is_first = np.append(True, bins[1:] != bins[:-1])[: len(bins)]
+        return bins if is_first.all() else bins[is_first], outside
 
     def pooled(self, bins: Bins, width: int, height: int) -> NDArray[np.int64]:
         """Counts ``bins`` in at most ``[height, width]`` cells. Row 0 contains neuron 0."""
-        step, neuron = np.divmod(bins, self.neurons)
         rows, columns = min(height, self.neurons), min(width, self.steps)
-        row, column = _rescale(neuron, self.neurons, rows), _rescale(step, self.steps, columns)
-        return np.bincount(row * columns + column, minlength=rows * columns).reshape(rows, columns)
+        counts = np.zeros(rows * columns, np.int64)
+        for start in range(0, len(bins), CHUNK_EVENTS):
+            step, neuron = np.divmod(bins[start : start + CHUNK_EVENTS], self.neurons)
+            row, column = _rescale(neuron, self.neurons, rows), _rescale(step, self.steps, columns)
+            counts += np.bincount(row * columns + column, minlength=rows * columns)
+        return counts.reshape(rows, columns)
 
     def dots(self, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns steps and neurons of the dots of ``bins``, pooled if they exceed ``MAX_DOTS``."""
@@ -112,7 +123,16 @@ class RasterComparison(NamedTuple):
 
 def compare(first: Bins, second: Bins) -> RasterComparison:
     """Compares the bins of two rasters on the same grid."""
-    both = np.intersect1d(first, second, assume_unique=True)
-    only_first = np.setdiff1d(first, both, assume_unique=True)
-    only_second = np.setdiff1d(second, both, assume_unique=True)
-    return RasterComparison(only_first, only_second, both)
+    is_in_both = _is_in(first, second)
+    only_second = second[~_is_in(second, first)]
+    return RasterComparison(first[~is_in_both], only_second, first[is_in_both])
+
+
+def _is_in(bins: Bins, others: Bins) -> NDArray[np.bool_]:
+    """Whether each bin is one of ``others``."""
+    is_in = np.zeros(len(bins), bool)
+    for start in range(0, len(bins) if len(others) else 0, CHUNK_EVENTS):
+        part = slice(start, start + CHUNK_EVENTS)
+        place = np.searchsorted(others, bins[part]).clip(max=len(others) - 1)
+        is_in[part] = others[place] == bins[part]
+    return is_in

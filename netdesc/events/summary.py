@@ -1,12 +1,16 @@
 """Computes the statistics of a recording that ``netdesc events show`` prints."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.events.columns import EventColumns
+from netdesc.events.columns import EventChunks
+
+Rows = NDArray[np.signedinteger]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,31 +42,46 @@ class Summary:
     """Events per second at ``busiest``, from time 0 to the last event."""
 
 
-def summarize(event: EventColumns) -> Summary:
+def summarize(event: EventChunks) -> Summary:
     """Computes the statistics of a recording."""
-    place = [event.x] if event.y is None else [event.x, event.y]
-    times_us = event.microseconds()
-    distinct, count = np.unique(np.stack(place), axis=1, return_counts=True)
-    polarities, polarity_counts = np.unique(event.p, return_counts=True)
-    has_events = len(event) > 0
-    last_s = int(times_us.max()) / 1e6 if has_events else 0.0
-    places = math.prod(max(0, int(column.max()) + 1) for column in place) if has_events else 0
-    busiest = int(count.argmax()) if has_events else 0
+    places: list[tuple[Rows, Counts]] = []
+    polarity: Counter[int] = Counter()
+    first_us, last_us, before_zero, has_y = math.inf, -math.inf, 0, False
+    for chunk in event.chunks():
+        columns, times_us = [chunk.x, *([] if chunk.y is None else [chunk.y])], chunk.microseconds()
+        has_y, ones = chunk.y is not None, np.ones(len(chunk), np.int64)
+        places.append(_count_rows(np.stack(columns), ones))
+        (polarities,), counts = _count_rows(chunk.p[None], ones)
+        polarity.update(dict(zip(polarities.tolist(), counts.tolist(), strict=True)))
+        first_us, last_us = min(first_us, int(times_us.min())), max(last_us, int(times_us.max()))
+        before_zero += int((times_us < 0).sum())
+    if not places:
+        return Summary(0, None, None, 0, None, None, {}, 0, 0, None, None, None)
+    rows, counts = zip(*places, strict=True)
+    distinct, count = _count_rows(np.concatenate(rows, axis=1), np.concatenate(counts))
+    events, last_s, busiest = int(count.sum()), last_us / 1e6, int(count.argmax())
+    spans = [(int(column.min()), int(column.max())) for column in distinct]
+    number = math.prod(max(0, last + 1) for _, last in spans)
     return Summary(
-        events=len(event),
-        first_ms=int(times_us.min()) / 1000 if has_events else None,
-        last_ms=int(times_us.max()) / 1000 if has_events else None,
-        before_zero=int((times_us < 0).sum()),
-        x=_span(event.x),
-        y=None if event.y is None else _span(event.y),
-        polarity=dict(zip(polarities.tolist(), polarity_counts.tolist(), strict=True)),
+        events=events,
+        first_ms=first_us / 1000,
+        last_ms=last_us / 1000,
+        before_zero=before_zero,
+        x=spans[0],
+        y=spans[1] if has_y else None,
+        polarity=dict(sorted(polarity.items())),
         active=len(count),
-        places=places,
-        rate_hz=len(event) / last_s / places if last_s > 0 and places else None,
-        busiest=tuple(distinct[:, busiest].tolist()) if has_events else None,
+        places=number,
+        rate_hz=events / last_s / number if last_s > 0 and number else None,
+        busiest=tuple(distinct[:, busiest].tolist()),
         busiest_hz=int(count[busiest]) / last_s if last_s > 0 else None,
     )
 
 
-def _span(values: NDArray) -> tuple[int, int] | None:
-    return (int(values.min()), int(values.max())) if len(values) else None
+def _count_rows(rows: Rows, counts: Counts) -> tuple[Rows, Counts]:
+    """Returns the distinct columns of ``rows`` in their order, and the sum of each one's counts."""
+    order = np.lexsort(rows[::-1])
+    rows = rows[:, order]
+    is_first = np.append(True, (rows[:, 1:] != rows[:, :-1]).any(axis=0))
+    starts = np.flatnonzero(is_first)
+    return rows[:, starts], np.add.reduceat(counts[order], starts)

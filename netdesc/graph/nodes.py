@@ -240,11 +240,6 @@ class Graph:
         return next(each for each in self.losses if self.signal_of(each)[0] == self.output[0])
 
     @property
-    def takes_step_targets(self) -> bool:
-        """Whether samples may have a label or target in every step: all losses compare steps."""
-        return all(each.is_by_step for each in self.losses)
-
-    @property
     def neuron_layers(self) -> list[SynapticNode]:
         """The layers that have synapses and neurons, in the order in which they run."""
         return [layer for layer in self.layers if isinstance(layer, SynapticNode)]

@@ -76,10 +76,6 @@ def _absolute(_: _ReverseMode, node: Expression, gradient: Expression) -> _Gradi
     return (where(make("greater_equal", a, constant(0, a.type)), gradient, -gradient),)
 
 
-def _with_gradient(_: _ReverseMode, node: Expression, gradient: Expression) -> _Gradients:
-    return ZERO, *chain(*((gradient * factor, ZERO) for factor in node.arguments[2::2]))
-
-
 _RULES: dict[str, Callable[[_ReverseMode, Expression, Expression], _Gradients]] = {
     "add": lambda _, node, gradient: (gradient, gradient),
     "subtract": lambda _, node, gradient: (gradient, -gradient),
@@ -92,12 +88,12 @@ _RULES: dict[str, Callable[[_ReverseMode, Expression, Expression], _Gradients]] 
     "maximum": lambda _, node, gradient: _choose(make("greater", *node.arguments), gradient),
     "where": _where,
     "times": lambda mode, node, gradient: _times(mode, gradient, *node.arguments),
-    "multiply": lambda _, node, gradient: (
-        gradient * node.arguments[1],
-        gradient * node.arguments[0],
-    ),
+    "multiply": lambda _, node, gradient: tuple(gradient * a for a in node.arguments[::-1]),
     "to_real": lambda mode, node, gradient: (mode.convert_gradient(node.arguments[0], gradient),),
-    "with_gradient": _with_gradient,
+    "with_gradient": lambda _, node, gradient: (
+        ZERO,
+        *chain(*((gradient * factor, ZERO) for factor in node.arguments[2::2])),
+    ),
 }
 """Operation -> the gradients of its arguments, from that of its value.
 

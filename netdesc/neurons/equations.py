@@ -73,16 +73,9 @@ class _DefinitionReader(Reader):
         if self.mistakes:
             raise EquationError(self.mistakes)
         assert set(self.definition.wrapped) <= set(before_reset)
-        return Neuron(
-            after,
-            before_reset,
-            spike,
-            output,
-            self.definition,
-            dict(self.definition.parameters) | self._added_parameters(),
-            self.norm,
-            self.places,
-        )
+        step = after, before_reset, spike, output
+        parameters = dict(self.definition.parameters) | self._added_parameters()
+        return Neuron(*step, self.definition, parameters, self.norm, self.places)
 
     def _equations(self, part: Part, texts: Sequence[str]) -> list[Equation]:
         parsed = (parse_equation(part, at, text, self.mistakes) for at, text in enumerate(texts))

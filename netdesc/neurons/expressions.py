@@ -86,10 +86,7 @@ _interned: weakref.WeakValueDictionary[Any, Expression] = weakref.WeakValueDicti
 def expression(
     operation: str, *arguments: Expression, value: Value = None, type: Type
 ) -> Expression:
-    """Returns the expression of an operation, without simplification.
-
-    The same arguments return the same object.
-    """
+    """Returns the expression of an operation as it is: the same object for the same arguments."""
     assert operation in (LEAVES if not arguments else OPERATIONS), operation
     key = operation, arguments, value, isinstance(value, float), type
     found = _interned.get(key)

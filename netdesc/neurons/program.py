@@ -20,8 +20,7 @@ class NeuronStep:
     """
 
     after: dict[str, Expression]
-    """State, in the order of its first assignment -> its value after the step and its reset; GRID.
-    """
+    """State, in the order of first assignments -> its value after the step and its reset; GRID."""
     before_reset: dict[str, Expression]
     """State -> its value after the step, before its reset; GRID."""
     spike: Expression | None

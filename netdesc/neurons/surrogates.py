@@ -48,10 +48,7 @@ class SurrogateGradient:
         return self._bell_of(to_real(abs(distance)) * self._to_threshold_units / WIDTH)
 
     def of_comparison(self, larger: Expression, smaller: Expression) -> Pairs:
-        """Returns the gradients of a spike that fires where ``larger`` exceeds ``smaller``.
-
-        They are peak · bell of the difference, as pairs of an expression and its factor.
-        """
+        """Returns ± peak · bell for a spike that fires where ``larger`` exceeds ``smaller``."""
         slope = PEAK * self._bell(larger - smaller)
         return larger, slope, smaller, -slope
 

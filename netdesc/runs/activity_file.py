@@ -222,7 +222,8 @@ class _Arrays(dict[str, NDArray[Any]]):
 
     def array(self, name: str, dimensions: int, kinds: str) -> NDArray[Any]:
         values = self[name]
-        if values.ndim != dimensions or values.dtype.kind not in kinds:
+        is_number = values.dtype.kind in kinds and values.dtype.itemsize <= 8
+        if values.ndim != dimensions or not is_number:
             raise ValueError(f"{name} has {values.ndim} dimensions and the type {values.dtype}")
         return values
 

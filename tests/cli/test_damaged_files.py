@@ -1,19 +1,22 @@
 """Damaged and hostile files: every command that reads one ends with one message, and soon."""
 
+import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from support.cli_process import Netdesc
+from support.cli_process import Netdesc, peak_of
 from support.damaged_files import KINDS, failures, write_samples
 from support.exchange_samples import write_dense
 from support.grids import slow
 
 pytestmark = pytest.mark.usefixtures("reference_engine")
+
+OXFORD = Path(__file__).parents[2] / "examples/oxford.json"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 
 MANY = int(os.environ.get("NETDESC_FUZZ", "60"))
 """Mutations of each kind of file with ``-m slow``."""
@@ -49,17 +52,7 @@ def test_many_mutations_through_every_command(
     assert not found, "\n\n".join(found[:20])
 
 
-IMPORT = """
-import sys
-from netdesc import import_net
-
-import_net(sys.argv[1])
-(peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
-print(int(peak.split()[1]) * 1024)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@linux
 @pytest.mark.parametrize(
     ("shape", "kind", "compressed"),
     [
@@ -80,7 +73,54 @@ def test_a_network_of_any_64_mb_takes_less_than_a_gigabyte(
         zeros = np.zeros(shape, kind)
         layer.create_dataset("weight", data=zeros, compression="gzip" if compressed else None)
     assert (tmp_path / "a.net").stat().st_size < 64 << 20
-    command = [sys.executable, "-c", IMPORT, tmp_path / "a.net"]
-    ended = subprocess.run(command, capture_output=True, check=True)
     weights = shape[0] * shape[1] / 32_768_000  # a share of the most that 64 MB can hold
-    assert int(ended.stdout) < (450 << 20) + weights * (574 << 20)
+    code, peak = peak_of("import", tmp_path / "a.net", "-o", tmp_path / "new")
+    assert code == 0
+    assert peak < (450 << 20) + weights * (574 << 20)
+
+
+SAMPLE = {"input": {"path": "a long path of a file of events.bs1"}, "target": {"path": "t.bs1"}}
+
+
+@linux
+@pytest.mark.parametrize(
+    ("wrong", "samples", "most"),
+    [
+        ([{"a": 1234567}] * 120_000, 0, 130 << 20),
+        pytest.param([{"a": 1234567}] * 600_000, 0, 400 << 20, marks=slow),
+        pytest.param([[1234567]] * 1_200_000, 0, 400 << 20, marks=slow),
+        pytest.param(None, 71_000, 400 << 20, marks=slow),
+        pytest.param(None, 200_000, 400 << 20, marks=slow),
+    ],
+)
+def test_a_document_of_16_mb_takes_less_than_400(
+    tmp_path: Path, wrong: object, samples: int, most: int
+) -> None:
+    document = json.loads(OXFORD.read_text())
+    document |= {"unknown": wrong} if wrong else {}
+    if samples:
+        document["data"]["train"] = [SAMPLE] * samples
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    code, peak = peak_of("validate", tmp_path / "a.json")
+    assert code in (1, 3)
+    assert peak < most
+
+
+@linux
+@pytest.mark.parametrize(
+    ("events", "arguments", "most"),
+    [
+        (3_000_000, (), 155 << 20),
+        (3_000_000, ("-o", "a.png"), 235 << 20),
+        pytest.param(20_000_000, (), 200 << 20, marks=slow),
+        pytest.param(20_000_000, ("-o", "a.png"), 600 << 20, marks=slow),
+    ],
+)
+def test_any_file_of_events_is_summarised_and_drawn_in_little_memory(
+    tmp_path: Path, events: int, arguments: tuple[str, ...], most: int
+) -> None:
+    path = tmp_path / "a.bs1"
+    path.write_bytes(np.random.default_rng(0).bytes(5 * events))
+    code, peak = peak_of("events", "show", path, *arguments, cwd=tmp_path)
+    assert code == 0
+    assert peak < most

@@ -94,6 +94,7 @@ def test_pickles_are_never_loaded(name, tmp_path):
         np.array(["text"]),
         np.array([b"bytes"]),
         np.array([1j]),
+        np.array([1], np.longdouble),
         np.array(["2020-01-01"], dtype="M8[ns]"),
         np.array([(1, 2)], dtype=[("a", "i4"), ("b", "i4")]),
     ],

@@ -158,7 +158,8 @@ MASK = np.random.default_rng(0).random((8, 10)) < 0.4
 
 def write(folder: Path, mask: dict[str, Any], **more: Any) -> Path:
     np.save(folder / "a.npy", MASK)
-    np.savez(folder / "a.npz", mask=np.float32(MASK), other=MASK[:, :5], text=np.array("x"))
+    arrays = {"other": MASK[:, :5], "text": np.array("x"), "wide": MASK.astype(np.longdouble)}
+    np.savez(folder / "a.npz", mask=np.float32(MASK), **arrays)
     content = document([10], [dense("a", 8, mask=mask, **more), dense("b", 3)])
     del content["data"]
     (folder / "a.json").write_text(json.dumps(content))
@@ -182,6 +183,7 @@ def test_a_file_says_which_weights_exist(tmp_path: Path, name: str, weight_norm:
     [
         ({"path": "a.npz", "array": "other"}, r"has shape \[8, 5\]; the weights have \[8, 10\]"),
         ({"path": "a.npz", "array": "text"}, "holds no numbers"),
+        ({"path": "a.npz", "array": "wide"}, "holds no numbers"),
         ({"path": "a.npz", "array": "none"}, "none"),
         ({"path": "a.json"}, "not a file of a mask"),
         ({"path": "missing.npy"}, "there is no file"),

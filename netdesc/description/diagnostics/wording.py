@@ -7,10 +7,6 @@ from collections.abc import Sequence
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, Related
 
-_TAB = "    "
-_ZERO_WIDTH_CATEGORIES = ("Mn", "Me")
-"""Unicode categories of combining marks, which are drawn over the character before them."""
-
 _UNDECODED_BYTES = range(0xDC80, 0xDD00)
 """Code points that stand for the bytes 0x80 to 0xFF of a file name that is not UTF-8 (PEP 383)."""
 _MAX_LINE_CHARACTERS = 2000
@@ -18,7 +14,7 @@ _MAX_LINE_CHARACTERS = 2000
 _SPECIAL_IN_PROSE = re.compile(r"([\\`*_\[\]|$~])")
 
 
-def printable(text: str, tab: str = _TAB) -> str:
+def printable(text: str, tab: str = "    ") -> str:
     """Replaces tabs by ``tab``, and by � what could move the cursor or set colours."""
     text = text.replace("\t", tab)
     if text.isprintable():
@@ -52,12 +48,8 @@ def cells(text: str) -> int:
     """Returns the width in terminal columns: 2 for a wide character, 0 for a combining one."""
     if text.isascii():
         return len(text)
-    return sum(
-        0
-        if unicodedata.category(each) in _ZERO_WIDTH_CATEGORIES
-        else 1 + (unicodedata.east_asian_width(each) in "WF")
-        for each in text
-    )
+    drawn = (each for each in text if unicodedata.category(each) not in ("Mn", "Me"))
+    return sum(1 + (unicodedata.east_asian_width(each) in "WF") for each in drawn)
 
 
 def head(text: str, width: int) -> str:

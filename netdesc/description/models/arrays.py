@@ -355,8 +355,6 @@ class Idx(DataSection):
             type="arrays",
             path=part.images.path,
             inputs="images",
-            labels="labels",
-            split=None,
             range=self.range,
             to=self.to,
             encoding=self.encoding,

@@ -51,11 +51,6 @@ class OptimizerSection(Section):
         ge=0,
     )
 
-    @property
-    def states(self) -> int:
-        """How many numbers the optimizer stores for each trained number."""
-        raise NotImplementedError
-
 
 class Adaptive(OptimizerSection):
     """Base class of the optimizers that divide by the running size of a gradient."""
@@ -71,6 +66,7 @@ class Adaptive(OptimizerSection):
 
     @property
     def states(self) -> int:
+        """How many numbers the optimizer stores for each trained number."""
         return 2
 
 

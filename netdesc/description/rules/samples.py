@@ -1,5 +1,7 @@
 """Rules about samples, their lengths and their values."""
 
+import math
+
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import ValueData
@@ -28,7 +30,8 @@ def target_or_label(context: Context) -> Found:
 
 @rule("ND229")
 def label_beyond_output(context: Context) -> Found:
-    classes = context.wiring.classes
+    shape = context.wiring.outputs[-1]
+    classes = None if shape is None else math.prod(shape)
     for parts, pair in context.pairs():
         if pair.label is not None and classes is not None and pair.label >= classes:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"

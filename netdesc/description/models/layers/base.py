@@ -56,11 +56,9 @@ class LayerSection(Section):
 
     is_shared = True
     sums_inputs: ClassVar[bool] = True
-    """Whether the outputs of several layers in ``from`` are added up, so that they have one shape.
-    """
+    """Whether outputs of several layers in ``from`` are added up, so that they have one shape."""
     input_limits: ClassVar[tuple[float, float] | None] = None
-    """The range of the grid to which the layer rounds the input of the network; None if it does not
-    round it."""
+    """The range of the grid to which the layer rounds the network's input; None if it does not."""
     is_elementwise: ClassVar[bool] = False
     """Whether each value that comes in has a neuron of its own."""
     size_field: ClassVar[str | None] = None
@@ -236,14 +234,12 @@ class SynapticSection(LayerSection):
 
     @property
     def recurrent_synapses(self) -> "SynapticSection | None":
-        """Trained synapses from the layer's own outputs, as a section of their own; None if there
-        are none."""
+        """Trained synapses from the layer's own outputs, as a section; None if there are none."""
         return None
 
     @property
     def drive_share(self) -> float | None:
-        """The part of its threshold that arrives at each neuron in every step; None if nothing
-        does."""
+        """The part of its threshold that arrives at each neuron in every step, or None."""
         return None
 
     @property
@@ -267,8 +263,7 @@ class SynapticSection(LayerSection):
         return 1.0 if isinstance(self.weight_scale, str) else self.weight_scale
 
     def weight_shape(self, shape: Shape) -> Shape:
-        """Returns the shape of the weights for an input of ``shape``. The first axis is the output
-        channel."""
+        """Returns the shape of the weights for an input of ``shape``; channels are axis 0."""
         raise NotImplementedError
 
     def synapses(self, shape: Shape) -> int:

@@ -9,8 +9,6 @@ from pydantic import Discriminator, Field, Tag
 from netdesc.description.models.data import PathText, Sha256, path_field, sha256_field
 from netdesc.sections import Section, field
 
-MAX_SEED = (1 << 63) - 1
-
 MAX_DELAY = 62
 """The longest delay of the device, in steps."""
 
@@ -102,7 +100,7 @@ class Mask(Section):
         le=1,
         example=0.1,
     )
-    seed: int = field("Seed of the drawing.", default=0, ge=0, le=MAX_SEED)
+    seed: int = field("Seed of the drawing.", default=0, ge=0, le=(1 << 63) - 1)
 
     def idle_reasons(self) -> dict[str, str]:
         return {} if self.path is None else {"density": "the mask is in a file"}

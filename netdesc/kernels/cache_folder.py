@@ -3,6 +3,9 @@
 In it are the modules that are generated for neurons, with their kernels in ``__pycache__``, and in
 ``numba`` the other kernels of the CPU engine. If ``NETDESC_CACHE`` is set, Triton's kernels are in
 its ``triton``. The folder may be read-only, as in an image, if it holds what is needed.
+
+Who can write compiled kernels can run programs as the user. So no folder is used that another user
+than root can write, and no file that is another user's.
 """
 
 import contextlib
@@ -10,6 +13,7 @@ import functools
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -25,15 +29,65 @@ _problems: list[str] = []
 
 
 def cache_folder() -> Path:
-    """Returns the folder; a temporary one if the user chose none and has no home."""
+    """Returns the folder; a temporary one if others can write it, or the user has no home."""
     if chosen := os.environ.get(_VARIABLE):
-        return Path(chosen).absolute()
+        return _safe_folder(Path(chosen).absolute())
     try:
         user = os.environ.get("XDG_CACHE_HOME")
-        return (Path(user) if user else Path.home() / ".cache") / "netdesc"
+        folder = (Path(user) if user else Path.home() / ".cache").absolute() / "netdesc"
     except RuntimeError as error:
         _problems.append(str(error))
         return temporary_folder()
+    return _safe_folder(folder)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Whether a file is the user's or root's, where files have owners."""
+    return os.name != "posix" or status.st_uid in (0, os.geteuid())
+
+
+def _others_can_write(status: os.stat_result, *, with_group: bool = True) -> bool:
+    """Whether the mode lets others write, or a group that is not the user's own."""
+    if os.name != "posix" or not status.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
+        return False
+    if status.st_mode & stat.S_IWOTH or not with_group:
+        return bool(status.st_mode & stat.S_IWOTH)
+    import grp
+    import pwd
+
+    try:
+        user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(status.st_gid)
+    except KeyError:
+        return True
+    return group.gr_name != user or not {*group.gr_mem} <= {user}
+
+
+@functools.cache
+def _safe_folder(folder: Path) -> Path:
+    """Returns the folder, or a temporary one if another user can write it, and notes why."""
+    own = (folder, *(folder / name for name in ("__pycache__", "numba", "triton")))
+    parents = (*folder.parents, *Path(os.path.realpath(folder)).parents)
+    reasons = (*map(_why_unsafe, own), *(_why_unsafe(each, is_parent=True) for each in parents))
+    if not any(reasons):
+        return folder
+    _problems.append(next(filter(None, reasons)))
+    return temporary_folder()
+
+
+def _why_unsafe(path: Path, *, is_parent: bool = False) -> str:
+    """Returns why another user can write or replace a file or folder; empty if none can.
+
+    Of parents, a group may write some on clusters: what it puts there is not the user's.
+    """
+    try:
+        link, status = path.lstat(), path.stat()
+    except OSError:
+        return ""
+    if not (_is_ours(link) and _is_ours(status)):
+        return f"{path} belongs to another user"
+    is_open = _others_can_write(status, with_group=not is_parent)
+    is_sticky = is_parent and status.st_mode & stat.S_ISVTX
+    return f"other users can write {path}" if is_open and not is_sticky else ""
 
 
 @functools.cache
@@ -76,9 +130,10 @@ def version_folder() -> Path:
 def write(path: Path, content: bytes) -> bool:
     """Writes a file of the cache atomically. Returns whether it could, and notes why not."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
             part = Path(folder) / path.name
+            part.touch(0o600)
             part.write_bytes(content)
             part.replace(path)
     except OSError as error:
@@ -87,43 +142,64 @@ def write(path: Path, content: bytes) -> bool:
     return True
 
 
+def _make(folder: Path) -> None:
+    """Makes a folder, and those around it, for the user alone."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(0o700, exist_ok=True)
+
+
 def write_checked(path: Path, content: bytes) -> None:
     """Writes a file, if it can, that ``read_checked`` reads."""
     write(path, _digest(path, content) + content)
 
 
-def read_checked(path: Path) -> bytes | None:
-    """Returns the content of a file; None if it is missing, damaged or that of another name."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    return content if digest == _digest(path, content) else None
-
-
 def _digest(path: Path, content: bytes) -> bytes:
+    """Returns the digest of a file, which is another one under another name."""
     return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
+
+
+def read_checked(path: Path) -> bytes | None:
+    """Returns the content of a file; None if it is missing or another user can write it.
+
+    A damaged file, or one that had another name, is deleted.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            data = file.read()
+        is_private = _is_ours(status) and not _others_can_write(status)
+        digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        if is_private and _digest(path, content) == digest:
+            return content
+        path.unlink()
+    except OSError:
+        pass
+    return None
 
 
 def problem() -> str | None:
     """Returns why this process has compiled kernels that no other can use; None if it has not."""
     if not _problems:
         return None
-    way = f"set {_VARIABLE} to a folder that can be written"
+    way = f"set {_VARIABLE} to a folder that you alone can write"
     return f"each process compiles kernels anew, because {_problems[0]}; {way}"
 
 
 def choose_triton_folder() -> None:
-    """Tells Triton where to cache kernels if the user chose a folder, but did not tell Triton.
+    """Tells Triton where to cache kernels, if the user chose a folder or others can write Triton's.
 
     Triton fails where it cannot write, so its kernels are copied if the folder is read-only.
     """
-    if not os.environ.get(_VARIABLE) or os.environ.get(_TRITON):
+    if os.environ.get(_TRITON) or not os.environ.get(_VARIABLE):
+        home = os.environ.get("TRITON_HOME") or os.path.expanduser("~")
+        folder = Path(os.environ.get(_TRITON) or f"{home}/.triton/cache").absolute()
+        if _safe_folder(folder) != folder:
+            os.environ[_TRITON] = str(temporary_folder() / "triton")
         return
     folder = cache_folder() / "triton"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError:
         copy = temporary_folder() / "triton"

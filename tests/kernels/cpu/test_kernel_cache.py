@@ -108,6 +108,60 @@ def test_triton_caches_in_the_chosen_folder_unless_it_was_told_another(
     assert os.environ["TRITON_CACHE_DIR"] == chosen
 
 
+FOLDERS = """
+import os, sys
+from pathlib import Path
+from netdesc.kernels import cache_folder
+
+os.umask(0)
+for name in sys.argv[1:]:
+    os.environ["NETDESC_CACHE"] = name
+    folder = cache_folder.cache_folder()
+    print(folder == Path(name))
+    assert cache_folder.write(folder / "numba/a/b", b"content")
+    for path, mode in ((folder / "numba/a/b", 0o600), (folder / "numba/a", 0o700)):
+        assert path.stat().st_mode & 0o777 == mode
+print(cache_folder.problem())
+"""
+
+
+def test_a_folder_that_others_can_write_is_not_used(tmp_path: Path) -> None:
+    folders: dict[str, Path] = {}
+    for name, at, mode in (
+        ("new", "", 0o755), ("mine", "c", 0o755), ("sticky", "c", 0o1777), ("open", "c", 0o777),
+        ("kernels", "c/__pycache__", 0o777), ("numba", "c/numba", 0o777), ("parent", ".", 0o777),
+    ):  # fmt: skip
+        folders[name] = tmp_path / name / "c"
+        (tmp_path / name / at).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / at).chmod(mode)
+    if os.geteuid() == 0:
+        folders["other"] = tmp_path / "other"
+        folders["other"].mkdir()
+        os.chown(folders["other"], 12345, -1)
+        folders["link"] = tmp_path / "link"
+        folders["link"].symlink_to(tmp_path / "mine/c")
+        os.chown(folders["link"], 12345, -1, follow_symlinks=False)
+    *used, problem = run_python(FOLDERS, *folders.values()).stdout.splitlines()
+    assert used == ["True", "True"] + ["False"] * (len(folders) - 2)
+    assert str(folders["sticky"]) in problem
+
+
+def test_damaged_and_exchanged_files_are_deleted(tmp_path: Path) -> None:
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        cache_folder.write_checked(path, b"content of " + path.name.encode())
+    content = paths[0].read_bytes()
+    assert cache_folder.read_checked(paths[0]) == b"content of a"
+    cut = [content[:5], content[:-1], content + b"c", b"", paths[1].read_bytes()]
+    flips = [content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :] for at in range(0, 44, 4)]
+    for damaged in (*cut, *flips):
+        paths[0].write_bytes(damaged)
+        assert cache_folder.read_checked(paths[0]) is None
+        assert not paths[0].exists()
+    paths[1].chmod(0o666)
+    assert cache_folder.read_checked(paths[1]) is None
+
+
 TRAIN = """
 import sys
 from netdesc.cli.main import main

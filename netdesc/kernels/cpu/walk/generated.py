@@ -10,7 +10,6 @@ been used for longest are deleted.
 import ast
 import contextlib
 import hashlib
-import importlib.util
 import os
 import sys
 import time
@@ -81,11 +80,9 @@ def load_module(source: str, kind: str) -> ModuleType:
     full_name = f"{GENERATED}{name}"  # Numba may import it by this name
     if full_name in sys.modules:  # another program has the same kernels
         return sys.modules[full_name]
-    spec = importlib.util.spec_from_file_location(full_name, _write(name, source))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(full_name)
+    module.__file__ = str(_write(name, source))
+    exec(compile(source, module.__file__, "exec"), module.__dict__)  # not the file, for safety
     sys.modules[full_name] = module
     return module
 

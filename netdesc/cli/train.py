@@ -25,7 +25,8 @@ _OPTIONS = (
     click.option(
         "--run-dir",
         type=click.Path(path_type=Path),
-        help="Folder of the run, which must not exist yet. Default: runs/NAME/DATE-TIME.",
+        help="Folder of the run, which must not exist yet but with --resume-or-start. Default: "
+        "runs/NAME/DATE-TIME-RANDOM.",
     ),
     click.option(
         "--resume-or-start",

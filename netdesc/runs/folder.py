@@ -1,9 +1,8 @@
 """The folder of a run: the names of its files, and how its files are opened and written.
 
 A folder is never overwritten, and only one process at a time trains in it (see ``process_lock``).
-Files are replaced
-atomically, and none is read or written through a symbolic link, because the folder may come from a
-stranger. Links in the path to the folder are followed.
+Files are replaced atomically, and none is read or written through a symbolic link, because the
+folder may come from a stranger. Links in the path to the folder are followed.
 """
 
 import contextlib
@@ -61,7 +60,7 @@ def make_default(name: str) -> Path:
 def lock_of(folder: Path) -> Path:
     """Returns the path of ``LOCK`` in a run's folder. RunError if there is no such run."""
     if os.path.isfile(folder):  # False, too, for a name that the system refuses
-        way = "name the folder of a run, such as runs/oxford/20260131-120000-1a2b"
+        way = "name the folder of a run, such as runs/oxford/20260131-120000-1a2b3c4d"
         raise RunError(f"{folder} is a file; {way}", exit_code=3)
     if not os.path.isdir(folder):
         raise RunError(f"{folder}: there is no such run", exit_code=3)

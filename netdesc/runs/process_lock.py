@@ -43,12 +43,7 @@ _MAX_BYTES = 1 << 16
 
 
 class Worker(BaseModel):
-    """The process that trains a run: its id, its machine and its job.
-
-    ``boot`` is an id of the machine's last start, empty where the system has none. ``ranks`` is the
-    number of processes that train together, of which this is the first. ``job`` holds the
-    ``JOB_VARIABLES`` that are set.
-    """
+    """The process that trains a run: its id, its machine and its job, as in ``RunRecord``."""
 
     model_config = ConfigDict(strict=True)
 
@@ -109,7 +104,7 @@ def create(path: Path, document: str, record: str, lock: str, ranks: int = 1) ->
     _refuse_contents(path)
     with lock_folder(path, ranks):
         _refuse_contents(path)
-        remove_temporary_files(path)
+        remove_abandoned(path)
         for name, text in ((DOCUMENT, document), (RECORD, record), (LOCK, lock)):
             write_file(path / name, text.encode())
         with storing(path / CHECKPOINTS):
@@ -120,10 +115,7 @@ def create(path: Path, document: str, record: str, lock: str, ranks: int = 1) ->
 def _refuse_contents(path: Path) -> None:
     with storing(path):
         names = {child.name for child in path.iterdir() if not is_temporary(child.name)}
-    own = {PROCESS_LOCK, ALIVE, DOCUMENT, RECORD}
-    if names and not (PROCESS_LOCK in names and names <= own):
-        if is_at_work(path):
-            raise RunError(f"{path} is in use by another process; name another folder", exit_code=2)
+    if names and not (PROCESS_LOCK in names <= {PROCESS_LOCK, ALIVE, DOCUMENT, RECORD}):
         hint = " (netdesc train --resume continues a run)" if LOCK in names else ""
         raise RunError(f"{path} is not empty; a run is never overwritten{hint}", exit_code=2)
 
@@ -137,14 +129,9 @@ def reopen(path: Path, ranks: int = 1, wait: Callable[[str], None] | None = None
     with lock_folder(path, ranks, wait):
         with storing(path / CHECKPOINTS):
             (path / CHECKPOINTS).mkdir(exist_ok=True)
-        remove_temporary_files(path)
+        for folder in (path, path / CHECKPOINTS):
+            remove_abandoned(folder)
         yield
-
-
-def remove_temporary_files(path: Path) -> None:
-    """Deletes the temporary files of a run that killed processes have left."""
-    for folder in (path, path / CHECKPOINTS):
-        remove_abandoned(folder)
 
 
 @contextlib.contextmanager

@@ -37,6 +37,9 @@ CHANGEABLE = (
 """Values that may change, with what they hold. Others decide what the state of training means:
 which parameters and moments there are, and which samples and random numbers come next."""
 
+_UNWRITTEN = "found", "default", None
+"""Origins of values that no document writes."""
+
 _SHOWN = 8
 """Number of differences of two documents that a message names."""
 
@@ -114,17 +117,13 @@ def require_same_document(description: Description, run: Path, has_data: bool) -
 def _differences(lock: Description, new: Description) -> dict[str, tuple[Any, Any]]:
     """Returns the values in which a run's document differs from another, by their places."""
     first, second = _values(lock), _values(new)
-    pairs = {at: (first.get(at, ABSENT), second.get(at, ABSENT)) for at in (first | second)}
-    unwritten = "found", "default", None
-    return {
-        dotted(at): (ours, theirs)
-        for at, (ours, theirs) in pairs.items()
-        if ours != theirs
-        and not (
-            lock.origins.get(pointer(at)) in unwritten
-            and (theirs == "auto" or new.origins.get(pointer(at)) in unwritten)
-        )
-    }
+    differences: dict[str, tuple[Any, Any]] = {}
+    for at in first | second:
+        ours, theirs = first.get(at, ABSENT), second.get(at, ABSENT)
+        is_free = theirs == "auto" or new.origins.get(pointer(at)) in _UNWRITTEN
+        if ours != theirs and not (is_free and lock.origins.get(pointer(at)) in _UNWRITTEN):
+            differences[dotted(at)] = ours, theirs
+    return differences
 
 
 def _values(description: Description) -> dict[Parts, Any]:

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from netdesc import __version__
 from netdesc.description.diagnostics.wording import amount
-from netdesc.graph import Graph
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import next_steps, run_commands
@@ -105,6 +104,14 @@ def _facts(run: RunData) -> dict[str, str]:
     if metrics.best != metrics.lowest:
         of_best = f"{what.capitalize()}{run.loss_unit}, in the best epoch"
     seconds = metrics.columns["seconds"]
+    main = run.record.loss  # one of a Python program
+    terms = [
+        f"{loss.weight:g} × {loss.type} of {'.'.join(graph.signal_of(loss))}"
+        for loss in graph.losses
+    ]
+    if main is not None:
+        terms[graph.losses.index(graph.loss)] = f"{graph.loss.weight:g} × {main}"
+    terms += [f"{penalty.weight:g} × {penalty.type}" for penalty in graph.regularizers]
     return facts | {
         of_best: number(best),
         **{
@@ -117,20 +124,8 @@ def _facts(run: RunData) -> dict[str, str]:
         "Median epoch": duration(float(np.nanmedian(seconds)) if metrics.has("seconds") else None),
         "Parameters": f"{graph.parameters:,}",
         "Synapses": f"{graph.synapses:,}",
-        **_sum_of_losses(graph, run.record.loss),
+        **({"Loss": " + ".join(terms)} if len(terms) > 1 or main else {}),
     }
-
-
-def _sum_of_losses(graph: Graph, main: str | None) -> dict[str, str]:
-    """Returns the loss as a sum, unless it has one term only. ``main`` is a loss in Python."""
-    terms = [
-        f"{loss.weight:g} × {loss.type} of {'.'.join(graph.signal_of(loss))}"
-        for loss in graph.losses
-    ]
-    if main is not None:
-        terms[graph.losses.index(graph.loss)] = f"{graph.loss.weight:g} × {main}"
-    terms += [f"{penalty.weight:g} × {penalty.type}" for penalty in graph.regularizers]
-    return {"Loss": " + ".join(terms)} if len(terms) > 1 or main else {}
 
 
 def _shorten(text: str, max_characters: int) -> str:

@@ -47,10 +47,9 @@ class CudaGraphs:
 
     def free_bytes(self) -> int:
         """Returns the number of bytes that can still be allocated."""
-        unused = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(
-            self._device
-        )
-        return torch.cuda.mem_get_info(self._device)[0] + unused
+        device = self._device
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
 
     def capture(self, work: Work) -> Work:
         """Captures the work without running it, and returns a function that replays the work.

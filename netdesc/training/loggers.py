@@ -115,7 +115,11 @@ class MlflowLogger(Logger):
             experiment = client.get_experiment_by_name(name)
             key = client.create_experiment(name) if experiment is None else experiment.experiment_id
             self.run_id = client.create_run(key, run_name=path.name).info.run_id
-            parameters = self._parameters(document)
+            parameters = [
+                self._entities.Param(_allowed(dotted(parts)), str(value)[: self._MAX_CHARACTERS])
+                for parts, value, _ in leaves(document, None)
+                if not any(isinstance(part, int) and part >= self._MAX_ITEMS for part in parts)
+            ]
             for start in range(0, len(parameters), self._MAX_PARAMETERS):
                 batch = parameters[start : start + self._MAX_PARAMETERS]
                 client.log_batch(self.run_id, params=batch)
@@ -127,13 +131,6 @@ class MlflowLogger(Logger):
             for resumption in record.resumed:
                 tags |= dict(setting.split("=", 1) for setting in resumption.settings)
         self._tag(tags)
-
-    def _parameters(self, document: Json) -> list[Any]:
-        return [
-            self._entities.Param(_allowed(dotted(parts)), str(value)[: self._MAX_CHARACTERS])
-            for parts, value, _ in leaves(document, None)
-            if not any(isinstance(part, int) and part >= self._MAX_ITEMS for part in parts)
-        ]
 
     def _tag(self, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():

@@ -31,8 +31,7 @@ def check_chunks(dataset: h5py.Dataset) -> str:
         return ""
     layout = dataset.id.get_create_plist()
     filters = [layout.get_filter(number)[0] for number in range(layout.get_nfilters())]
-    unknown = [code for code in filters if code not in _KNOWN_FILTERS]
-    if unknown:
+    if unknown := [code for code in filters if code not in _KNOWN_FILTERS]:
         return f"uses filter {unknown[0]}, not only deflate, shuffle and checksums; refused"
     if filters.count(_DEFLATE) > 1:
         return "is compressed more than once; refused"

@@ -249,8 +249,7 @@ class Hdf5Group:
                 raise self.error(name, "is a virtual dataset, which may read other files; refused")
             if layout.get_external_count():
                 raise self.error(name, "is stored in another file; refused")
-            problem = check_chunks(child)
-            if problem:
+            if problem := check_chunks(child):
                 raise self.error(name, problem)
         self._datasets[name] = child
         return child

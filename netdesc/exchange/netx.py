@@ -87,8 +87,7 @@ def stored_problems(group: Hdf5Group, layer: NetLayer) -> Iterator[NetxProblem]:
     """Yields what netx makes of the datasets of a layer in a file, which the record leaves out."""
     if group.text("type") == "conv":
         needed = ("neuron", "stride", "padding", "dilation", "groups")
-        missing = [name for name in needed if not group.has(name)]
-        if missing:
+        if missing := [name for name in needed if not group.has(name)]:
             yield _fails(f"netx does not load a conv layer without {', '.join(missing)}")
         if len(group.shape("weight")) < 4:
             yield _fails("netx loads weights of conv layers with four axes only")

@@ -24,6 +24,7 @@ from netdesc.exchange.errors import (
     describe_first_wrong,
 )
 from netdesc.exchange.hdf5_checks import check_chunks, read_heap_text
+from netdesc.hardware.integers import CHUNK_NUMBERS
 
 MAX_FILE_BYTES = 1 << 30
 MAX_VALUES = 1 << 25
@@ -190,16 +191,21 @@ class Hdf5Group:
 
     def integers(self, name: str) -> NDArray[np.int32]:
         """Reads numbers of any type as int32. NetFileError if one is not a 32-bit integer."""
-        values = self._numbers(name)
-        if values.dtype.kind == "f":
-            with np.errstate(invalid="ignore"):
-                values = values.astype(np.float64)  # which holds the limits below
-                self._require(name, values, np.isfinite(values), "a number")
-                self._require(name, values, values == np.trunc(values), "a whole number")
-        limits = np.iinfo(np.int32)
-        inside = (values >= limits.min) & (values <= limits.max)
-        self._require(name, values, inside, "within 32 bits")
-        return values.astype(np.int32)
+        values, limits = self._numbers(name), np.iinfo(np.int32)
+        result = np.empty(values.shape, np.int32)
+        for start in range(0, values.size, CHUNK_NUMBERS):
+            part = slice(start, start + CHUNK_NUMBERS)
+            numbers = values.reshape(-1)[part]
+            if values.dtype.kind == "f":
+                with np.errstate(invalid="ignore"):
+                    numbers = numbers.astype(np.float64)  # which holds the limits below
+                    self._require(name, values, part, np.isfinite(numbers), "a number")
+                    is_whole = numbers == np.trunc(numbers)
+                    self._require(name, values, part, is_whole, "a whole number")
+            is_inside = (numbers >= limits.min) & (numbers <= limits.max)
+            self._require(name, values, part, is_inside, "within 32 bits")
+            result.reshape(-1)[part] = numbers
+        return result
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Reads one number; ``default``, if it is not None, stands for a missing dataset."""
@@ -210,7 +216,7 @@ class Hdf5Group:
     def number(self, name: str) -> float:
         """Reads one number of any type. NetFileError if it is infinite or NaN."""
         values = self._numbers(name)
-        self._require(name, values, np.isfinite(values), "a finite number")
+        self._require(name, values, slice(None), np.isfinite(values).reshape(-1), "a finite number")
         return float(self._single(name, values))
 
     def _single(self, name: str, values: NDArray) -> Any:
@@ -233,9 +239,14 @@ class Hdf5Group:
             self._file.values_left -= size
             return np.asarray(dataset[()])
 
-    def _require(self, name: str, values: NDArray, right: NDArray, what: str) -> None:
-        if not np.all(right):
-            raise self.error(name, f"{describe_first_wrong(values, np.asarray(right))}, not {what}")
+    def _require(
+        self, name: str, values: NDArray, part: slice, is_valid: NDArray[np.bool_], what: str
+    ) -> None:
+        """Raises NetFileError unless all values of a ``part`` of the flat array are valid."""
+        if not is_valid.all():
+            all_valid = np.ones(values.shape, np.bool_)
+            all_valid.reshape(-1)[part] = is_valid
+            raise self.error(name, f"{describe_first_wrong(values, all_valid)}, not {what}")
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name in self._datasets:

@@ -44,7 +44,7 @@ class SynapticSums:
         self._axes = [taps_along(*size, shape, axis) for axis, size in enumerate(sizes)]
         grouped = weight.reshape(shape.groups, -1, weight.shape[1], *kernel)
         self._weight_GIYXO = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1), np.int32)
-        self._most = float(np.abs(weight).max()) * weight[0].size
+        self._most = float(max(weight.max(), -weight.min())) * weight[0].size
 
     def __call__(self, input_TI: NDArray[Any], is_compiled: bool) -> NDArray[np.int64]:
         is_large = self._is_dense and len(input_TI) * self._weight_GIYXO.size >= MIN_PRODUCT

@@ -15,7 +15,7 @@ from netdesc.api.run_result import (
     layer_spikes,
     nonzero_outputs,
 )
-from netdesc.description.models import Pair
+from netdesc.description.models.data import Pair
 from netdesc.events import EventFileError
 from netdesc.exchange.verification import run_model
 from netdesc.losses import SILENT, build_classifier

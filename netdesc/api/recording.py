@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from netdesc.caller import warn
 from netdesc.data.array_files import array_errors, open_arrays
 from netdesc.description import Description
-from netdesc.description.models import EventFile, Pair
 from netdesc.description.models.arrays import MAX_REAL_INPUT
+from netdesc.description.models.data import EventFile, Pair
 from netdesc.events import DroppedEvents, Event, EventFileError, read_events
 from netdesc.events.binning import real_inputs
 from netdesc.events.files import EventFileAccessError

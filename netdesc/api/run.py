@@ -33,7 +33,7 @@ from netdesc.hardware import FoldedModel, IntegerNetwork, Resets, Timing
 
 if TYPE_CHECKING:
     from netdesc.api.compile import OpenedNetwork, Source
-    from netdesc.description.models import EventFile
+    from netdesc.description.models.data import EventFile
 
 Arithmetic = Literal["float", "integer"]
 

@@ -17,26 +17,17 @@ from netdesc.cli.output import Output
 @options.output_path("FILE.html", "The file to write. Default: report.html in the run's folder.")
 @click.option(
     "--csv",
-    "has_csv",
     is_flag=True,
     help="Also write metrics.csv into RUN: the values of metrics.jsonl, a row for each epoch.",
 )
 @click.option(
     "--slayer-logs",
-    "has_slayer_logs",
     is_flag=True,
     help="Also write loss.txt and accuracy.txt into RUN, in the layout of slayer.",
 )
-@click.option("--open", "opens", is_flag=True, help="Open the report in the browser.")
+@click.option("--open", is_flag=True, help="Open the report in the browser.")
 @options.json_and_quiet
-def report(
-    output: Output,
-    run: Path,
-    target: Path | None,
-    has_csv: bool,
-    has_slayer_logs: bool,
-    opens: bool,
-) -> None:
+def report(output: Output, run: Path, target: Path | None, **flags: bool) -> None:
     """Write the report of the run in the folder RUN and print the report's path.
 
     The report is one HTML file that needs no network and no other file. A run that failed or is
@@ -48,12 +39,12 @@ def report(
     from netdesc.report import write_metrics_csv, write_report, write_slayer_logs
 
     path = write_report(run, target, output.warn)
-    logs = [write_metrics_csv(run)] if has_csv else []
-    if has_slayer_logs:
+    logs = [write_metrics_csv(run)] if flags["csv"] else []
+    if flags["slayer_logs"]:
         logs += write_slayer_logs(run)
     if output.as_json:
         output.print_json({"report": str(path), "logs": [str(each) for each in logs]})
     else:
         output.print(str(path), *map(str, logs))
-    if opens:
+    if flags["open"]:
         click.launch(str(path))

@@ -10,6 +10,6 @@ from netdesc.description.load import check as check
 from netdesc.description.load import load as load
 from netdesc.description.lock import lock_text as lock_text
 from netdesc.description.models import Document as Document
-from netdesc.description.models import Lock as Lock
+from netdesc.description.models.document import Lock as Lock
 from netdesc.description.schema import json_schema as json_schema
 from netdesc.description.schema import schema_text as schema_text

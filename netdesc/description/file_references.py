@@ -9,7 +9,7 @@ from typing import Any
 
 from netdesc.description import model_structure as structure
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Document, Lock
+from netdesc.description.models.document import Document, Lock
 from netdesc.sections import Section
 
 FILE_SECTIONS = ("data", "layers", "weights")

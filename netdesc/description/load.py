@@ -19,8 +19,8 @@ from netdesc.description.json.tree import Node, Parts
 from netdesc.description.json_pointer import ABSENT, leaves, member, pointer
 from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
-from netdesc.description.models import Document, Lock
-from netdesc.description.models.document import FORMAT, Origin
+from netdesc.description.models import Document
+from netdesc.description.models.document import FORMAT, Lock, Origin
 from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.description.overrides import Overrides, apply_overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
@@ -129,7 +129,6 @@ class Description(Outlined):
 
 Checked = tuple[Description | None, list[Diagnostic]]
 """A description, or ``None`` if it has an error, and all diagnostics."""
-
 
 CheckFiles = Callable[[Description, bool], list[Diagnostic]]
 """Checks the files that a document names (``netdesc.data.check_data``). The second argument says

@@ -75,9 +75,11 @@ def diagnose(
     foreign: dict[tuple[Parts, str], list[str]] = {}
     for error in invalid.errors:
         if error.kind == "extra_forbidden" and error.suggestion is None:
-            types = model_validation.types_with_field(error, source_map.data)
-            if types:
-                foreign.setdefault((error.parts[:-1], types[0]), []).append(str(error.parts[-1]))
+            parent, key = error.parts[:-1], str(error.parts[-1])
+            models = structure.models_at(parent, source_map.data)
+            having = [model for model in models if key in structure.fields(model)]
+            if types := [name for model in having for name in structure.type_names(model)]:
+                foreign.setdefault((parent, types[0]), []).append(key)
             else:
                 diagnostics.append(_unknown_field(error, source_map))
             continue
@@ -338,7 +340,4 @@ _DIAGNOSE = {
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), _length),
     "string_pattern_mismatch": _pattern,
 }
-"""Maps a pydantic error type to the function that makes its diagnostic.
-
-``_wrong_form`` makes the diagnostics of all other errors.
-"""
+"""Pydantic's error type -> what makes its diagnostic. All others are made by ``_wrong_form``."""

@@ -121,16 +121,6 @@ def _locate(details: ErrorDetails, data: Any) -> LocatedError:
     return error
 
 
-def types_with_field(error: LocatedError, data: Any) -> list[str]:
-    """Returns the values of ``type`` with which the object could have its unknown field."""
-    return [
-        name
-        for model in structure.models_at(error.parts[:-1], data)
-        if str(error.parts[-1]) in structure.fields(model)
-        for name in structure.type_names(model)
-    ]
-
-
 def _without_union_tags(location: Parts, data: Any) -> Parts:
     """Removes the tags of unions from pydantic's location of an error."""
     parts: Parts = ()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Document, Layer
-from netdesc.description.models.layers import Shape, ShapeError
+from netdesc.description.models import Document
+from netdesc.description.models.layers import Layer, Shape, ShapeError
 from netdesc.description.source_map import RelatedPath
 from netdesc.description.spelling import certain_name
 

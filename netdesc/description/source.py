@@ -67,10 +67,7 @@ class Source:
 
 
 _INHERITED = ("/dev/stdin", "/dev/fd/")
-"""Beginnings of the paths of pipes that the shell opened.
-
-Such a pipe has a writer, so reading it does not block for ever, as another pipe may do.
-"""
+"""Beginnings of the paths of pipes that the shell opened: they have a writer, so reading ends."""
 
 
 def file_size(path: Path) -> int:

@@ -19,7 +19,6 @@ On = Literal["key", "value"] | Span
 """What of a path is meant: its key, its value, or some characters of its string, from 0."""
 Located = TypeVar("Located", Diagnostic, Related)
 
-
 _CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
 )
@@ -87,9 +86,24 @@ class SourceMap:
         return span[0] + 1 + ends[first], span[0] + 1 + ends[last]
 
     def add_fix(self, diagnostic: Diagnostic, path_fix: PathFix) -> Diagnostic:
-        """Adds a fix of the text to a diagnostic, unless the value came from ``--set``."""
-        fix = self._text_fix(path_fix) if diagnostic.override is None else None
-        return replace(diagnostic, fix=fix)
+        """Adds a fix of the text to a diagnostic, unless the value came from ``--set``, or the text
+        lacks the path.
+        """
+        parent = self.root.find(path_fix.path[:-1])
+        if parent is None or diagnostic.override is not None:
+            return diagnostic
+        text, title = path_fix.text, path_fix.title
+        if path_fix.act == "rename":
+            span, text = parent.key_span(path_fix.old), f'"{path_fix.path[-1]}"'
+        elif path_fix.act == "add":
+            span, text = _insertion(self.source.text, parent, path_fix)
+        else:
+            node = self.root.find(path_fix.path)
+            span = (node.start, node.end) if node is not None else None
+            title += f" for {self.source.text[slice(*span)]}" if span is not None else ""
+        if span is None:
+            return diagnostic
+        return replace(diagnostic, fix=_locate_fix(Fix(title, (Edit(*span, text),)), self.source))
 
     def span(self, parts: Parts, on: On) -> Span:
         """Returns the span of what ``on`` says of a path in the text.
@@ -128,27 +142,6 @@ class SourceMap:
                 inside = (by for at, by in self.overridden.items() if at[:length] == parts[:length])
                 return next(inside, None)
         return None
-
-    def _text_fix(self, path_fix: PathFix) -> Fix | None:
-        """Converts a fix at a path to a fix of the text; ``None`` if the text lacks the path."""
-        parent = self.root.find(path_fix.path[:-1])
-        if parent is None:
-            return None
-        if path_fix.act == "rename":
-            span = parent.key_span(path_fix.old)
-            text = f'"{path_fix.path[-1]}"'
-        elif path_fix.act == "add":
-            span, text = _insertion(self.source.text, parent, path_fix)
-        else:
-            node = self.root.find(path_fix.path)
-            span = (node.start, node.end) if node is not None else None
-            text = path_fix.text
-        if span is None:
-            return None
-        title = path_fix.title
-        if path_fix.act == "replace":
-            title += f" for {self.source.text[slice(*span)]}"
-        return _locate_fix(Fix(title, (Edit(*span, text),)), self.source)
 
     def subject(self, parts: Parts) -> str:
         """Returns a noun phrase for the object at a path, such as ``layer "hidden"``."""

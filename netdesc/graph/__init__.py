@@ -1,7 +1,5 @@
 """The graph of a document: nodes with inferred shapes and resolved parameters."""
 
-from netdesc.description.models import MeanSquaredError as MeanSquaredError
-from netdesc.description.models import SpikeTime as SpikeTime
 from netdesc.description.models import layers as layers
 from netdesc.description.models import loss as loss
 from netdesc.description.shapes import INPUT as INPUT

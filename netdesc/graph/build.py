@@ -58,8 +58,7 @@ def _classifier(document: Document, layers: Sequence[LayerNode]) -> Classifier |
         return None
     neurons = [layer.neuron for layer in layers if isinstance(layer, SynapticNode)]
     is_graded = bool(neurons) and neurons[-1].equations().output is not None
-    is_softmax = loss.is_softmax or is_graded
-    decide = partial(Classifier, is_softmax=is_softmax, is_graded=is_graded)
+    decide = partial(Classifier, is_softmax=loss.is_softmax or is_graded, is_graded=is_graded)
     if section is not None:
         window = section.window_steps
         return decide(window, skip_steps=0 if window is None else loss.skip_steps)

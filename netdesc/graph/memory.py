@@ -66,10 +66,7 @@ class LayerMemory:
 
 
 class MemoryEstimate(NamedTuple):
-    """The memory of training with batches of ``batch`` samples.
-
-    ``layers`` maps the names of the input and of all layers to their memory.
-    """
+    """The memory of training in batches of ``batch`` samples, by the input's and layers' names."""
 
     batch: int
     layers: dict[str, LayerMemory]

@@ -9,17 +9,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from netdesc.description.models import EventRate
-from netdesc.description.models import OneLoss as Loss
 from netdesc.description.models.layers import LayerSection, Shape, SynapticSection
-from netdesc.description.models.loss import OUTPUT
+from netdesc.description.models.loss import OUTPUT, EventRate
+from netdesc.description.models.loss import OneLoss as Loss
 from netdesc.description.shapes import INPUT
 from netdesc.neurons.compile import compile_neuron
 from netdesc.neurons.models import NeuronSection
 
 Signal = tuple[str, str]
-"""What a loss reads: the name of a layer, and ``"output"`` or the name of a state of its neurons.
-"""
+"""What a loss reads: a layer's name, and ``"output"`` or the name of a state of its neurons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +140,7 @@ class SynapticNode(LayerNode):
 
     @property
     def weights(self) -> int:
-        """The number of weights, with those from the layer's own outputs.
-
-        Several connections may share one.
-        """
+        """The number of weights, also from the layer's own outputs; connections may share one."""
         recurrent = 0 if self.recurrent is None else self.recurrent.weights
         return len(self.weight_names) * math.prod(self.weight_shape) + recurrent
 
@@ -179,9 +174,8 @@ class SynapticNode(LayerNode):
 
     @property
     def numbers_per_neuron(self) -> int:
-        """32-bit numbers that a training step keeps for each neuron, step and sample.
-
-        They are what the neuron's program stores, its output and the gradient of the output.
+        """32-bit numbers that a training step keeps for each neuron, step and sample: what the
+        neuron's program stores, its output and the gradient of the output.
         """
         learns = bool(self.neuron.learn) or self.section.learns_bias
         return len(compile_neuron(self.neuron.definition(), learns).forward.stored) + 2

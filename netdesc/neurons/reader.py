@@ -69,7 +69,6 @@ _PRODUCT_HINTS = {
     frozenset({GRID, REAL}): " Give the parameter the kind 'factor'.",
 }
 
-
 _OF_STATES = (ast.BinOp, ast.UnaryOp, ast.Call)
 """Parts of a text that are states if a part of them is a state."""
 

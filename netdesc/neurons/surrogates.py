@@ -24,14 +24,12 @@ _HALF = constant(0.5, REAL)
 PEAK = parameter("peak", REAL)
 WIDTH = parameter("width", REAL)
 
-
 _BELLS: dict[SurrogateShape, Callable[[Expression], Expression]] = {
     "exponential": lambda widths: make("fall", widths),
     "fast_sigmoid": lambda widths: (root := ONE / (ONE + widths)) * root,
     "atan": lambda widths: ONE / (ONE + widths * widths),
     "triangle": lambda widths: make("maximum", ONE - widths, ZERO),
 }
-
 
 Pairs = tuple[Expression, ...]
 """What gets a gradient, its factor, and so on: arguments of ``with_gradient``."""

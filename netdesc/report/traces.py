@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from netdesc.description.diagnostics.wording import amount
-from netdesc.graph import Graph, SpikeTime
+from netdesc.description.models.loss import SpikeTime
+from netdesc.graph import Graph
 from netdesc.report.coincidence import spike_pairs
 from netdesc.report.format import number
 from netdesc.report.plots import Plot, axis, time_layout

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from netdesc.description import Description
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import LabelLoss
+from netdesc.description.models.loss import LabelLoss
 from netdesc.graph import build_graph
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.modules_samples import dense, graph
 
-from netdesc.graph import MeanSquaredError
+from netdesc.description.models.loss import MeanSquaredError
 from netdesc.losses import ValueErrorSums, build_loss
 
 OVER = {

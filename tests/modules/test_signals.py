@@ -8,7 +8,7 @@ import torch
 from support.modules_samples import dense, graph, neuron, spikes
 from torch import Tensor
 
-from netdesc.graph import MeanSquaredError
+from netdesc.description.models.loss import MeanSquaredError
 from netdesc.kernels.engines import use_engine
 from netdesc.modules import Network, build
 

@@ -13,7 +13,7 @@ import torch
 from support.grids import grid, slow
 from support.report_samples import OUTPUTS, STEPS, activity, long_names, write_run
 
-from netdesc.graph import SpikeTime
+from netdesc.description.models.loss import SpikeTime
 from netdesc.losses.target_losses import SpikeTimeLoss
 from netdesc.report import write_report
 

@@ -19,7 +19,6 @@ NETWORK_INPUTS = "inputs"
 Scaled = Annotated[float, Field(ge=-MAX_REAL_INPUT, le=MAX_REAL_INPUT)]
 Member = Annotated[str, Field(min_length=1, max_length=200)]
 
-
 LEARNT_FROM: dict[str, tuple[LearnsFrom, ...]] = {
     "labels": ("labels",),
     "multi_hot": ("multi-hot labels",),
@@ -138,7 +137,6 @@ Encoding = Annotated[
     | DeltaEncoding,
     Field(discriminator="type"),
 ]
-
 
 DATA_EXAMPLE = (
     '"data": {"type": "arrays", "path": "samples.npz", "inputs": "inputs", "labels": "labels"}; if '

@@ -5,9 +5,9 @@ import math
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
-from netdesc.description.models import LabelLoss, OneLoss, Pair
 from netdesc.description.models.arrays import LEARNT_FROM, DataSection
-from netdesc.description.models.loss import OUTPUT
+from netdesc.description.models.data import Pair
+from netdesc.description.models.loss import OUTPUT, LabelLoss, OneLoss
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 from netdesc.description.shapes import output_locations
 

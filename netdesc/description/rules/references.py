@@ -3,8 +3,8 @@
 import itertools
 
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import EventRate, Group
-from netdesc.description.models.loss import OUTPUT
+from netdesc.description.models.loss import OUTPUT, EventRate
+from netdesc.description.models.training import Group
 from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
 from netdesc.description.shapes import INPUT, InputProblemKind
 from netdesc.description.spelling import allowed_note, certain_name, closest_name, did_you_mean

@@ -6,8 +6,10 @@ from typing import cast
 
 from netdesc.description.codes import ENTRIES, Entry
 from netdesc.description.json.tree import Parts
-from netdesc.description.models import Document, OneLoss, Pair
+from netdesc.description.models import Document
+from netdesc.description.models.data import Pair
 from netdesc.description.models.layers import LayerSection, SynapticSection
+from netdesc.description.models.loss import OneLoss
 from netdesc.description.shapes import Wiring
 from netdesc.description.source_map import On, RelatedPath
 from netdesc.neurons.definition import ParameterKind

@@ -5,7 +5,7 @@ To add a neuron, write its file and add its class to ``_SECTIONS``.
 
 from netdesc.neurons.models.adrf import Adrf, AdrfIz
 from netdesc.neurons.models.alif import Alif
-from netdesc.neurons.models.base import NeuronSection
+from netdesc.neurons.models.base import NeuronSection as NeuronSection
 from netdesc.neurons.models.cuba import Cuba
 from netdesc.neurons.models.delta import Delta
 from netdesc.neurons.models.equations import EquationNeuron
@@ -30,5 +30,3 @@ _SECTIONS: tuple[type[NeuronSection], ...] = (
 
 NEURONS = {each.type_name(): each for each in _SECTIONS}
 """The value of ``type`` -> the section of that neuron."""
-
-__all__ = ["NEURONS", "NeuronSection"]

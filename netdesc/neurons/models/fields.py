@@ -25,7 +25,6 @@ Threshold = OrPair[Annotated[float, Field(ge=0, le=MAX_LEVEL)]]
 
 RANGE_TEXT = " With per_channel also [low, high], from which each neuron draws its own."
 
-
 SHARE_RANGES: dict[ParameterKind, tuple[float, float]] = {
     "decay": (0.0, 1.0),
     "factor": (-1.0, 1.0),

@@ -12,12 +12,10 @@ from netdesc.sections import Section, field
 MAX_DELAY = 62
 """The longest delay of the device, in steps."""
 
-
 Steps = Annotated[float, Field(ge=0, le=MAX_DELAY)]
 
 AUTO = "auto"
 """The scale of weights that is found with the first training batch."""
-
 
 WeightScale = Annotated[
     Annotated[float, Field(gt=0, le=1e6), Tag("<plain>")]

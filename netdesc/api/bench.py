@@ -21,7 +21,7 @@ from netdesc.api.load import load
 from netdesc.caller import UserError
 from netdesc.description import Description
 from netdesc.training.environment import environment
-from netdesc.training.session import Outcome
+from netdesc.training.outcome import Outcome
 from netdesc.training.setup import TrainingOptions
 from netdesc.training.train import train
 

@@ -26,6 +26,7 @@ from netdesc.report import write_report
 from netdesc.runs.folder import ACTIVITY, BEST, CHECKPOINTS, INITIAL, RECORD, REPORT, is_filled
 from netdesc.stop_signals import ending_at_once
 from netdesc.training import train as training
+from netdesc.training.joining import join
 from netdesc.training.progress import Style, build_display
 from netdesc.training.setup import Callback, TrainingOptions
 
@@ -133,8 +134,12 @@ def train(
     )
     if isinstance(options.log, str):
         options = replace(options, log=[options.log])
-    with torch.inference_mode(False), torch.enable_grad():  # the caller may need no gradients
-        return train_network(network, options, data)
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),  # the caller may need no gradients
+        join(options.device) as ranks,
+    ):
+        return train_network(network, replace(options, ranks=ranks), data)
 
 
 def _unknown_argument(name: str) -> str:
@@ -151,7 +156,13 @@ def train_network(
     options: TrainingOptions,
     data: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Trains as ``train`` does. What was said at the start is not said again at the end."""
+    """Trains as ``train`` does. What was said at the start is not said again at the end.
+
+    Of several processes, only the first one says anything and writes the report.
+    """
+    if not options.ranks.is_first:
+        quiet: Any = {"progress": "quiet", "warn": lambda text: None, "callbacks": (), "log": ()}
+        options = replace(options, **quiet)
     options = replace(options, warn=functools.cache(options.warn))
     if isinstance(network, ImportedNetwork):
         way = 'save it first: netdesc.train(imported.save("folder"), …)'
@@ -168,7 +179,8 @@ def train_network(
             options = replace(options, data=MemoryData.of(data, reader))
     with ending_at_once():
         outcome = training.train(network, options)
-    _write_report(outcome.path, options)
+    if options.ranks.is_first:
+        _write_report(outcome.path, options)
     if outcome.status == "done":  # else the message has said it
         for finding in outcome.findings:
             options.warn(finding.text)

@@ -16,8 +16,8 @@ from netdesc.runs.errors import RunError
 from netdesc.runs.folder import LOCK, METRICS, REPORT
 from netdesc.runs.metrics_file import read_metrics
 from netdesc.runs.run_record import read_record
+from netdesc.training.outcome import Outcome
 from netdesc.training.progress import format_metric
-from netdesc.training.session import Outcome
 
 SHOWN_METRICS = ("epoch", "loss", "validation_loss", "accuracy", "validation_accuracy")
 """The metrics that a printed run has of its best and its last epoch, and of the test."""

@@ -17,7 +17,13 @@ from netdesc.stop_signals import Stopped
 
 
 def exit_with(output: Output, error: BaseException) -> NoReturn:
-    """Prints one message for the error that ended a command, and exits with its code."""
+    """Prints one message for the error that ended a command, and exits with its code.
+
+    Of the processes that train together, the one that failed first prints.
+    """
+    if getattr(error, "is_told", False):
+        raise SystemExit(describe(error)[0]) from None
+    output.silent = False
     if isinstance(error, click.ClickException):
         _escaped(_explain_option(error)).show()
         raise SystemExit(error.exit_code) from None

@@ -48,6 +48,8 @@ class Output:
     def __init__(self) -> None:
         self.as_json = False
         self.quiet = False
+        self.silent = False
+        """Whether nothing is printed, because another process of the same training prints."""
 
     def print(self, *lines: str) -> None:
         """Prints a result. Each argument is one line; a line break in it is escaped."""
@@ -137,6 +139,8 @@ class Output:
         self._write(stream, "\n".join(map(escape, lines)))
 
     def _write(self, stream: TextIO, text: str, end: str = "\n") -> None:
+        if self.silent:
+            return
         try:
             stream.write(text + end)
             stream.flush()

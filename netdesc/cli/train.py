@@ -12,6 +12,7 @@ import click
 
 from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
+from netdesc.cli.processes import PARENT, joined, train_by_processes
 from netdesc.cli.show import graph_record, print_graph
 from netdesc.description.source import BEST_WEIGHTS
 from netdesc.runs.folder import NETWORK, REPORT
@@ -58,6 +59,23 @@ _OPTIONS = (
         "--ignore-memory",
         is_flag=True,
         help="Train even if the estimated memory exceeds what the machine or the GPU has free.",
+    ),
+    click.option(
+        "--processes",
+        type=click.IntRange(min=1),
+        default=1,
+        metavar="N",
+        help="Train by N processes of this machine, which share its cores. N must divide "
+        "training.shards, and changes no bit of the results. It pays from 10 ms a step. Several "
+        "machines: torchrun, or srun with MASTER_ADDR.",
+    ),
+    click.option(
+        "--max-restarts",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="K",
+        help="If a process of --processes is killed, start all again from the last checkpoint, at "
+        "most K times.",
     ),
     options.json_and_quiet,
 )
@@ -141,7 +159,15 @@ def compile_and_train(output: Output, **arguments: Any) -> int:
     return _train(output, show_layers=True, **arguments)
 
 
-def _train(
+def _train(output: Output, processes: int, max_restarts: int, **arguments: Any) -> int:
+    if processes > 1 and PARENT not in os.environ:
+        paths = arguments["resume"], arguments["run_dir"]
+        return train_by_processes(output, processes, max_restarts, *paths)
+    with joined(output, arguments["device"]) as ranks:
+        return _train_here(output, **ranks, **arguments)
+
+
+def _train_here(
     output: Output,
     show_layers: bool,
     file: Path | None,
@@ -181,6 +207,8 @@ def _train(
     progress = "quiet" if output.quiet else "auto"
     options = TrainingOptions(resume=resume, progress=progress, warn=output.warn, **settings)
     run = train_network(description, options)
+    if output.silent:
+        return run.exit_code
     folder = resume or settings["run_dir"]
     is_absolute = folder is not None and folder.is_absolute()
     _print_result(output, run, run.path if is_absolute else Path(os.path.relpath(run.path)))

@@ -268,7 +268,7 @@ class RunRecord(RecordPart):
     test: EpochMetrics | None = None
     """Loss and score of the best weights on the test samples, measured once, after training."""
 
-    _path: Path = PrivateAttr(default=Path(RECORD))
+    _path: Path | None = PrivateAttr(default=Path(RECORD))
 
     @classmethod
     def create(cls, run: Path, **fields: Any) -> "RunRecord":
@@ -287,7 +287,12 @@ class RunRecord(RecordPart):
         """Changes ``fields`` and writes the file atomically. Raises StorageError if this fails."""
         for name, value in fields.items():
             setattr(self, name, value)
-        write_file(self._path, self.text.encode())
+        if self._path is not None:
+            write_file(self._path, self.text.encode())
+
+    def detach(self) -> None:
+        """Writes no file from now on, because another process does."""
+        self._path = None
 
     @property
     def locks(self) -> list[str]:

@@ -34,7 +34,8 @@ class StopRequest:
     are restored on exit. SIGHUP stays ignored if it is, as after ``nohup``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_silent: bool = False) -> None:
+        self._is_silent = is_silent
         self.signal = 0
         """The number of the last signal; 0 if none has arrived."""
         self.is_training = False
@@ -65,6 +66,8 @@ class StopRequest:
         self.signal = number
         if not is_first:
             raise interruption(number)
+        if self._is_silent:
+            return
         when = " after this batch" if self.is_training else ""
         notice = f"\nStopping{when}; once more quits at once.\n"
         # sys.stderr is avoided, because the signal may have interrupted a write to its buffer. If

@@ -177,6 +177,8 @@ class TrainingLoop:
         progress.seconds += seconds
         self.watch(progress.epoch)
         call_back(self.callbacks, setup, progress, saver, self.metrics)
+        # Only the first process has callbacks.
+        saver.stopping.by_callback = bool(setup.ranks.agree(saver.stopping.by_callback))
 
         now = time.perf_counter()
         signal, is_due = self._agree(now)

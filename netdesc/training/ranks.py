@@ -5,18 +5,28 @@ in a fixed binary tree over all shards: first in each process, then over process
 sum do not depend on the number of processes.
 """
 
-from collections.abc import Sequence
+import contextlib
+import time
+import traceback
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
+import torch.distributed as dist
 from torch import Tensor
+
+from netdesc.training.members import Members
+
+SMALL = 1 << 15
+"""Up to so many numbers, each process gets the tensors of all others and sums them itself."""
 
 
 class Ranks:
     """One of ``size`` processes that train together; ``rank`` is its number, from 0.
 
-    Only the first one writes files, prints and calls callbacks. All must call ``sum``, ``gather``,
-    ``agree`` and ``broadcast`` in the same order. A process alone calls nothing of
-    ``torch.distributed``.
+    This class is a process alone, which calls nothing of ``torch.distributed``. In a group, all
+    must call ``sum``, ``gather``, ``agree`` and ``broadcast`` in the same order. They raise
+    LostRankError if another process has ended, has failed, or does not answer.
     """
 
     rank: int = 0
@@ -29,7 +39,7 @@ class Ranks:
 
     def own(self, shards: int) -> range:
         """Returns the numbers of this process's shards, which ``size`` must divide."""
-        assert shards % self.size == 0, "checked before the run begins"
+        assert shards % self.size == 0, "``require_shards`` is called before"
         share = shards // self.size
         return range(share * self.rank, share * (self.rank + 1))
 
@@ -50,11 +60,70 @@ class Ranks:
         return code
 
     def broadcast(self, value: Any) -> Any:
-        """Returns the first process's ``value``, a tree of plain values and tensors."""
+        """Returns the first process's ``value``: plain values, and tensors on the CPU."""
         return value
 
 
 ALONE = Ranks()
+
+
+class JoinedRanks(Ranks):
+    """A process of a ``group`` of ``torch.distributed``, whose ``members`` know each other.
+
+    No other object may hold the group: its connections are closed with the last reference.
+    """
+
+    def __init__(self, members: Members, group: Any) -> None:
+        self._members, self._group = members, group
+        self.rank, self.size = members.rank, members.size
+
+    def leave(self) -> None:
+        """Closes the connections, which ends the others' waiting for this process."""
+        group, self._group = self._group, None
+        if group is not None:
+            dist.destroy_process_group(group)  # else the process would be aborted at its end
+
+    def sum(self, values_by_own_shard: Sequence[Tensor]) -> Tensor:
+        total = tree_sum(values_by_own_shard)
+        if self.size == 2 or total.numel() <= SMALL:  # for two, this moves no more bytes
+            return tree_sum(self.gather(total))
+        # Each process sums one part of the tensors of all, and passes the sum on.
+        part = -(-total.numel() // self.size)
+        mine = total.new_zeros(part * self.size)
+        mine[: total.numel()] = total.flatten()
+        parts = torch.empty_like(mine)
+        with self._together():
+            dist.all_to_all_single(parts, mine, group=self._group)
+            dist.all_gather([*mine.split(part)], tree_sum(parts.split(part)), group=self._group)
+        return mine[: total.numel()].view_as(total)
+
+    def gather(self, value: Tensor) -> list[Tensor]:
+        values = [torch.empty_like(value) for _ in range(self.size)]
+        with self._together():
+            dist.all_gather(values, value, group=self._group)
+        return values
+
+    def agree(self, code: int) -> int:
+        agreed = torch.tensor(code)
+        with self._together():
+            dist.all_reduce(agreed, dist.ReduceOp.MAX, group=self._group)
+        return int(agreed)
+
+    def broadcast(self, value: Any) -> Any:
+        values = [value if self.is_first else None]
+        with self._together():
+            dist.broadcast_object_list(values, group=self._group, group_src=0)
+        return values[0]
+
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        except RuntimeError as error:  # a connection was closed, or the limit of time is over
+            traceback.clear_frames(error.__traceback__)  # they hold the group
+            self.leave()
+            raise self._members.find_cause(time.monotonic() - began) from error
 
 
 def tree_sum(values: Sequence[Tensor]) -> Tensor:
@@ -64,3 +133,10 @@ def tree_sum(values: Sequence[Tensor]) -> Tensor:
         values = [*pairs, *values[len(pairs) * 2 :]]
     (total,) = values
     return total
+
+
+class Silent:
+    """Stands for what only the first process has: its methods do nothing and return None."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None

@@ -11,9 +11,10 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.description.file_references import file_references
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import ABSENT, dotted, leaves, pointer
-from netdesc.description.load import CheckFiles, check, require_valid
+from netdesc.description.load import CheckFiles, check, check_text, require_valid
 from netdesc.description.models import Training
 from netdesc.description.overrides import Overrides
+from netdesc.description.source import Source
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, LOCK
 from netdesc.training.saver import Progress
@@ -45,16 +46,18 @@ _SHOWN = 8
 
 
 def load_changed(
-    lock: Path, overrides: Overrides, check_files: CheckFiles | None = None
+    lock: Path, text: str, overrides: Overrides, check_files: CheckFiles | None = None
 ) -> tuple[Description, list[str]]:
-    """Loads the lock of a run with ``overrides``. Returns it, and the paths of changed values.
+    """Loads the ``text`` of a run's file ``lock`` with ``overrides``.
 
-    DescriptionError for values that a document cannot have, RunError for those that may not change.
+    Returns it, and the paths of changed values. DescriptionError for values that a document cannot
+    have, RunError for those that may not change.
     """
-    description = require_valid(check(lock, overrides, check_files=check_files))
+    source = Source(text, str(lock))
+    description = require_valid(check_text(source, lock, overrides, check_files=check_files))
     if not overrides:
         return description, []
-    documents = require_valid(check(lock)).document, description.document
+    documents = require_valid(check_text(source, lock)).document, description.document
     old, new = (document.model_dump(mode="json") for document in documents)
     pairs = [*leaves(old, new), *leaves(new, old)]
     paths = list(dict.fromkeys(dotted(at) for at, value, other in pairs if value != other))

@@ -18,6 +18,7 @@ from netdesc.runs.run_record import Count
 from netdesc.runs.state import SavedProgress
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.optimizer import load_optimizer_tensors, optimizer_tensors
+from netdesc.training.ranks import ALONE, Ranks
 from netdesc.training.schedule import Plateaus, Stopping
 
 STATE_FORMAT = 3
@@ -111,7 +112,8 @@ class Saver:
     """Writes and restores the checkpoints of one run.
 
     ``every_s`` is the shortest time between two checkpoints in seconds. On a slow disk the time is
-    longer, so that writing takes at most the share ``MAX_SAVE_SHARE`` of the run's time.
+    longer, so that writing takes at most the share ``MAX_SAVE_SHARE`` of the run's time. Only the
+    first of ``ranks`` reads and writes files.
     """
 
     folder: Path
@@ -121,6 +123,7 @@ class Saver:
     activity: ActivityRecorder
     lock_sha256: str
     every_s: float
+    ranks: Ranks = ALONE
     stopping: Stopping = field(default_factory=Stopping)
     saved: SavedProgress | None = None
     """The progress at the newest checkpoint; None if there is no checkpoint."""
@@ -143,6 +146,9 @@ class Saver:
         content.
         """
         began = time.perf_counter()
+        if not self.ranks.is_first:
+            self.saved = progress.saved
+            return
         if self.saved is None:
             write_weights(self.folder / INITIAL, self.network.state_dict())
         notes = StateNotes(STATE_FORMAT, self.lock_sha256, metrics_bytes, progress, self.stopping)
@@ -158,6 +164,8 @@ class Saver:
 
     def save_best(self, progress: Progress) -> None:
         """Writes ``activity.npz`` and the best weights, unless the files are up to date."""
+        if not self.ranks.is_first:
+            return
         if self.activity.changed or not self.best.is_saved:
             self.activity.save(self.best.tensors, progress.best.get("epoch"))
         self.best.save(self.folder / BEST)
@@ -172,11 +180,15 @@ class Saver:
         """
         self._due = time.perf_counter() + min(self.every_s, FIRST_S)
         path, way = self.folder / STATE, restart_hint(self.folder.parent)
-        if not path.exists():
-            if has_trained or any((self.folder / name).exists() for name in (LAST, BEST)):
-                raise RunError(f"{path}: this checkpoint is gone; {way}")
+        stored, is_first = None, self.ranks.is_first  # other machines may not see the folder
+        if is_first and path.exists():
+            stored = read_state_file(path, StateNotes)
+        elif is_first and (has_trained or any((self.folder / n).exists() for n in (LAST, BEST))):
+            raise RunError(f"{path}: this checkpoint is gone; {way}")
+        stored = self.ranks.broadcast(stored)
+        if stored is None:
             return Progress(), 0
-        notes, tensors = read_state_file(path, StateNotes)
+        notes, tensors = stored
         if notes.lock_sha256 not in locks:
             raise RunError(
                 f"{path}: network.lock.json is not the one that this checkpoint was trained with"

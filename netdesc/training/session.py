@@ -3,7 +3,7 @@
 import contextlib
 import math
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -21,9 +21,9 @@ from netdesc.runs.activity_file import read_activity
 from netdesc.runs.errors import RunError, StorageError
 from netdesc.runs.folder import ACTIVITY, CHECKPOINTS, LOG, METRICS, NETWORK, STATE, is_filled
 from netdesc.runs.metrics_file import LOWER_IS_BETTER, MetricsFile
-from netdesc.runs.run_record import EpochMetrics, Finding, RunRecord, Scale, VerificationRecord, now
+from netdesc.runs.run_record import EpochMetrics, Finding, RunRecord, VerificationRecord, now
 from netdesc.runs.state import resume_command
-from netdesc.stop_signals import CTRL_C, exit_code
+from netdesc.stop_signals import CTRL_C, STOPPED, exit_code
 from netdesc.training.activity_recorder import ActivityRecorder
 from netdesc.training.evaluate import build_counter, measure, silent_loss
 from netdesc.training.findings import TrainedNetwork, find_problems
@@ -31,47 +31,15 @@ from netdesc.training.fixes import lower_rate
 from netdesc.training.interrupt import Interrupted, StopRequest
 from netdesc.training.loggers import Logs
 from netdesc.training.loop import TrainingLoop, confusion_fields, save, score_fields
+from netdesc.training.members import LostRankError
 from netdesc.training.metrics import Divergence
+from netdesc.training.outcome import EXIT_CODES, Outcome
 from netdesc.training.progress import Display, Log, format_metric
+from netdesc.training.ranks import Silent
 from netdesc.training.saver import BestWeights, Progress, Saver
 from netdesc.training.setup import Setup, TrainingOptions
 from netdesc.training.step import compile_kernels
 from netdesc.training.watcher import Watcher
-
-EXIT_CODES = {"done": 0, "diverged": 4, "interrupted": CTRL_C}
-"""Status -> the exit code of the command, unless a signal decides (``stop_signals.exit_code``)."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a run: ``status`` is ``done``, ``diverged`` or ``interrupted``.
-
-    ``path`` is the run's folder. ``best`` and ``final`` are the metrics of the best and of the last
-    epoch, as in ``run.json``, or None if no epoch is complete. ``test`` are those of the best
-    weights on the test samples, or None.
-    """
-
-    path: Path
-    status: str
-    message: str
-    best: dict[str, Any] | None
-    final: dict[str, Any] | None
-    test: dict[str, Any] | None
-    exit_code: int
-    """The exit code of the command that trained this run: 0, 4, 75 or 130."""
-    scale: Scale
-    """Converts ``best`` and ``final`` to losses per sample and epochs from 1."""
-    findings: Sequence[Finding] = ()
-    """What was found at the end, by the call that trained. It is in ``train.log``, but was not
-    printed."""
-
-    @classmethod
-    def of(cls, record: RunRecord, path: Path, message: str, scale: Scale, *more: Any) -> "Outcome":
-        """Returns the outcome that ``record`` tells."""
-        metrics = (record.best, record.final, record.test)
-        best, final, test = (epoch and epoch.model_dump() for epoch in metrics)
-        code = EXIT_CODES[record.status] if record.exit_code is None else record.exit_code
-        return cls(path, record.status, message, best, final, test, code, scale, *more)
 
 
 @dataclass(eq=False)
@@ -107,7 +75,7 @@ class Session:
             return self._run(options, logs)
 
     def _run(self, options: TrainingOptions, logs: Logs) -> Outcome:
-        stop = StopRequest()
+        stop = StopRequest(is_silent=not self.setup.ranks.is_first)
         try:
             try:
                 with stop:
@@ -136,6 +104,12 @@ class Session:
                         self.saver.save_best(self.progress)
                     self.metrics.sync()
                 return self._end_interrupted(stop.signal)
+        except LostRankError as error:
+            message = f"{error}; {self._resume_hint}"
+            code = error.exit_code if error.exit_code in (CTRL_C, STOPPED) else None
+            with contextlib.suppress(StorageError):
+                self._record_end("failed" if code is None else "interrupted", message, code)
+            raise LostRankError(message, error.exit_code, error.is_told) from error
         except StorageError as error:
             message = f"{error}; {self._resume_hint}"
             self._record_failure(message)
@@ -146,7 +120,10 @@ class Session:
             raise
 
     def _prepare(self, stop: StopRequest) -> None:
-        compile_kernels(self.setup, self.display, stop)
+        for is_turn in (True, False):  # the first process fills the cache for the others
+            if self.setup.ranks.is_first == is_turn:
+                compile_kernels(self.setup, self.display, stop)
+            self.setup.ranks.agree(0)
         if self.record.silence is None:  # a new run, or a run of an older netdesc
             self.record.update(silence=self._silent_losses(stop))
         stop.check()
@@ -181,7 +158,7 @@ class Session:
         if self.saver.saved is None:
             return f"nothing was trained yet; go on with: {command}"
         state = self.saver.folder / STATE
-        if not state.exists():
+        if self.setup.ranks.is_first and not state.exists():
             gone = state if self.path.exists() else self.shown
             return (
                 f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
@@ -213,6 +190,8 @@ class Session:
 
     def _end_done(self, options: TrainingOptions, stop: StopRequest) -> Outcome:
         assert self.progress.best, "a run that is done has a best epoch"
+        if not self.setup.ranks.is_first:
+            return self._end("done", self._summary)
         best = build(self.setup.graph)
         best.load_state_dict(self.saver.best.tensors)
         best.to(self.setup.device)
@@ -352,9 +331,11 @@ def open_session(
     """Opens the log files of a run for the block, and restores the run from its checkpoint.
 
     ``shown`` is the run's folder, absolute or relative to the working directory. Raises RunError
-    if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened.
+    if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened. Only
+    the first process of several opens files.
     """
-    path = shown.absolute()
+    path, ranks = shown.absolute(), setup.ranks
+    silent: Any = Silent()
     saver = Saver(
         folder=path / CHECKPOINTS,
         network=setup.network,
@@ -366,12 +347,19 @@ def open_session(
             setup.validation or setup.train,
             "train" if setup.validation is None else "validation",
             setup.training.epochs,
-        ),
+        )
+        if ranks.is_first
+        else silent,
         lock_sha256=record.lock_sha256,
         every_s=setup.training.checkpoint_every_s,
+        ranks=ranks,
     )
     has_trained = record.epochs_done > 0 or is_filled(path / METRICS)
     progress, length = saver.restore(has_trained, record.locks)
+    if not ranks.is_first:
+        record.detach()
+        yield Session(path, shown, setup, record, silent, saver, progress, silent, [], silent)
+        return
     with Log(path / LOG) as log, MetricsFile(path / METRICS, length) as metrics:
         display.attach_log(log)
         if metrics.is_short:

@@ -20,6 +20,7 @@ from netdesc.losses import LossFunction, PythonLoss, TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError
 from netdesc.runs.run_record import Scale
+from netdesc.training.agreement import require_same_data, require_same_start
 from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.device import require_memory
 from netdesc.training.initial_scales import fill_scales, first_samples
@@ -41,10 +42,10 @@ class TrainingOptions:
     ``run_dir`` is the folder of a new run, by default a new one below ``runs``; ``resume`` that of
     an interrupted run. ``resume_or_start`` continues the run in ``run_dir``, if it exists. ``data``
     replaces the data that the document names. Each of ``callbacks`` is called after each epoch.
-    Unless ``ignore_memory``, training that needs more memory than is free
-    does not begin. ``loss`` replaces the main loss of the document. ``log`` names what else gets
-    the metrics. ``overrides`` change values of a run that is resumed. ``warn`` is called with what
-    a user should know about the results.
+    Unless ``ignore_memory``, training that needs more memory than is free does not begin. ``loss``
+    replaces the main loss of the document. ``log`` names what else gets the metrics. ``overrides``
+    change values of a run that is resumed. ``warn`` is called with what a user should know about
+    the results. All of ``ranks`` train together.
     """
 
     run_dir: str | Path | None = None
@@ -60,6 +61,7 @@ class TrainingOptions:
     log: Sequence[str] = ()
     overrides: Overrides = ()
     warn: Callable[[str], None] = lambda text: None
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,24 +126,25 @@ def prepare(
     device: torch.device,
     warn: Callable[[str], None] = lambda text: None,
     data: MemoryData | None = None,
-    loss: LossFunction | None = None,
-    *,
-    check_memory: bool = False,
-    ranks: Ranks = ALONE,
+    options: TrainingOptions | None = None,
 ) -> Setup:
     """Reads the data, and builds network, loss and optimizer on ``device``.
 
     ``warn`` is called with one line for each problem that is not an error. ``data`` replaces the
-    data that the document names, ``loss`` its main loss. Raises RunError if data or weights do not
-    fit, LossError if the loss does not, EngineError if the engine for ``device`` cannot be loaded.
-    With ``check_memory``, raises MemoryShortageError if training needs more memory than is free.
-    Without ``ranks``, this process trains alone.
+    data that the document names, ``options.loss`` its main loss. Raises RunError if data or weights
+    do not fit, LossError if the loss does not, EngineError if the engine for ``device`` cannot be
+    loaded. Unless ``options.ignore_memory``, raises MemoryShortageError if training needs more
+    memory than is free. RunError unless all of ``options.ranks`` train the same. Without
+    ``options``, memory is not checked.
     """
+    options = options or TrainingOptions(ignore_memory=True)
+    loss, ranks = options.loss, options.ranks
     engine_for(device)  # raises EngineError before the run's folder is created
+    require_same_start(ranks, description, device.type, None if data is None else data.record())
     document, replacement = description.document, None if loss is None else PythonLoss(loss)
     graph, training = build_graph(document), document.training
     splits = read_splits(description, SampleSpec.of(graph), warn, data)
-    if check_memory:
+    if not options.ignore_memory:
         require_memory(graph, training, len(splits.train), device, ranks)
     samples = first_samples(splits.train, training.seed)
     description = fill_scales(description, samples, warn, ranks)
@@ -183,6 +186,8 @@ def prepare(
     )
     if replacement is not None:
         replacement.try_out(graph, next(train.in_order()).target)
+    validation = None if splits.validation is None else batches(splits.validation)
+    require_same_data(ranks, network, {"training": train, "validation": validation})
     return Setup(
         description=description,
         graph=graph,
@@ -192,7 +197,7 @@ def prepare(
         optimizer=build_optimizer(training, network),
         schedule=build_schedule(training),
         train=train,
-        validation=None if splits.validation is None else batches(splits.validation),
+        validation=validation,
         test=None if splits.test is None else batches(splits.test),
         device=device,
         ranks=ranks,

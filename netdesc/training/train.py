@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from netdesc.data.data_checks import check_data
 from netdesc.data.data_errors import DataError, MissingDataError
@@ -22,7 +23,9 @@ from netdesc.training.device import use_device
 from netdesc.training.environment import environment, environment_changes, versions
 from netdesc.training.initial_scales import found_text
 from netdesc.training.loggers import require_loggers
+from netdesc.training.outcome import Outcome
 from netdesc.training.progress import Display, build_display
+from netdesc.training.ranks import Silent
 from netdesc.training.resume_changes import (
     CLIP,
     RATE,
@@ -30,7 +33,7 @@ from netdesc.training.resume_changes import (
     require_epochs,
     require_same_document,
 )
-from netdesc.training.session import Outcome, Session, open_session
+from netdesc.training.session import Session, open_session
 from netdesc.training.setup import Setup, TrainingOptions, prepare
 
 _ENDINGS = {
@@ -47,7 +50,8 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
     are bit-identical to the results of a run without interruption. With ``options.overrides``, it
     goes on with other values, also if it is done. A run that began with ``options.data`` needs it
     to continue. With ``options.resume_or_start``, continues the run in ``options.run_dir`` if there
-    is one, which must be that of ``description``, and otherwise starts it.
+    is one, which must be that of ``description``, and otherwise starts it. All of
+    ``options.ranks`` must call this; only the first one reads and writes the folder.
 
     The first Ctrl-C or other signal of ``STOP_SIGNALS`` ends the run after the current batch, with
     a checkpoint; while kernels are compiled, after the compiler's current pass. The second ends it
@@ -61,30 +65,34 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
         raise ValueError("resume_or_start needs a network and run_dir, and excludes resume")
     if description is not None and options.overrides:
         raise ValueError("overrides change a run that is resumed; load the network with them")
+    ranks, silent = options.ranks, cast(Any, Silent())
     require_loggers(options.log)
-    with build_display(options.progress) as display:
-        if description is not None:
-            run = Path(options.run_dir or "")
-            if not options.resume_or_start or not (run / LOCK).is_file():
-                return _start(description, options, display)
+    with build_display(options.progress) if ranks.is_first else nullcontext(silent) as display:
+        if description is None:
+            return _resume(Path(options.resume or ""), options, display)
+        run = Path(options.run_dir or "")
+        if not (options.resume_or_start and ranks.broadcast((run / LOCK).is_file())):
+            return _start(description, options, display)
+        if ranks.is_first:
             require_same_document(description, run, options.data is not None)
-            return _resume(run, replace(options, resume=run), display)
-        assert options.resume is not None
-        return _resume(options.resume, options, display)
+        return _resume(run, replace(options, resume=run), display)
 
 
 def _start(description: Description, options: TrainingOptions, display: Display) -> Outcome:
-    data, training = options.data, description.document.training
+    data, training, ranks = options.data, description.document.training, options.ranks
     if data is not None:
         data = data.with_defaults(description.document.data)
         description = description.without_data()
     if description.lock is not None:
         check_same_loss(description.path, description.lock.loss, options.loss)
     with use_device(options.device, options.engine, training.seed) as device:
-        check = not options.ignore_memory
-        setup = prepare(description, device, display.warn, data, options.loss, check_memory=check)
-        path = Path(options.run_dir or folder.make_default(description.document.name))
-        lock, facts = _lock_text(setup, path), environment(device, setup.ranks.size)
+        setup = prepare(description, device, display.warn, data, options)
+        path = options.run_dir
+        if path is None:
+            name = description.document.name
+            path = ranks.broadcast(folder.make_default(name) if ranks.is_first else None)
+        path = Path(path)
+        lock, facts = _lock_text(setup, path), environment(device, ranks.size)
         if text := found_text(setup.description):
             display.info(text)
         facts["loss"] = setup.loss_name
@@ -98,7 +106,9 @@ def _start(description: Description, options: TrainingOptions, display: Display)
             path, name=graph.name, engine=options.engine, lock_sha256=_sha256(lock), **facts
         )
         with (
-            process_lock.create(path, description.text, record.text, lock, setup.ranks.size),
+            process_lock.create(path, description.text, record.text, lock, ranks.size)
+            if ranks.is_first
+            else nullcontext(),
             open_session(path, setup, record, display) as session,
         ):
             if data is None and setup.ranks.is_first:
@@ -112,16 +122,27 @@ def _start(description: Description, options: TrainingOptions, display: Display)
 
 
 def _resume(path: Path, options: TrainingOptions, display: Display) -> Outcome:
-    lock_of(path)
-    ended = _read_outcome(path, options)
-    wait = display.info if options.resume_or_start else None
-    if ended is None:
-        with process_lock.reopen(path, wait=wait):
-            ended = _read_outcome(path, options)  # again, as no other process can change it now
-            if ended is None:
-                return _continue(path, options, display)
+    with ExitStack() as stack:
+        # Other machines may not see the folder.
+        stored = _read_run(path, options, display, stack) if options.ranks.is_first else None
+        ended, record, lock = options.ranks.broadcast(stored)
+        if ended is None:
+            return _continue(path, record, lock, options, display)
     display.info(f"{ended.message}; nothing was trained")
     return ended
+
+
+def _read_run(
+    path: Path, options: TrainingOptions, display: Display, stack: ExitStack
+) -> tuple[Outcome | None, RunRecord, str]:
+    """Locks the folder of a run and reads record and lock, unless it has ended with an outcome."""
+    lock_of(path)
+    ended = _read_outcome(path, options)
+    if ended is None:
+        wait = display.info if options.resume_or_start else None
+        stack.enter_context(process_lock.reopen(path, options.ranks.size, wait))
+        ended = _read_outcome(path, options)  # again, as no other process can change it now
+    return ended, read_record(path), (path / LOCK).read_text(encoding="utf-8")
 
 
 def _read_outcome(path: Path, options: TrainingOptions) -> Outcome | None:
@@ -133,7 +154,8 @@ def _read_outcome(path: Path, options: TrainingOptions) -> Outcome | None:
     record = read_record(path)
     if record.status not in _ENDINGS:
         return None
-    description, changes = load_changed(path / LOCK, options.overrides)
+    lock = (path / LOCK).read_text(encoding="utf-8")
+    description, changes = load_changed(path / LOCK, lock, options.overrides)
     if changes and (record.status == "done" or not {RATE, CLIP}.isdisjoint(changes)):
         return None
     message = f"{_ENDINGS[record.status]} ({record.message})"
@@ -143,8 +165,9 @@ def _read_outcome(path: Path, options: TrainingOptions) -> Outcome | None:
     return Outcome.of(record, path, message, scale)
 
 
-def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome:
-    record, lock = read_record(path), (path / LOCK).read_text(encoding="utf-8")
+def _continue(
+    path: Path, record: RunRecord, lock: str, options: TrainingOptions, display: Display
+) -> Outcome:
     if _sha256(lock) not in record.locks:
         raise RunError(
             f"{path / LOCK} was changed after this run began, so the run cannot be continued; "
@@ -152,12 +175,11 @@ def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome
         )
     check_same_loss(path, record.loss, options.loss, is_resumed=True)
     data = check_same_data(path, options.data, record.memory_data)
-    description, changes = load_changed(path / LOCK, options.overrides, check_data)
+    description, changes = load_changed(path / LOCK, lock, options.overrides, check_data)
     name = record.device.type if options.device == "auto" else options.device
     engine = record.engine if options.engine == "auto" else options.engine
     with use_device(name, engine, description.document.training.seed) as device:
-        check = not options.ignore_memory
-        setup = prepare(description, device, display.warn, data, options.loss, check_memory=check)
+        setup = prepare(description, device, display.warn, data, options)
         if changes:
             lock = _lock_text(setup, path)
             for warning in description.warnings:
@@ -168,7 +190,7 @@ def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome
             if changes:
                 session.saver.stopping.by_callback = False  # it asked to end an earlier training
                 require_epochs(setup.training, session.progress, session.saver.stopping, is_done)
-            facts = environment(device, setup.ranks.size) | {"engine": engine}
+            facts = environment(device, options.ranks.size) | {"engine": engine}
             display.info(_say_resumed(session, changes))
             for change in environment_changes(record, facts):
                 display.warn(
@@ -176,6 +198,8 @@ def _continue(path: Path, options: TrainingOptions, display: Display) -> Outcome
                 )
             # Each of these writes may be the last before a kill: the record allows both locks.
             record.mark_resumed(override_arguments(options.overrides) if changes else [], facts)
+            if not options.ranks.is_first:
+                return session.run(options)
             if changes:
                 folder.write_file(path / LOCK, lock.encode())
             if (path / NETWORK).exists():  # its weights may be no longer the best

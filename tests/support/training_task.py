@@ -16,7 +16,7 @@ from netdesc.description import Description
 from netdesc.events import Event, write_events
 from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.training import loop
-from netdesc.training.session import Outcome
+from netdesc.training.outcome import Outcome
 from netdesc.training.setup import TrainingOptions
 from netdesc.training.train import train as train_network
 

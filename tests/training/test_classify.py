@@ -49,8 +49,8 @@ from netdesc.report.format import percent
 from netdesc.report.page import Page
 from netdesc.report.run import RunData
 from netdesc.training.evaluate import ConfusionCounter, MultiHotCounter
+from netdesc.training.outcome import Outcome
 from netdesc.training.saver import Progress
-from netdesc.training.session import Outcome
 
 CPU = torch.device("cpu")
 Start = Callable[..., Outcome]

@@ -28,7 +28,7 @@ from netdesc.training.metrics import EpochMetricsSum
 from netdesc.training.optimizer import set_learning_rate
 from netdesc.training.ranks import Ranks
 from netdesc.training.schedule import Plateaus
-from netdesc.training.setup import Setup, prepare
+from netdesc.training.setup import Setup, TrainingOptions, prepare
 from netdesc.training.step import ShardedStep, build_step
 
 CPU = torch.device("cpu")
@@ -109,7 +109,8 @@ SLOW: dict[str, tuple[Task, tuple[str, ...]]] = {
 
 
 def setup_of(task: Path, *sets: str, shards: int = SHARDS, **options: Any) -> Setup:
-    return prepare(load(task, [f"training.shards={shards}", *sets]), CPU, **options)
+    chosen = TrainingOptions(ignore_memory=True, **options)
+    return prepare(load(task, [f"training.shards={shards}", *sets]), CPU, options=chosen)
 
 
 def train_together(setup: Setup) -> tuple[list[Any], dict[str, bytes]]:

@@ -1,0 +1,126 @@
+"""Finds the processes of a group, and which of them is missing and why.
+
+They tell each other in the group's store, a table that one process holds: who they are when they
+join, and why one ends. So if a connection breaks, one of them says one sentence about it.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import time
+from datetime import timedelta
+
+from torch._C._distributed_c10d import Store
+
+from netdesc.description.diagnostics.wording import amount
+from netdesc.runs.errors import RunError
+from netdesc.stop_signals import STOPPED
+
+LIMIT_VARIABLE = "NETDESC_WAIT_S"
+"""The longest time in seconds that a process waits for others, also while they compile kernels."""
+LIMIT_S = 600.0
+_GRACE_S = 3.0
+"""Time in which a process tells others why it ends."""
+_POLL_S = 0.02
+
+
+class LostRankError(RunError):
+    """Another process of the group has ended, has failed, or does not answer.
+
+    ``is_told`` says that another process prints the reason.
+    """
+
+    def __init__(self, message: str, exit_code: int = STOPPED, is_told: bool = False) -> None:
+        super().__init__(message, exit_code)
+        self.is_told = is_told
+
+
+def wait_limit() -> timedelta:
+    """Returns the limit that ``LIMIT_VARIABLE`` sets. RunError if that is no positive number."""
+    text = os.environ.get(LIMIT_VARIABLE) or str(LIMIT_S)
+    with contextlib.suppress(ValueError, OverflowError):
+        if (limit := timedelta(seconds=float(text))) > timedelta():
+            return limit
+    raise RunError(f"{LIMIT_VARIABLE} is {text!r}; it must be a number of seconds", exit_code=2)
+
+
+class Members:
+    """The ``size`` processes of a group, which share ``store``; this one is number ``rank``."""
+
+    def __init__(self, store: Store, rank: int, size: int) -> None:
+        self._store, self.rank, self.size = store, rank, size
+        self._limit_s = wait_limit().total_seconds()
+        self._names: list[str] = []
+
+    def sign_in(self, gpu: str) -> None:
+        """Waits for all processes. RunError if two have one number, or use one ``gpu``.
+
+        LostRankError names those that do not come within the limit. ``gpu`` is empty for none.
+        """
+        own = json.dumps([f"process {os.getpid()} on {socket.gethostname()}", gpu])
+        if self._store.compare_set(f"member/{self.rank}", "", own).decode() != own:
+            way = "start all processes of a training together, with numbers of their own"
+            raise RunError(f"rank {self.rank} joins late, as another has its number: {way}", 2)
+        if missing := self._await("member", self._limit_s):
+            names = ", ".join(f"rank {rank}" for rank in missing)
+            limit = f"within {self._limit_s:g} s, which {LIMIT_VARIABLE} sets"
+            raise LostRankError(f"{names} of {self.size} processes did not join {limit}")
+        users: dict[str, int] = {}
+        for rank in range(self.size):
+            name, gpu = json.loads(self._store.get(f"member/{rank}"))
+            self._names.append(f"rank {rank} ({name})")
+            other = users.setdefault(gpu or f"none {rank}", rank)
+            if other != rank:
+                way = "each process needs its own: take fewer processes, or --device cpu"
+                raise RunError(f"ranks {other} and {rank} would share one GPU; {way}", 3)
+
+    def tell(self, message: str, code: int, key: str = "failure") -> bool:
+        """Tells others why this process ends. False if another has told its own reason before."""
+        text = json.dumps([message, code, self.rank])
+        with contextlib.suppress(RuntimeError):  # the store is gone
+            told = self._store.compare_set(key, "", text).decode()
+            self._store.set(f"heard/{self.rank}", "")
+            return told == text
+        return True
+
+    def linger(self) -> None:
+        """Holds the store for others until they have read what this process has told them."""
+        if self.rank == 0:
+            with contextlib.suppress(RuntimeError):
+                self._await("heard", _GRACE_S)
+
+    def find_cause(self, seconds: float) -> LostRankError:
+        """Returns the error to raise after a connection broke: what another process has told.
+
+        If none has, the first process names those that are missing. ``seconds`` is the time that
+        this process had waited.
+        """
+        missing = [0]
+        with contextlib.suppress(RuntimeError):  # the store has ended with its process
+            self._store.set(f"heard/{self.rank}", "")
+            if self.rank == 0:
+                missing = self._await("heard", _GRACE_S)
+            elif not self._store.check(["ended"]):
+                with contextlib.suppress(RuntimeError):  # the first process is lost
+                    self._store.wait(["failure"], timedelta(seconds=2 * _GRACE_S))
+            for key in ("failure", "ended"):
+                if self._store.check([key]):
+                    message, code, rank = json.loads(self._store.get(key))
+                    return LostRankError(f"rank {rank}: {message}", code, is_told=True)
+            for rank in missing * (self.rank == 0):  # which nobody waits for
+                self._store.set(f"heard/{rank}", "")
+        names = ", ".join(self._names[rank] for rank in missing)
+        message = f"training lost {names or 'the connection of its processes'}"
+        if seconds >= self._limit_s:
+            message = f"no answer for {amount(round(seconds), 'second')} of {names}"
+        return LostRankError(message, is_told=self.rank > 1)
+
+    def _await(self, key: str, seconds: float) -> list[int]:
+        """Waits until all ranks have set their ``key``. Returns those that have not in time."""
+        end = time.monotonic() + seconds
+        while missing := [r for r in range(self.size) if not self._store.check([f"{key}/{r}"])]:
+            if time.monotonic() > end:
+                break
+            time.sleep(_POLL_S)
+        return missing

@@ -1,0 +1,95 @@
+"""Processes that train together, as forks of one that has imported everything.
+
+``rank_processes.py FOLDER`` runs the cases of ``cases.json`` one after the other, and writes the
+exit code and the output of each process into ``ended.json``.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from support.training_killer import import_everything
+
+import netdesc
+from netdesc.cli.main import main
+from netdesc.training.ranks import JoinedRanks
+
+
+def act(case: dict[str, Any], rank: int) -> None:
+    """Kills this process, or fills its disk, when it asks the others for the n-th time."""
+    agree, calls = JoinedRanks.agree, count()
+
+    def watched(self: JoinedRanks, code: int) -> int:
+        if next(calls) == case["at"]:
+            if "killed" in case:
+                os.kill(os.getpid(), signal.SIGKILL)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
+        return agree(self, code)
+
+    if rank == case.get("killed", case.get("full")):
+        JoinedRanks.agree = watched  # type: ignore[method-assign]
+
+
+def train_in_group(document: str, run: str) -> None:
+    """Trains as a program does that has initialised a group itself."""
+    dist.init_process_group("gloo")
+    for name in (run, f"{run}-2"):
+        netdesc.train(
+            netdesc.load(document, {"training.shards": 4}),
+            run_dir=name,
+            engine="reference",
+            progress="quiet",
+            callbacks=lambda metrics: print("called") or metrics["epoch"] == 1,
+        )
+    print("sum", dist.get_world_size())
+    dist.destroy_process_group()
+    sys.exit(0)
+
+
+def start(case: dict[str, Any], rank: int, port: int, output: Path) -> int:
+    if child := os.fork():
+        return child
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1), os.dup2(file, 2)
+    size = case.get("size", len(case["commands"]))
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | case.get("set", {})
+    names = ("SLURM_PROCID", "SLURM_NTASKS") if case.get("slurm") else ("RANK", "WORLD_SIZE")
+    os.environ |= dict(zip(names, (str(rank), str(size)), strict=True))
+    act(case, rank)
+    code: Any = 99
+    try:
+        arguments = case["commands"][rank]
+        train_in_group(*arguments) if case.get("group") else main(arguments)
+    except SystemExit as error:
+        code = error.code
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def run_cases(folder: Path) -> None:
+    ended = {}
+    for name, case in json.loads((folder / "cases.json").read_text()).items():
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        outputs = [folder / f"{name}.{rank}" for rank in range(len(case["commands"]))]
+        children = [start(case, rank, port, output) for rank, output in enumerate(outputs)]
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        ended[name] = codes, [output.read_text() for output in outputs]
+    (folder / "ended.json").write_text(json.dumps(ended))
+
+
+if __name__ == "__main__":
+    import_everything()
+    torch.set_num_threads(1)
+    run_cases(Path(sys.argv[1]))

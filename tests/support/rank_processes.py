@@ -12,6 +12,7 @@ import socket
 import sys
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from netdesc.cli.main import main
 from netdesc.training.ranks import JoinedRanks
 
 
-def act(case: dict[str, Any], rank: int) -> None:
+def prepare(case: dict[str, Any], rank: int) -> None:
     """Kills this process, or fills its disk, when it asks the others for the n-th time."""
     agree, calls = JoinedRanks.agree, count()
 
@@ -37,19 +38,24 @@ def act(case: dict[str, Any], rank: int) -> None:
 
     if rank == case.get("killed", case.get("full")):
         JoinedRanks.agree = watched  # type: ignore[method-assign]
+    if case.get("one gpu"):
+        vars(torch.cuda).update(
+            is_available=lambda: True,
+            device_count=lambda: 1,
+            set_device=lambda number: None,
+            current_device=lambda: 0,
+            get_device_properties=lambda number: SimpleNamespace(uuid="GPU-1"),
+        )
 
 
 def train_in_group(document: str, run: str) -> None:
     """Trains as a program does that has initialised a group itself."""
     dist.init_process_group("gloo")
+    options: Any = {"engine": "reference", "progress": "quiet"}
     for name in (run, f"{run}-2"):
-        netdesc.train(
-            netdesc.load(document, {"training.shards": 4}),
-            run_dir=name,
-            engine="reference",
-            progress="quiet",
-            callbacks=lambda metrics: print("called") or metrics["epoch"] == 1,
-        )
+        stop = lambda metrics: print("called") or metrics["epoch"] == 1  # noqa: E731
+        network = netdesc.load(document, {"training.shards": 4})
+        netdesc.train(network, run_dir=name, callbacks=stop, **options)
     print("sum", dist.get_world_size())
     dist.destroy_process_group()
     sys.exit(0)
@@ -58,13 +64,13 @@ def train_in_group(document: str, run: str) -> None:
 def start(case: dict[str, Any], rank: int, port: int, output: Path) -> int:
     if child := os.fork():
         return child
-    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    file = os.open(output, os.O_WRONLY | os.O_CREAT)
     os.dup2(file, 1), os.dup2(file, 2)
     size = case.get("size", len(case["commands"]))
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | case.get("set", {})
     names = ("SLURM_PROCID", "SLURM_NTASKS") if case.get("slurm") else ("RANK", "WORLD_SIZE")
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | case.get("set", {})
     os.environ |= dict(zip(names, (str(rank), str(size)), strict=True))
-    act(case, rank)
+    prepare(case, rank)
     code: Any = 99
     try:
         arguments = case["commands"][rank]

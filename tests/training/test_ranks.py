@@ -70,6 +70,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
         "document": {"commands": [*same, *by("refused", 1, "training.seed=3")]},
         "data": {"commands": [*same, command(other, refused, *ALL)]},
         "never": {"commands": same, "size": 2, "set": {"NETDESC_WAIT_S": "0.5"}},
+        "gpu": {"commands": by("refused", 2), "one gpu": True},
         "number": {"commands": same, "set": {"RANK": "x"}, "slurm": True},
         "group": {"commands": [[str(task), str(folder / "group")]] * 2, "group": True},
     }
@@ -105,6 +106,7 @@ def test_a_group_of_the_users_program_is_joined(tried: tuple[Path, Ended]) -> No
         ("data", [2, 2], "another inputs of training samples"),
         ("never", [75], "rank 1 of 2 processes did not join within 0.5 s"),
         ("number", [2], "RANK x"),
+        ("gpu", [3, 3], "ranks 0 and 1 would share one GPU"),
     ],
 )
 def test_one_process_says_why_all_end(

@@ -1,7 +1,6 @@
 """Processes that train together, as forks of one that has imported everything.
 
-``rank_processes.py FOLDER`` runs the cases of ``cases.json`` one after the other, and writes the
-exit code and the output of each process into ``ended.json``.
+``rank_processes.py FOLDER`` runs ``cases.json``, and writes how they ended to ``ended.json``.
 """
 
 import json
@@ -12,7 +11,6 @@ import socket
 import sys
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -38,27 +36,17 @@ def prepare(case: dict[str, Any], rank: int) -> None:
 
     if rank == case.get("killed", case.get("full")):
         JoinedRanks.agree = watched  # type: ignore[method-assign]
-    if case.get("one gpu"):
-        vars(torch.cuda).update(
-            is_available=lambda: True,
-            device_count=lambda: 1,
-            set_device=lambda number: None,
-            current_device=lambda: 0,
-            get_device_properties=lambda number: SimpleNamespace(uuid="GPU-1"),
-        )
 
 
 def train_in_group(document: str, run: str) -> None:
     """Trains as a program does that has initialised a group itself."""
     dist.init_process_group("gloo")
-    options: Any = {"engine": "reference", "progress": "quiet"}
     for name in (run, f"{run}-2"):
         stop = lambda metrics: print("called") or metrics["epoch"] == 1  # noqa: E731
         network = netdesc.load(document, {"training.shards": 4})
-        netdesc.train(network, run_dir=name, callbacks=stop, **options)
+        netdesc.train(network, run_dir=name, callbacks=stop, progress="quiet")
     print("sum", dist.get_world_size())
-    dist.destroy_process_group()
-    sys.exit(0)
+    sys.exit(dist.destroy_process_group())
 
 
 def start(case: dict[str, Any], rank: int, port: int, output: Path) -> int:
@@ -66,17 +54,17 @@ def start(case: dict[str, Any], rank: int, port: int, output: Path) -> int:
         return child
     file = os.open(output, os.O_WRONLY | os.O_CREAT)
     os.dup2(file, 1), os.dup2(file, 2)
-    size = case.get("size", len(case["commands"]))
     names = ("SLURM_PROCID", "SLURM_NTASKS") if case.get("slurm") else ("RANK", "WORLD_SIZE")
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | case.get("set", {})
-    os.environ |= dict(zip(names, (str(rank), str(size)), strict=True))
+    values = str(rank), str(case.get("size", len(case["commands"])))
+    own = case.get("set", {}) | dict(zip(names, values, strict=True))
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} | own
     prepare(case, rank)
     code: Any = 99
     try:
         arguments = case["commands"][rank]
         train_in_group(*arguments) if case.get("group") else main(arguments)
     except SystemExit as error:
-        code = error.code
+        code = error.code or 0
     finally:
         sys.stdout.flush()
         os._exit(code)

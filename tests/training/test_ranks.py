@@ -2,12 +2,10 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,6 @@ FAILURES = {
     "data": ([2, 2], "another inputs of training samples"),
     "never": ([75], "rank 1 of 2 processes did not join within 0.5 s"),
     "number": ([2], "RANK x"),
-    "gpu": ([3, 3], "ranks 0 and 1 would share one GPU"),
 }
 
 
@@ -76,7 +73,6 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
         "data": {"commands": same + by("refused", 1, file=other)},
         "never": {"commands": same, "size": 2, "set": {"NETDESC_WAIT_S": "0.5"}},
         "number": {"commands": same, "set": {"RANK": "x"}, "slurm": True},
-        "gpu": {"commands": same * 2, "one gpu": True},
         "group": {"commands": [[str(task), str(folder / "group")]] * 2, "group": True},
     }
     return folder, run_cases(folder, cases)
@@ -149,35 +145,3 @@ def test_all_cases_have_the_same_bits_in_processes(name: str, tmp_path: Path) ->
     ended = run_cases(tmp_path, cases)
     assert all(set(codes) == {0} for codes, _ in ended.values()), ended
     assert bits(tmp_path / "1") == bits(tmp_path / "2") == bits(tmp_path / "4")
-
-
-@pytest.mark.slow
-def test_kills_at_random_moments_and_a_signal_change_no_bits(tmp_path: Path) -> None:
-    task, rng = pictures(tmp_path / "task"), random.Random(0)
-    sets = (*ALL[:-2], "training.epochs=150", "training.checkpoint_every_s=0.5")
-
-    def start(run: str, *options: str) -> subprocess.Popen[bytes]:
-        arguments = [*command(task, tmp_path / run, *sets, engine="auto"), "--processes", "2"]
-        return subprocess.Popen([sys.executable, "-m", "netdesc", *arguments, *options])
-
-    began = time.monotonic()
-    assert start("undisturbed").wait() == 0
-    seconds, kills = time.monotonic() - began, 0
-    while kills < 20:
-        run = f"after-{kills}"
-        killed = start(run, "--max-restarts", "30")
-        children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children")
-        while killed.poll() is None:
-            time.sleep(rng.uniform(0.2, 1.2) * seconds)
-            if killed.poll() is None and kills < 20 and (ranks := children.read_text().split()):
-                os.kill(int(rng.choice(ranks)), signal.SIGKILL)
-                kills += 1
-        assert killed.wait() == 0
-        assert bits(tmp_path / run) == bits(tmp_path / "undisturbed")
-    stopped = start("stopped")
-    while not (tmp_path / "stopped/metrics.jsonl").exists():
-        time.sleep(0.1)
-    began = time.monotonic()
-    stopped.terminate()
-    assert stopped.wait() == 75
-    assert time.monotonic() - began < 5

@@ -170,14 +170,6 @@ def test_any_number_of_processes_has_the_same_bits(name: str, tmp_path: Path) ->
     assert_same_bits(write, sets, tmp_path, **options)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("shards", [2, 4])
-@pytest.mark.parametrize("name", SLOW)
-def test_all_cases_have_the_same_bits(name: str, shards: int, tmp_path: Path) -> None:
-    write, sets = SLOW[name]
-    assert_same_bits(write, sets, tmp_path, shards)
-
-
 def test_shards_are_accumulated_as_in_a_loop_of_a_user(tmp_path: Path) -> None:
     """Gradients, weighted by shares, and the norms' statistics, in the order of shards."""
     sets = ('neurons.cuba.norm="mean_variance"', EVENT_RATE, MEAN)

@@ -109,19 +109,21 @@ def _run_group(arguments: Sequence[str], number: int) -> tuple[int, str]:
     end, killed = math.inf, ""
     while True:
         codes = [process.poll() for process in processes]
+        now = time.monotonic()
         for process, code in zip(processes, codes, strict=True):
-            if code and end == math.inf:
-                end = time.monotonic() + _GRACE_S  # the others notice it by themselves
-            if code and code < 0 and not passed and not killed:
+            if code and code < 0 and not killed and now < end:
                 killed = f"process {process.pid} ended by {signal.Signals(-code).name}"
+        if any(codes):
+            end = min(end, now + _GRACE_S)  # the others notice it by themselves
         if None not in codes:
             break
-        if time.monotonic() > end:
-            send(signal.SIGKILL)
+        if now > end:
+            for process in processes:
+                process.kill()
         time.sleep(0.05)
     for each, handler in previous:
         signal.signal(each, handler)
     last = processes[0].wait()
     if last < 0:  # before it could handle a signal
         last = exit_code(passed[0]) if passed else STOPPED
-    return last, killed
+    return last, "" if passed else killed

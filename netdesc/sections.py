@@ -43,16 +43,16 @@ class Section(BaseModel):
         """Describes the type of a section that has one, and orders its fields."""
         bases = [base for base in cls.__mro__ if base.__dict__.get("is_shared")]
         shared = {name for base in bases for name in inspect.get_annotations(base)}
-        known = cls.__pydantic_fields__
-        if "type" not in known:
+        fields = cls.__pydantic_fields__
+        if "type" not in fields:
             return
-        kind = known["type"]
+        kind = fields["type"]
         if kind.description is None:
             text = " ".join((cls.__doc__ or "").split())
             kind.description, kind.json_schema_extra = f"{text} Required.", {"x-text": text}
         first = {"name": -2, "type": -1}
-        names = sorted(known, key=lambda name: first.get(name, int(name in shared)))
-        cls.__pydantic_fields__ = {name: known[name] for name in names}
+        names = sorted(fields, key=lambda name: first.get(name, int(name in shared)))
+        cls.__pydantic_fields__ = {name: fields[name] for name in names}
 
     def idle_reasons(self) -> dict[str, str]:
         """Maps fields that have no effect beside the values of others to the reason."""

@@ -198,12 +198,12 @@ def _evaluate(
 ) -> Evaluation:
     graph, samples = compiled.graph, batches.samples
     spikes: Counter[str] = Counter()
-    met = target_spikes = 0
+    matched_spikes = target_spikes = 0
     main, learns_spikes = compiled.loss.main, graph.loss.learns_from == "target spikes"
     errors = ValueErrorSums(main) if isinstance(main, MeanSquaredErrorLoss) else None
 
     def count(batch: Batch, signals: Mapping[Signal, torch.Tensor]) -> None:
-        nonlocal met, target_spikes
+        nonlocal matched_spikes, target_spikes
         if collector is not None:
             collector.add(signals, batch.target)
         output_TBN = signals[graph.output]
@@ -213,7 +213,7 @@ def _evaluate(
             errors.add(signals[graph.signal_of(graph.loss)], batch.target)
         elif learns_spikes:
             target_spikes += int(batch.target.count_nonzero())
-            met += int(((batch.target != 0) & (output_TBN != 0)).sum())
+            matched_spikes += int(((batch.target != 0) & (output_TBN != 0)).sum())
 
     counter = build_counter(graph, compiled.loss, batches.device, with_top_k=True)
     loss, score = measure(compiled.model, compiled.loss, batches, counter, on_batch=count)
@@ -224,7 +224,7 @@ def _evaluate(
         by_step = graph.loss.is_by_step if labels is None else labels.ndim == 2
         judged = "steps" if by_step else "samples"
     summed = graph.loss.reduction == "sum"
-    shapes = {INPUT: graph.input_shape} | {each.name: each.output_shape for each in graph.layers}
+    shapes = {INPUT: graph.input_shape} | {layer.name: layer.output_shape for layer in graph.layers}
     neurons = {name: math.prod(shapes[name]) for name in shapes if name in spikes}
     values = {name: count * graph.lengths[name] for name, count in neurons.items()}
     return Evaluation(
@@ -237,7 +237,7 @@ def _evaluate(
         classifier=None if graph.classifier is None else "moving_window" if window else "rate",
         window_steps=window,
         measure=graph.classifier and graph.classifier.measure,
-        matched=TargetMatch(target_spikes, met) if learns_spikes else None,
+        matched=TargetMatch(target_spikes, matched_spikes) if learns_spikes else None,
         errors=None if errors is None else errors.errors(),
         layers=[
             LayerRate(name, neurons[name], spikes[name] / (values[name] * len(samples)))

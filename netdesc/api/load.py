@@ -70,7 +70,8 @@ def load_without_data(
 def _check_files(
     description: Description, is_valid: bool, sections: Collection[str] = FILE_SECTIONS
 ) -> list[Diagnostic]:
-    if not any(each.parts[0] in sections for each in file_references(description.document)):
+    references = file_references(description.document)
+    if not any(reference.parts[0] in sections for reference in references):
         return []
     from netdesc.data.data_checks import check_data
 

@@ -154,10 +154,11 @@ def _check_machine() -> tuple[str, ...]:
     folder = next(folder for folder in Path("runs").absolute().parents if folder.is_dir())
     disk = shutil.disk_usage(folder).free
     memory = "" if free is None else f"{free / _GIB:,.1f} GiB of memory and "
-    found = f"{cores.usable} of {cores.present} cores; {memory}{disk / _GIB:,.1f} GiB for runs free"
+    free_text = f"{memory}{disk / _GIB:,.1f} GiB for runs free"
+    resources = f"{cores.usable} of {cores.present} cores; {free_text}"
     if not os.access(folder, os.W_OK) or disk < _GIB:
-        return "warning", found, "name another folder with --run-dir"
-    return "ok", found
+        return "warning", resources, "name another folder with --run-dir"
+    return "ok", resources
 
 
 if __name__ == "__main__":

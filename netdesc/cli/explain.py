@@ -26,12 +26,12 @@ def _complete_subject(
     from netdesc.description.neuron_text import NEURONS
     from netdesc.description.word_text import kinds, sections
 
-    known = {code: entry.title for code, entry in ENTRIES.items()}
-    known |= dict.fromkeys(NEURONS, "a neuron")
+    titles = {code: entry.title for code, entry in ENTRIES.items()}
+    titles |= dict.fromkeys(NEURONS, "a neuron")
     words = sections() | kinds()
-    known |= {word: doc_line(models[0]) for word, models in words.items() if word not in known}
-    names = [name for name in known if name.lower().startswith(incomplete.lower())]
-    return [CompletionItem(name, help=known[name]) for name in names]
+    titles |= {word: doc_line(models[0]) for word, models in words.items() if word not in titles}
+    names = [name for name in titles if name.lower().startswith(incomplete.lower())]
+    return [CompletionItem(name, help=titles[name]) for name in names]
 
 
 @click.command(

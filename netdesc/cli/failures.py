@@ -37,7 +37,7 @@ def exit_with(output: Output, error: BaseException) -> NoReturn:
             if diagnostics is not None:
                 from netdesc.description import to_json
 
-                record = to_json(diagnostics, len({each.file for each in diagnostics}))
+                record = to_json(diagnostics, len({diagnostic.file for diagnostic in diagnostics}))
             output.print_json({"status": "failed", "exit_code": code, **record})
     output.flush_after_failure()
     raise SystemExit(code) from None

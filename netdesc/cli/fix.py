@@ -70,31 +70,35 @@ def apply_fixes(source: Source, path: Path) -> tuple[str, list[Diagnostic]]:
 
     ``path`` is the file that contains the text. Returns the text, and the diagnostics of all fixes.
     """
-    text, fixed, seen = source.text, list[Diagnostic](), {source.text}
+    text, fixed, texts = source.text, list[Diagnostic](), {source.text}
     for _ in range(MAX_ROUNDS):
         selected = _select_disjoint(check_text(Source(text, source.name), path)[1])
-        edits = [edit for each in selected if each.fix is not None for edit in each.fix.edits]
+        edits = [edit for diagnostic in selected for edit in _edits(diagnostic)]
         after = text
         for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
             after = after[: edit.start] + edit.replacement + after[edit.end :]
-        if after in seen:
+        if after in texts:
             break
-        seen.add(after)
+        texts.add(after)
         text = after
         fixed += selected
     return text, fixed
 
 
+def _edits(diagnostic: Diagnostic) -> Sequence[Edit]:
+    return () if diagnostic.fix is None else diagnostic.fix.edits
+
+
 def _select_disjoint(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Returns the diagnostics with edits, without those whose edits touch an earlier edit."""
-    taken: list[Edit] = []
+    selected_edits: list[Edit] = []
     selected: list[Diagnostic] = []
     for diagnostic in diagnostics:
-        edits = () if diagnostic.fix is None else diagnostic.fix.edits
-        pairs = itertools.product(edits, taken)
+        edits = _edits(diagnostic)
+        pairs = itertools.product(edits, selected_edits)
         overlaps = any(a.start <= b.end and b.start <= a.end for a, b in pairs)
         if edits and not overlaps:
-            taken += edits
+            selected_edits += edits
             selected.append(diagnostic)
     return selected
 

@@ -1,4 +1,4 @@
-"""``--processes``: starts the processes of a training on this machine, and ends with them."""
+"""``--processes``: starts several processes of a training on this machine, and waits for them."""
 
 import contextlib
 import math
@@ -25,23 +25,25 @@ if TYPE_CHECKING:
     from netdesc.training.ranks import Ranks
 
 PARENT = "NETDESC_PARENT"
-"""Variable of a process that ends with its parent: then its standard input, a pipe, closes."""
+"""Variable of processes that this command starts. They end with it: their standard input is a pipe
+that closes when it ends."""
 _GRACE_S = 30.0
-"""Time in which the others must end after one was killed or has failed."""
+"""Seconds after which the other processes are killed if one was killed or has failed."""
 
 
 @contextlib.contextmanager
-def joined(output: Output, device: str) -> Iterator[dict[str, "Ranks"]]:
-    """Joins the others that a launcher has started for the block, and yields ``ranks`` if any.
+def join_launched(output: Output, device: str) -> Iterator[dict[str, "Ranks"]]:
+    """Joins the processes that a launcher has started, for the block.
 
-    ``output`` is silent in all processes but the first.
+    Yields ``{"ranks": …}``, or an empty dict without a launcher. ``output`` is silent in all
+    processes but the first.
     """
     if not os.environ.get("MASTER_ADDR"):
         yield {}
         return
     if os.environ.pop(PARENT, None):
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # else torch tells of lost connections
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # torch would print lost connections
     from netdesc.training.joining import join
 
     with join(device) as ranks:
@@ -58,19 +60,22 @@ def _end_with_parent() -> None:
 def train_by_processes(
     output: Output, number: int, max_restarts: int, resume: Path | None, run_dir: Path | None
 ) -> int:
-    """Runs this command by ``number`` processes. Returns their exit code.
+    """Runs this command in ``number`` processes. Returns their exit code.
 
     If one is killed, all are started again from the checkpoint, at most ``max_restarts`` times.
+    UsageError if this is one of several processes already, or if restarts have no folder.
     """
     if os.environ.get("RANK"):
-        raise click.UsageError("this is one process of several already: leave out --processes")
+        raise click.UsageError(
+            "a launcher has set RANK, so this is one of several processes: leave out --processes"
+        )
     if max_restarts and not (resume or run_dir):
         raise click.UsageError("--max-restarts needs --run-dir RUN or --resume RUN")
     arguments = sys.argv[1:]
     while True:
         code, killed = _run_group(arguments, number)
         if killed:
-            output.warn(f"{killed}; starting all again" if max_restarts else killed)
+            output.warn(f"{killed}; starting all processes again" if max_restarts else killed)
         if not (code and killed and max_restarts):
             return code
         max_restarts -= 1
@@ -81,49 +86,53 @@ def train_by_processes(
 def _run_group(arguments: Sequence[str], number: int) -> tuple[int, str]:
     """Runs ``number`` processes of this command to their end, and passes signals on to them.
 
-    Returns the exit code, and names a process that has been killed, unless all were to end.
+    Returns the exit code of the first process, and a text that names the first one that was killed.
+    The text is empty if none was, or after a signal that ends them all.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
     threads = {"OMP_NUM_THREADS": str(max(1, cores().allowed // number))}
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(number)}
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "netdesc", *arguments],
             env={**threads, **os.environ, **group, PARENT: "1", "RANK": rank, "LOCAL_RANK": rank},
-            stdin=subprocess.PIPE,  # which closes when this process ends
-            process_group=0,  # so that a signal of the terminal comes once, from here
+            stdin=subprocess.PIPE,  # closes when this process ends
+            process_group=0,  # only this process gets signals of the terminal, and passes them on
         )
         for rank in map(str, range(number))
     ]
-    passed: list[int] = []
+    signals: list[int] = []
 
     def send(signal_number: int, _frame: FrameType | None = None) -> None:
-        passed.append(signal_number)
+        signals.append(signal_number)
         for process in processes:
             process.send_signal(signal_number)
 
-    taken = [each for each in STOP_SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
-    previous = [(each, signal.signal(each, send)) for each in taken]
-    end, killed = math.inf, ""
+    handlers = {signal_number: signal.getsignal(signal_number) for signal_number in STOP_SIGNALS}
+    for signal_number, handler in handlers.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(signal_number, send)
+    deadline, killed = math.inf, ""
     while True:
         codes = [process.poll() for process in processes]
         now = time.monotonic()
         for process, code in zip(processes, codes, strict=True):
-            if code and code < 0 and not killed and now < end:
+            if code and code < 0 and not killed and now < deadline:
                 killed = f"process {process.pid} ended by {signal.Signals(-code).name}"
         if any(codes):
-            end = min(end, now + _GRACE_S)  # the others notice it by themselves
+            deadline = min(deadline, now + _GRACE_S)  # the others notice it by themselves
         if None not in codes:
             break
-        if now > end:
+        if now > deadline:
             for process in processes:
                 process.kill()
         time.sleep(0.05)
-    for each, handler in previous:
-        signal.signal(each, handler)
-    last = processes[0].wait()
-    if last < 0:  # before it could handle a signal
-        last = exit_code(passed[0]) if passed else STOPPED
-    return last, "" if passed else killed
+    for signal_number, handler in handlers.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(signal_number, handler)
+    code = processes[0].wait()
+    if code < 0:  # killed, or ended before it could handle a signal
+        code = exit_code(signals[0]) if signals else STOPPED
+    return code, "" if signals else killed

@@ -43,7 +43,7 @@ def report(output: Output, run: Path, target: Path | None, **flags: bool) -> Non
     if flags["slayer_logs"]:
         logs += write_slayer_logs(run)
     if output.as_json:
-        output.print_json({"report": str(path), "logs": [str(each) for each in logs]})
+        output.print_json({"report": str(path), "logs": [str(log) for log in logs]})
     else:
         output.print(str(path), *map(str, logs))
     if flags["open"]:

@@ -12,7 +12,7 @@ import click
 
 from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
-from netdesc.cli.processes import PARENT, joined, train_by_processes
+from netdesc.cli.processes import PARENT, join_launched, train_by_processes
 from netdesc.cli.show import graph_record, print_graph
 from netdesc.description.source import BEST_WEIGHTS
 from netdesc.runs.folder import NETWORK, REPORT
@@ -26,14 +26,14 @@ _OPTIONS = (
     click.option(
         "--run-dir",
         type=click.Path(path_type=Path),
-        help="Folder of the run, which must not exist yet but with --resume-or-start. Default: "
+        help="Folder of the run: a new or empty one, except with --resume-or-start. Default: "
         "runs/NAME/DATE-TIME-RANDOM.",
     ),
     click.option(
         "--resume-or-start",
         is_flag=True,
-        help="Resume the run in --run-dir if there is one, and else start it. If it is done, do "
-        "nothing. So a scheduler may give the same command any number of times.",
+        help="Resume the run in --run-dir if there is one; otherwise start it. If it is done, do "
+        "nothing. So a scheduler may repeat the same command any number of times.",
     ),
     click.option(
         "--resume",
@@ -65,17 +65,17 @@ _OPTIONS = (
         type=click.IntRange(min=1),
         default=1,
         metavar="N",
-        help="Train by N processes of this machine, which share its cores. N must divide "
-        "training.shards, and changes no bit of the results. It pays from 10 ms a step. Several "
-        "machines: torchrun, or srun with MASTER_ADDR.",
+        help="Train with N processes on this machine, which share its cores. N must divide "
+        "training.shards; the results have the same bits for any N. This saves time if a step "
+        "takes 10 ms or more. For several machines use torchrun, or srun with MASTER_ADDR set.",
     ),
     click.option(
         "--max-restarts",
         type=click.IntRange(min=0),
         default=0,
         metavar="K",
-        help="If a process of --processes is killed, start all again from the last checkpoint, at "
-        "most K times.",
+        help="With --processes: if a process is killed, start all processes again from the last "
+        "checkpoint, at most K times. Needs --run-dir or --resume.",
     ),
     options.json_and_quiet,
 )
@@ -163,7 +163,7 @@ def _train(output: Output, processes: int, max_restarts: int, **arguments: Any) 
     if processes > 1 and PARENT not in os.environ:
         paths = arguments["resume"], arguments["run_dir"]
         return train_by_processes(output, processes, max_restarts, *paths)
-    with joined(output, arguments["device"]) as ranks:
+    with join_launched(output, arguments["device"]) as ranks:
         return _train_here(output, **ranks, **arguments)
 
 

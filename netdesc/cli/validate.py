@@ -71,7 +71,7 @@ def validate(
     results = [check(file, overrides, with_files=with_files) for file in files]
     diagnostics = [diagnostic for _, found in results for diagnostic in found]
     unchecked = [
-        each for description, _ in results if description for each in description.unchecked
+        note for description, _ in results if description for note in description.unchecked
     ]
     if form == "github":
         _print_for_github(output, diagnostics, len(files))
@@ -83,8 +83,8 @@ def validate(
             output.print(text)
         else:
             output.info(f"{amount(len(files), 'file')}: no diagnostics")
-        for each in unchecked:
-            output.info(f"note: {each}")
+        for note in unchecked:
+            output.info(f"note: {note}")
     has_failed_strictly = flags["strict"] and bool(diagnostics)
     return code or diagnostics_text.exit_code(diagnostics) or int(has_failed_strictly)
 

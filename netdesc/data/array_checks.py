@@ -118,7 +118,8 @@ class ArrayChecks:
         if name not in names:
             listed = allowed_note(sorted(names)).replace("allowed", "its arrays")
             hint = hints.for_missing(self.data, names, field, name)
-            if not hint.startswith(hints.JOIN) or all(hint != each.hint for each in self.problems):
+            is_new = all(hint != problem.hint for problem in self.problems)
+            if is_new or not hint.startswith(hints.JOIN):
                 notes = (listed if names else "it has no arrays",)
                 message = f"{self.files[field]} has no array {quote_name(name)}"
                 self._add("ND310", field, message, hint=hint, notes=notes)

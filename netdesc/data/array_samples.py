@@ -186,7 +186,7 @@ def _check(
     data: Arrays,
     source: ArraySource,
     files: Mapping[str, str],
-    places: Mapping[str, Parts],
+    parts_by_field: Mapping[str, Parts],
 ) -> ArrayChecks:
     """Checks arrays. ``files`` and ``places`` map fields of ``data`` to names of other files than
     ``data.path``, and to their places in the document.
@@ -196,7 +196,7 @@ def _check(
     checks.run(context.document.training.batch_size, machine.free_bytes())
     context.description.unchecked.extend(checks.unchecked)
     for problem in checks.problems:
-        parts = places.get(str(problem.parts[-1]), problem.parts)
+        parts = parts_by_field.get(str(problem.parts[-1]), problem.parts)
         context.problems.append(replace(problem, parts=parts))
     return checks
 

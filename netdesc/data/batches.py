@@ -208,7 +208,7 @@ class Batches:
         return loads
 
     def _build_shards(self, loads: Iterable[Load], epoch: int | None) -> tuple[Batch, ...]:
-        return tuple([Batch(*self._select(samples, epoch), *rest) for samples, rest in loads])
+        return tuple([Batch(*self._select(samples, epoch), *numbers) for samples, numbers in loads])
 
     def _select(self, samples: Any, epoch: int | None) -> Tensors:
         if not self._is_resident:

@@ -127,10 +127,10 @@ class FileChecks:
         """Returns what to do without a file of a run, whose path cannot be corrected; or ""."""
         if reference.path not in self.locked:
             return ""
-        way = "put the file with which the run was trained back in its place"
+        hint = "put the file with which the run was trained back in its place"
         if reference.parts[0] == "data":
-            way += "; to evaluate the run on other data: netdesc.evaluate(run, data=…) in Python"
-        return way
+            hint += "; to evaluate the run on other data: netdesc.evaluate(run, data=…) in Python"
+        return hint
 
     def _names_in(self, directory: Path) -> list[str]:
         """Returns at most ``MAX_NAMES`` names in a directory, which is read only once."""
@@ -150,10 +150,12 @@ def data_stamp(description: Description) -> str:
     whole = description.document.model_dump(mode="json", exclude={"training"})
     files: dict[str, tuple[int, int]] = {}
     for reference in file_references(description.document):
+        if reference.parts[0] != "data":
+            continue
         path = description.resolve(reference.path)
-        for each in (path, *sorted(path.rglob("*"))) if reference.parts[0] == "data" else ():
-            status = each.stat()
-            name = Path(reference.path, each.relative_to(path)).as_posix()
+        for file in (path, *sorted(path.rglob("*"))):
+            status = file.stat()
+            name = Path(reference.path, file.relative_to(path)).as_posix()
             files[name] = status.st_size, status.st_mtime_ns
     digest = hashlib.sha256(json.dumps(whole).encode()).hexdigest()
     return json.dumps({"document": digest, "files": files}, indent=1) + "\n"

@@ -86,7 +86,7 @@ def _read(
     parts = {} if context.has_error else read_parts(context)
     if context.has_error:
         raise DescriptionError(list(diagnostics(description, context.problems)))
-    problems = [each for each in context.problems if for_training or each.parts[0] == "data"]
+    problems = [p for p in context.problems if for_training or p.parts[0] == "data"]
     for diagnostic in diagnostics(description, problems):
         text = "; ".join(filter(None, (diagnostic.message, diagnostic.hint)))
         warn(f"{place(diagnostic, diagnostic.file)}: {text}")

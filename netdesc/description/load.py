@@ -196,10 +196,11 @@ def check_value(
     source = decode_source(text.encode("utf-8", "surrogatepass"), name)
     if isinstance(source, Diagnostic):
         return None, [source]
-    description, found = check_text(source, Path(name), overrides, check_files=check_files)
+    description, diagnostics = check_text(source, Path(name), overrides, check_files=check_files)
     if description is not None:
         description = replace(description, written_as="Python")
-    return description, [replace(each, fix=None) for each in found]  # no file can be repaired
+    # No file can be repaired.
+    return description, [replace(diagnostic, fix=None) for diagnostic in diagnostics]
 
 
 def check_text(
@@ -215,8 +216,8 @@ def check_text(
     )
     if isinstance(member(root.value, "lock"), dict):
         # Resuming needs the lock of a run unchanged, so it gets no fixes.
-        diagnostics = [replace(each, fix=None) for each in diagnostics]
-    diagnostics.sort(key=lambda each: (each.line is None, each.line or 0, each.column or 0))
+        diagnostics = [replace(diagnostic, fix=None) for diagnostic in diagnostics]
+    diagnostics.sort(key=lambda at: (at.line is None, at.line or 0, at.column or 0))
     if description is None or any(diagnostic.is_error for diagnostic in diagnostics):
         return None, diagnostics
     return replace(description, warnings=diagnostics), diagnostics

@@ -137,18 +137,18 @@ def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
 
 def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any]:
     """Returns the annotations of a part of ``value`` that ``annotation`` allows, or none."""
-    found: list[Any] = []
-    for each in alternatives(annotation):
-        origin, arguments = get_origin(each), get_args(each)
+    members: list[Any] = []
+    for alternative in alternatives(annotation):
+        origin, arguments = get_origin(alternative), get_args(alternative)
         if isinstance(part, str) and origin is dict:
-            found.append(arguments[1])
+            members.append(arguments[1])
         elif isinstance(part, int) and origin is tuple:
             # All items have the same type, also in a list of fixed length.
-            found += arguments[:1] if arguments[-1] is Ellipsis or part < len(arguments) else ()
+            members += arguments[:1] if arguments[-1] is Ellipsis or part < len(arguments) else ()
     model = choose_model(models(annotation), value) if isinstance(part, str) else None
     if model is not None and isinstance(part, str) and part in fields(model):
-        found.append(fields(model)[part].annotation)
-    return found
+        members.append(fields(model)[part].annotation)
+    return members
 
 
 def choose_model(candidates: Sequence[Model], value: Any) -> Model | None:

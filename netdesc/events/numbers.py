@@ -67,8 +67,8 @@ def _without_tensors(values: object) -> object:
         return (plain.float() if is_short else plain).numpy()  # numpy lacks some short types
     if isinstance(values, list | tuple):
         elements = cast("list[object]", values)
-        if any(hasattr(each, "detach") or hasattr(each, "mask") for each in elements):
-            return [_without_tensors(each) for each in elements]
+        if any(hasattr(element, "detach") or hasattr(element, "mask") for element in elements):
+            return [_without_tensors(element) for element in elements]
     return values
 
 

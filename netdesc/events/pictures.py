@@ -189,7 +189,7 @@ class Image:
         axes.set_ylabel("y (pixels)")
         axes.set_title(self._name)
         colours = ((False, ORANGE, "polarity 0"), (True, BLUE, "polarity 1"))
-        shown = [each[1:] for each in colours if self._counts_2HW[int(each[0])].any()]
+        shown = [style for polarity, *style in colours if self._counts_2HW[int(polarity)].any()]
         _add_legend(
             axes,
             handles=[Patch(color=colour, label=name) for colour, name in shown],

@@ -45,7 +45,7 @@ def check_chunks(dataset: h5py.Dataset) -> str:
         chunks: list[Any] = []
         dataset.id.chunk_iter(chunks.append)  # a result other than None would end the iteration
         deflate = filters.index(_DEFLATE)
-        if any(_exceeds(dataset, each.chunk_offset, chunk_bytes, deflate) for each in chunks):
+        if any(_exceeds(dataset, chunk.chunk_offset, chunk_bytes, deflate) for chunk in chunks):
             return "has a chunk that is larger than declared when it is decompressed"
     return ""
 

@@ -37,8 +37,8 @@ def note_layer(group: Hdf5Group, layer: NetLayer, known: Set[str], is_first: boo
         if isinstance(layer, KernelLayer):
             inferred = [f"input {shape}, the smallest that fits"]
             unknown = "the file does not say the height and width of the input; "
-            rest = "is the smallest that fits; set input.shape in the document"
-            warnings.append(f"{unknown}{shape} {rest}")
+            hint = "is the smallest that fits; set input.shape in the document"
+            warnings.append(f"{unknown}{shape} {hint}")
     if isinstance(layer, SynapticLayer):
         inferred += [*_infer_fields(group, layer), *_infer_neuron(group, layer.neuron)]
         warnings += _warn_of_neuron(group, layer.neuron)

@@ -67,9 +67,9 @@ def read_net(path: str | Path) -> ReadResult:
             for index, (kind, group, layer) in rows
         ]
     warnings: list[str] = []
-    for index, each in enumerate(notes):
-        unknown = [f"{name} is not known and was not read" for name in each.unknown]
-        warnings += [f"{path}: layer {index}: {text}" for text in (*unknown, *each.warnings)]
+    for index, layer_notes in enumerate(notes):
+        unknown = [f"{name} is not known and was not read" for name in layer_notes.unknown]
+        warnings += [f"{path}: layer {index}: {text}" for text in (*unknown, *layer_notes.warnings)]
     return ReadResult(net, warnings, notes)
 
 

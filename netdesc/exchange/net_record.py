@@ -129,7 +129,7 @@ def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
         raise LayerError(layer.size_dataset, problem, index)
     is_flat = before.inputs is None
     if isinstance(before, net_synapses.SynapticLayer) and before.outputs != before.channels:
-        is_flat = is_flat and not any(each.ndim for each in before.neuron.numbers.values())
+        is_flat = is_flat and not any(array.ndim for array in before.neuron.numbers.values())
     if layer.reads_one_axis and len(before.output_shape) > 1 and not is_flat:
         problem = f"reads {list(before.output_shape)}; a flatten layer is needed before it"
         raise LayerError("", problem, index)

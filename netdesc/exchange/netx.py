@@ -59,7 +59,7 @@ def netx_warnings(net: NetFile, problems: Sequence[NetxProblem], names: Sequence
 
 
 def _layer_problems(layer: NetLayer, earlier: Sequence[NetLayer]) -> Iterator[NetxProblem]:
-    before = next((each for each in reversed(earlier) if each.kind != "flatten"), None)
+    before = next((other for other in reversed(earlier) if other.kind != "flatten"), None)
     kind = "pool" if isinstance(layer, KernelLayer) and layer.is_pool else layer.kind
     if kind in REFUSED_TYPES:
         yield _fails(f"netx does not load {kind} layers")
@@ -158,9 +158,9 @@ def _resonator_problems(layer: SynapticLayer) -> Iterator[NetxProblem]:
         yield _differs(f"netx runs {kind} neurons as {plain}, whose threshold does not adapt")
     sine, cosine = (layer.neuron.numbers[name] / DECAY_ONE for name in ("sinDecay", "cosDecay"))
     period = 1 / (np.arctan2(sine, cosine) / 2 / np.pi)
-    kept = 1 - (1 - np.sqrt(sine**2 + cosine**2))
+    factor = 1 - (1 - np.sqrt(sine**2 + cosine**2))
     angle = np.pi * 2 * 1 / period
-    loaded = [np.trunc(kept * wave(angle) * DECAY_ONE) for wave in (np.sin, np.cos)]
+    loaded = [np.trunc(factor * wave(angle) * DECAY_ONE) for wave in (np.sin, np.cos)]
     if (loaded[0] != sine * DECAY_ONE).any() or (loaded[1] != cosine * DECAY_ONE).any():
         yield _differs("netx loads a sine or cosine of the neurons 1/4096 too small")
 

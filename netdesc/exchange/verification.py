@@ -219,11 +219,11 @@ def compare_runs(
     if exported is not None:
         imported = import_net(exported)
         copy = build_graph(imported.document), imported.weights
-        sizes, needed = (
-            [math.prod(each.input_shape), *(math.prod(layer.output_shape) for layer in each.layers)]
-            for each in (copy[0], graph)
+        shapes, needed = (
+            [network.input_shape, *(layer.output_shape for layer in network.layers)]
+            for network in (copy[0], graph)
         )
-        if sizes != needed:
+        if [*map(math.prod, shapes)] != [*map(math.prod, needed)]:
             raise NetFileError(exported, "this file holds another network: export it again")
         outputs = _run_integer(*copy, input_TN).values()
         runs["exported"] = dict(zip(runs["integer"], outputs, strict=True))

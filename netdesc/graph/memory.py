@@ -99,7 +99,7 @@ def estimate_memory(
     states = training.optimizer.states + (own + 2 if training.shards > 1 else 0)
     inputs = batch_memory(graph, min(batch, own * shard))
     layers = {INPUT: LayerMemory(0, None, 0, inputs)}
-    layers |= {each.name: layer_memory(graph, each, shard, states) for each in graph.layers}
+    layers |= {layer.name: layer_memory(graph, layer, shard, states) for layer in graph.layers}
     return MemoryEstimate(batch, layers)
 
 

@@ -185,11 +185,11 @@ def fold_into_weights(integers: LayerIntegers) -> LayerIntegers | None:
         return integers
     low, high = weight_limits(8)
     bias = np.zeros(1, np.int32) if integers.bias is None else integers.bias
-    *weights, bias = (_scaled(each, -integers.exponent) for each in (*integers.weights, bias))
+    *weights, bias = (_scaled(weight, -integers.exponent) for weight in (*integers.weights, bias))
     if bias is None:
         return None
-    for each in weights:
-        if each is None or (each % 2).any() or each.min() < low or each.max() > high:
+    for weight in weights:
+        if weight is None or (weight % 2).any() or weight.min() < low or weight.max() > high:
             return None
     bias = None if integers.bias is None else bias
     return replace(integers, weights=tuple(weights), bias=bias, exponent=0)
@@ -285,7 +285,7 @@ def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntege
         find = _UNTRAINED.get(type(layer.section))
         return None if find is None else find(layer, weights)
     values = [read_values(layer, weights, name) for name in layer.recurrent.weight_names]
-    grid = [quantize_weights(layer, each) for each in values]
+    grid = [quantize_weights(layer, matrix) for matrix in values]
     return RecurrentIntegers(grid, np.array(0, np.int32))
 
 

@@ -41,10 +41,14 @@ class TotalLoss(nn.Module):
         super().__init__()
         self.replacement = replacement
         self.losses = nn.ModuleList(losses)
-        self._read = [graph.signal_of(each) for each in graph.losses]
-        self._regularized = [(each, graph.regularized(each)) for each in graph.regularizers]
-        self._needed = [*self._read, *(one for _, read in self._regularized for one in read)]
-        self._weights = [each.weight for each in (*graph.losses, *graph.regularizers)]
+        self._read = [graph.signal_of(section) for section in graph.losses]
+        self._regularized = [
+            (section, graph.regularized(section)) for section in graph.regularizers
+        ]
+        self._needed = [*self._read]
+        for _, signals in self._regularized:
+            self._needed += signals
+        self._weights = [section.weight for section in (*graph.losses, *graph.regularizers)]
         self._output = graph.output
         self._main = graph.losses.index(graph.loss)
 
@@ -79,7 +83,7 @@ class TotalLoss(nn.Module):
             for number, (loss, read) in enumerate(zip(self.losses, self._read, strict=True))
         ]
         values += [
-            event_rate_penalty(regularizer, [signals[each] for each in read])
+            event_rate_penalty(regularizer, [signals[name] for name in read])
             for regularizer, read in self._regularized
         ]
         return [

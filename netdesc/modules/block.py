@@ -216,8 +216,8 @@ class SynapticBlock(Block):
         tables = [table for part in modules for table in (part._parameters, part._buffers)]
         tensors = [tensor for table in tables for tensor in table.values() if tensor is not None]
         if any(tensor.device != device for tensor in tensors):
-            places = "' and '".join(sorted({str(tensor.device) for tensor in tensors}))
-            raise ValueError(f"the input is on device '{device}', the network on '{places}'")
+            devices = "' and '".join(sorted({str(tensor.device) for tensor in tensors}))
+            raise ValueError(f"the input is on device '{device}', the network on '{devices}'")
         # Torch's compiler cannot trace ``engine_name``.
         is_compiling = torch.compiler.is_compiling()
         # A module looks up where a new attribute belongs, which is slow.

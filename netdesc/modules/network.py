@@ -143,9 +143,9 @@ class Network(nn.Module):
             raise ValueError("stream() needs a network outside training: call eval() first")
         self._check_input(input)
         names = sorted(name for name in self._inputs if cast(Block, self.layers[name]).has_states)
-        found = sorted(state) if isinstance(state, dict) else type(state).__name__
-        if state is not None and found != names:
-            raise ValueError(f"a state that stream() returned has the layers {names}, not {found}")
+        actual = sorted(state) if isinstance(state, dict) else type(state).__name__
+        if state is not None and actual != names:
+            raise ValueError(f"a state that stream() returned has the layers {names}, not {actual}")
         before, after = state or {}, State()
 
         def run(call: LayerCall, total: Tensor) -> Tensor:

@@ -45,14 +45,14 @@ class NeuronModule(nn.Module):
         name_in_state_dicts(self, "values")
         # Torch's compiler cannot trace the section's fields.
         self._is_derived = kinds.keys() != self.section.parameter_kinds().keys()
-        for name, given in self.section.values().items():
+        for name, initial in self.section.values().items():
             count = channels if self.section.per_channel else None
             is_spaced = name in self.section.log_spaced
-            value = initial_value(given, count, generator, is_log_spaced=is_spaced)
+            value = initial_value(initial, count, generator, is_log_spaced=is_spaced)
             if name in self.section.learn:
                 self.values.learn(name, value)
                 continue
-            is_stored = kinds[name] != "threshold" or isinstance(given, tuple)
+            is_stored = kinds[name] != "threshold" or isinstance(initial, tuple)
             self.values.register_buffer(self.values.attribute_for(name), value, is_stored)
         if layer.section.learns_bias:  # the equations have a norm(…): no value has this name
             self._limits["bias"] = (-MAX_BIAS, MAX_BIAS)
@@ -127,7 +127,7 @@ class NeuronModule(nn.Module):
             values, factor = norm.fold_parameters(values, self._thresholds)
         tensors, count = [values[name] for name in equations.parameters], self._per_channel
         if count > 1:
-            tensors = [each.repeat_interleave(count) if each.dim() else each for each in tensors]
+            tensors = [t.repeat_interleave(count) if t.dim() else t for t in tensors]
         is_read = self._is_derived or any(name in self._limits for name in equations.parameters)
         return bool(self._limits) and is_read, tensors, factor
 

@@ -43,11 +43,11 @@ def record_neurons(neurons: Mapping[str, Any]) -> Iterator[dict[str, LayerRecord
     """
     recordings: dict[str, LayerRecording] = {}
 
-    earlier = {name: each.recorder for name, each in neurons.items()}
-    for name, each in neurons.items():
-        each.recorder = partial(recordings.__setitem__, name)
+    earlier = {name: neuron.recorder for name, neuron in neurons.items()}
+    for name, neuron in neurons.items():
+        neuron.recorder = partial(recordings.__setitem__, name)
     try:
         yield recordings
     finally:
-        for name, each in neurons.items():
-            each.recorder = earlier[name]
+        for name, neuron in neurons.items():
+            neuron.recorder = earlier[name]

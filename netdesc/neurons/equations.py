@@ -50,10 +50,10 @@ class _DefinitionReader(Reader):
 
     def neuron(self) -> Neuron:
         spike_text, output_text = self.definition.spike, self.definition.output
-        for each in self.step:
-            value = self.read_text(each.source, GRID)
-            if value is not None and each.state in self.values_before:
-                self.values[each.state] = expressions.make("saturate", value)
+        for assignment in self.step:
+            value = self.read_text(assignment.source, GRID)
+            if value is not None and assignment.state in self.values_before:
+                self.values[assignment.state] = expressions.make("saturate", value)
         before_reset = {state: self.values[state] for state in self.values_before}
         spike, output = None if spike_text is None else self._spike(spike_text), None
         if output_text is not None:

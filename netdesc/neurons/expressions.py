@@ -89,10 +89,10 @@ def expression(
     """Returns the expression of an operation as it is: the same object for the same arguments."""
     assert operation in (LEAVES if not arguments else OPERATIONS), operation
     key = operation, arguments, value, isinstance(value, float), type
-    found = _interned.get(key)
-    if found is None:
-        found = _interned[key] = Expression(operation, arguments, value, type)
-    return found
+    interned = _interned.get(key)
+    if interned is None:
+        interned = _interned[key] = Expression(operation, arguments, value, type)
+    return interned
 
 
 def constant(value: float, type: Type) -> Expression:

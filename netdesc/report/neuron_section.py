@@ -63,7 +63,10 @@ def _plot(layer: SynapticNode, place: int, traces: LayerTraces) -> Plot:
     is_spiking = layer.neuron.equations().spike is not None
     if not is_spiking:
         curves.append(("output", output))
-    data = [time_curve(*each, step_ms, line_style(index, 1.5)) for index, each in enumerate(curves)]
+    data = [
+        time_curve(name, values, step_ms, line_style(index, 1.5))
+        for index, (name, values) in enumerate(curves)
+    ]
     level = np.zeros_like(output)
     if traces.threshold is not None:
         level = traces.threshold[place]

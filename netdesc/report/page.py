@@ -150,7 +150,7 @@ def render(page: Page) -> str:
     return environment.get_template("report.html.j2").render(
         page=page,
         style=Markup(_asset("report.css")),
-        sources=" ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in digests),
+        sources=" ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests),
         **{name: Markup(text) for name, text in scripts.items()},
     )
 

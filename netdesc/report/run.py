@@ -72,7 +72,7 @@ class RunData:
         self.silent_loss = silence and silence / self.loss_scale.divisors[metric]
         """The loss of an output without spikes, as the metric that early stopping watches."""
         findings = [finding for finding in self.record.findings if not finding.is_over]
-        self.unstable = next((each for each in findings if each.code == UNSTABLE), None)
+        self.unstable = next((f for f in findings if f.code == UNSTABLE), None)
         """Why training was unstable; None if it was not, or in a run of an older netdesc."""
         self.epochs_done = max(len(metrics), self.record.epochs_done)
         """The number of complete epochs. During training, only the metrics contain this number."""

@@ -207,8 +207,10 @@ def experiment_table(run: RunData) -> Table:
     }
     samples = [f"{part} {count:,}" for part, count in run.record.samples.items() if count]
     files = [*run.files]
+    if len(files) > MAX_FILES:
+        files[MAX_FILES:] = ["…"]
     pairs = {
-        "Data": "\n".join(files[:MAX_FILES] + ["…"] * (len(files) > MAX_FILES)),
+        "Data": "\n".join(files),
         "Samples": ", ".join(samples),
         "Loss": document["loss"],
         "Loss in Python": run.record.loss and f"{run.record.loss}, in the place of the main loss",
@@ -219,23 +221,23 @@ def experiment_table(run: RunData) -> Table:
             if layer.section.draws_weights and run.document.weights is None
         },
         "Surrogate gradient": {
-            each.neuron_name: each.neuron.model_dump(
+            layer.neuron_name: layer.neuron.model_dump(
                 mode="json",
                 exclude_none=True,
-                include={"surrogate"} if each.neuron.surrogate else {"tau_grad", "scale_grad"},
+                include={"surrogate"} if layer.neuron.surrogate else {"tau_grad", "scale_grad"},
             )
-            for each in run.graph.neuron_layers
-            if each.name in run.spiking_layers
+            for layer in run.graph.neuron_layers
+            if layer.name in run.spiking_layers
         },
-        **{name.replace("_", " ").capitalize(): each for name, each in training.items()},
+        **{name.replace("_", " ").capitalize(): value for name, value in training.items()},
     }
     return Table(
         caption="What was trained, on what and how, as in the document.",
         headings=["Property", "Value"],
         rows=[
-            [name, each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)]
-            for name, each in pairs.items()
-            if each not in (None, "", {})
+            [name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
+            for name, value in pairs.items()
+            if value not in (None, "", {})
         ],
         texts=(0, 1),
     )

@@ -81,7 +81,9 @@ def _trains(output: SpikeRaster, target: SpikeRaster, steps: int) -> Trains:
     unmatched = {
         neuron: len(set(first) ^ set(second)) for neuron, (first, second) in trains.items()
     }
-    return {neuron: trains[neuron] for neuron in sorted(trains, key=lambda each: -unmatched[each])}
+    return {
+        neuron: trains[neuron] for neuron in sorted(trains, key=lambda index: -unmatched[index])
+    }
 
 
 def _shown_steps(trains: tuple[list[int], list[int]], steps: int) -> tuple[int, int]:

@@ -148,7 +148,7 @@ class WeightChange:
             unit = "share lost per step" if is_decay else what
             title, counted = f"{what.capitalize()} of {layer.name}", "values"
             plots = self.parameter_plots
-        if is_plotted and any(len(each) > 1 for each in values.values()):
+        if is_plotted and any(len(array) > 1 for array in values.values()):
             plots.append(histogram(title, values, counted, unit=unit))
 
 
@@ -156,10 +156,10 @@ def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[s
     """Reads weights, recurrent ones and learnt values of a layer by kind. RunError if damaged."""
     by_kind: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, file in files.items():
-        found = {"weight": file.synapses(layer).reshape(-1)} | file.learnt(layer)
+        arrays = {"weight": file.synapses(layer).reshape(-1)} | file.learnt(layer)
         if layer.recurrent is not None:
-            found[RECURRENT] = file.synapses(layer.recurrent).reshape(-1)
-        for kind, values in found.items():
+            arrays[RECURRENT] = file.synapses(layer.recurrent).reshape(-1)
+        for kind, values in arrays.items():
             by_kind.setdefault(kind, {})[name] = values
     return by_kind
 
@@ -169,12 +169,12 @@ def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
     for name in (BEFORE, AFTER):
         mean = span = NOTHING
         if name in values:
-            each = values[name]
+            array = values[name]
             if layer.bits is not None:
                 step, half = layer.weight_step / 32, 1 << (layer.bits - 1)
-                each = np.clip(np.rint(each / step), -half, half - 1) * step
-            mean = f"{number(float(np.mean(each)))} ± {number(float(np.std(each)))}"
-            span = f"{number(float(np.min(each)))} to {number(float(np.max(each)))}"
+                array = np.clip(np.rint(array / step), -half, half - 1) * step
+            mean = f"{number(float(np.mean(array)))} ± {number(float(np.std(array)))}"
+            span = f"{number(float(np.min(array)))} to {number(float(np.max(array)))}"
         cells += [mean, span]
     change = None
     if BEFORE in values and AFTER in values and (length := np.linalg.norm(values[BEFORE])):

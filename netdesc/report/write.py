@@ -48,8 +48,8 @@ def write_report(
         page = Page(RunData(run))
         text = render(page)
     _write(path, text, follow_links=target is not None)
-    for each in page.damage:
-        warn(each)
+    for damage in page.damage:
+        warn(damage)
     return path
 
 

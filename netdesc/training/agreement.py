@@ -1,4 +1,4 @@
-"""Checks that all processes of a group train the same: document, data and versions."""
+"""Checks that all processes of a group have the same document, data and versions."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,15 +16,16 @@ from netdesc.training.ranks import Ranks
 def require_same_start(ranks: Ranks, description: Description, *choices: object) -> None:
     """RunError unless document, ``choices`` and versions are the same in all processes.
 
-    So it is if these cannot share the shards of a batch equally.
+    ``choices`` are values with a text that says what they are. Also raises RunError if the number
+    of processes does not divide the number of shards.
     """
     shards, size = description.document.training.shards, ranks.size
     if shards % size:
         numbers = " or ".join(str(n) for n in range(1, shards + 1) if shards % n == 0)
         more = max(shards, 1 << (size - 1).bit_length())
-        way = f", or --set training.shards={more} in a new run" if more % size == 0 else ""
-        message = f"{size} processes cannot share {shards} training.shards equally"
-        raise RunError(f"{message}: take {numbers}{way}", exit_code=2)
+        hint = f", or --set training.shards={more} in a new run" if more % size == 0 else ""
+        message = f"{size} processes cannot divide {shards} training.shards equally among them"
+        raise RunError(f"{message}: start {numbers}{hint}", exit_code=2)
     if size == 1:
         return
     facts = {f"version of {name}": text for name, text in versions().items()}
@@ -37,7 +38,8 @@ def require_same_start(ranks: Ranks, description: Description, *choices: object)
 def require_same_data(ranks: Ranks, network: Network, parts: Mapping[str, Batches | None]) -> None:
     """RunError unless samples and initial weights are the same in all processes.
 
-    Compared are all labels, and the first batch of each part, as all inputs may be much to read.
+    Compares all labels, but the inputs of the first batch of each part only: reading all of them
+    may take long.
     """
     if ranks.size == 1:
         return
@@ -55,12 +57,12 @@ def require_same_data(ranks: Ranks, network: Network, parts: Mapping[str, Batche
 def _require_same(ranks: Ranks, facts: dict[str, str]) -> None:
     first = ranks.broadcast(facts)
     for name in dict.fromkeys([*first, *facts]):
-        theirs, own = first.get(name, "none"), facts.get(name, "none")
-        if theirs != own:
-            texts = f" ({own}, not {theirs})" if len(own + theirs) < 60 else ""
-            way = "all processes need the same files, options and versions"
-            raise RunError(f"rank {ranks.rank} has another {name} than rank 0{texts}; {way}", 2)
-    ranks.agree(0)  # before one that differs has told so, no folder is made
+        first_text, own_text = first.get(name, "none"), facts.get(name, "none")
+        if first_text != own_text:
+            texts = f" ({own_text}, not {first_text})" if len(own_text + first_text) < 60 else ""
+            hint = "all processes need the same files, options and versions"
+            raise RunError(f"rank {ranks.rank} has another {name} than rank 0{texts}; {hint}", 2)
+    ranks.agree(0)  # waits for all, so that no folder is made if one of them has failed
 
 
 def _digest(*tensors: torch.Tensor) -> str:

@@ -1,4 +1,4 @@
-"""Joins the group of processes that a launcher has started, for the time of a training.
+"""Joins the group of processes that a launcher has started, as long as a training lasts.
 
 A launcher is torchrun, ``--processes``, srun with MASTER_ADDR, or what initialises a group of
 ``torch.distributed`` itself, such as accelerate and Ray Train.
@@ -21,16 +21,16 @@ from netdesc.training.members import Members, wait_limit
 from netdesc.training.ranks import ALONE, JoinedRanks, Ranks
 
 _joins = itertools.count()
-"""Numbers the groups of this process, and so keeps their keys in a store apart."""
+"""Numbers the groups that this process joins. The keys of a group begin with its number."""
 
 
 @contextlib.contextmanager
 def join(device: str = "auto") -> Iterator[Ranks]:
     """Joins the group of a launcher for the block; without one, this process is alone.
 
-    If the block raises, the others get LostRankError from their next call of ``Ranks``. An error
-    gets the attribute ``is_told``, which is True if another process fails, too, and was the first
-    one: so one message is printed. RunError or LostRankError if there is no group to join.
+    If the block raises, the other processes get LostRankError from their next call of ``Ranks``.
+    The error gets the attribute ``is_told``: True if another process failed before and prints its
+    message, so that only one is printed. RunError or LostRankError if the group cannot be joined.
     """
     is_ready = dist.is_initialized()
     rank, size, local_rank = (dist.get_rank(), dist.get_world_size(), 0) if is_ready else _place()
@@ -68,7 +68,7 @@ def join(device: str = "auto") -> Iterator[Ranks]:
         raise
     finally:
         if ranks is not None:
-            ranks.leave()  # which breaks the connections of those that wait for this process
+            ranks.leave()  # those that wait for this process notice it
         members.linger()
 
 
@@ -83,17 +83,19 @@ def _place() -> tuple[int, int, int]:
         rank, size, local_rank = (int(str(text)) for text in texts)
         if 0 <= rank < size and local_rank >= 0:
             return rank, size, local_rank
-    raise RunError("RANK {}, WORLD_SIZE {} and LOCAL_RANK {} do not fit".format(*texts), 2)
+    hint = "the launcher must set 0 <= RANK < WORLD_SIZE and LOCAL_RANK >= 0"
+    raise RunError("RANK {}, WORLD_SIZE {} and LOCAL_RANK {}: {}".format(*texts, hint), 2)
 
 
 def _open_store(rank: int, size: int) -> Store:
-    """Returns the table that all processes share. RunError if this one cannot reach it."""
+    """Returns the store that all processes share. RunError if this process cannot reach it."""
     address, port = os.environ["MASTER_ADDR"], os.environ.get("MASTER_PORT") or "29500"
     is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
         store = TCPStore(address, int(port), size, is_host, wait_limit(), wait_for_workers=False)
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        message = f"rank {rank} cannot meet the other processes at {address}:{port}: {reason}"
-        raise RunError(message, exit_code=3) from error
+        message = f"rank {rank} cannot reach the other processes at {address}:{port}: {reason}"
+        hint = "start rank 0, and set MASTER_ADDR to its host and MASTER_PORT to a free port of it"
+        raise RunError(f"{message}; {hint}", exit_code=3) from error
     return PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)

@@ -1,7 +1,7 @@
-"""Finds the processes of a group, and which of them is missing and why.
+"""Names the processes of a group, and says which of them is lost and why.
 
-They tell each other in the group's store, a table that one process holds: who they are when they
-join, and why one ends. So if a connection breaks, one of them says one sentence about it.
+The processes share a store, a table that one of them holds. When a process joins, it writes there
+who it is; when it fails, why. So if a connection breaks, the user gets one message with the cause.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ LIMIT_VARIABLE = "NETDESC_WAIT_S"
 """The longest time in seconds that a process waits for others, also while they compile kernels."""
 LIMIT_S = 600.0
 _GRACE_S = 3.0
-"""Time in which a process tells others why it ends."""
+"""Seconds in which a process that ends waits for the others to read why."""
 _POLL_S = 0.02
 
 
 class LostRankError(RunError):
     """Another process of the group has ended, has failed, or does not answer.
 
-    ``is_told`` says that another process prints the reason.
+    If ``is_told``, another process prints the reason.
     """
 
     def __init__(self, message: str, exit_code: int = STOPPED, is_told: bool = False) -> None:
@@ -46,7 +46,7 @@ def wait_limit() -> timedelta:
 
 
 class Members:
-    """The ``size`` processes of a group, which share ``store``; this one is number ``rank``."""
+    """The ``size`` processes of a group, which share ``store``. This process is ``rank``."""
 
     def __init__(self, store: Store, rank: int, size: int) -> None:
         self._store, self.rank, self.size = store, rank, size
@@ -54,14 +54,15 @@ class Members:
         self._names: list[str] = []
 
     def sign_in(self, gpu: str) -> None:
-        """Waits for all processes. RunError if two have one number, or use one ``gpu``.
+        """Waits until all processes have joined. RunError if two have the same rank or GPU.
 
-        LostRankError names those that do not come within the limit. ``gpu`` is empty for none.
+        ``gpu`` is the id of this process's GPU, empty on the CPU. LostRankError names the processes
+        that do not join within the limit.
         """
         own = json.dumps([f"process {os.getpid()} on {socket.gethostname()}", gpu])
         if self._store.compare_set(f"member/{self.rank}", "", own).decode() != own:
-            way = "start all processes of a training together, with numbers of their own"
-            raise RunError(f"rank {self.rank} joins late, as another has its number: {way}", 2)
+            hint = "start all processes of a training together, each with a RANK of its own"
+            raise RunError(f"another process has joined as rank {self.rank} already; {hint}", 2)
         if missing := self._await("member", self._limit_s):
             names = ", ".join(f"rank {rank}" for rank in missing)
             limit = f"within {self._limit_s:g} s, which {LIMIT_VARIABLE} sets"
@@ -72,29 +73,29 @@ class Members:
             self._names.append(f"rank {rank} ({name})")
             other = users.setdefault(gpu or f"none {rank}", rank)
             if other != rank:
-                way = "each process needs its own: take fewer processes, or --device cpu"
-                raise RunError(f"ranks {other} and {rank} would share one GPU; {way}", 3)
+                hint = "each process needs its own: take fewer processes, or --device cpu"
+                raise RunError(f"ranks {other} and {rank} would share one GPU; {hint}", 3)
 
     def tell(self, message: str, code: int, key: str = "failure") -> bool:
-        """Tells others why this process ends. False if another has told its own reason before."""
+        """Writes to the store why this process ends. False if another process did so before."""
         text = json.dumps([message, code, self.rank])
         with contextlib.suppress(RuntimeError):  # the store is gone
-            told = self._store.compare_set(key, "", text).decode()
+            stored = self._store.compare_set(key, "", text).decode()
             self._store.set(f"heard/{self.rank}", "")
-            return told == text
+            return stored == text
         return True
 
     def linger(self) -> None:
-        """Holds the store for others until they have read what this process has told them."""
+        """Waits, if this process holds the store, until the others have read why it ends."""
         if self.rank == 0:
             with contextlib.suppress(RuntimeError):
                 self._await("heard", _GRACE_S)
 
     def find_cause(self, seconds: float) -> LostRankError:
-        """Returns the error to raise after a connection broke: what another process has told.
+        """Returns the error to raise after a connection broke, with the cause from the store.
 
-        If none has, the first process names those that are missing. ``seconds`` is the time that
-        this process had waited.
+        If no process has written one, the first process names those that do not answer.
+        ``seconds`` is how long this process waited for the others.
         """
         missing = [0]
         with contextlib.suppress(RuntimeError):  # the store has ended with its process
@@ -108,8 +109,9 @@ class Members:
                 if self._store.check([key]):
                     message, code, rank = json.loads(self._store.get(key))
                     return LostRankError(f"rank {rank}: {message}", code, is_told=True)
-            for rank in missing * (self.rank == 0):  # which nobody waits for
-                self._store.set(f"heard/{rank}", "")
+            if self.rank == 0:
+                for rank in missing:  # so that ``linger`` does not wait for them
+                    self._store.set(f"heard/{rank}", "")
         names = ", ".join(self._names[rank] for rank in missing)
         message = f"training lost {names or 'the connection of its processes'}"
         if seconds >= self._limit_s:
@@ -119,8 +121,8 @@ class Members:
     def _await(self, key: str, seconds: float) -> list[int]:
         """Waits until all ranks have set their ``key``. Returns those that have not in time."""
         end = time.monotonic() + seconds
-        while missing := [r for r in range(self.size) if not self._store.check([f"{key}/{r}"])]:
-            if time.monotonic() > end:
-                break
+        while True:
+            missing = [r for r in range(self.size) if not self._store.check([f"{key}/{r}"])]
+            if not missing or time.monotonic() > end:
+                return missing
             time.sleep(_POLL_S)
-        return missing

@@ -89,13 +89,13 @@ class JoinedRanks(Ranks):
             return tree_sum(self.gather(total))
         # Each process sums one part of the tensors of all, and passes the sum on.
         part = -(-total.numel() // self.size)
-        mine = total.new_zeros(part * self.size)
-        mine[: total.numel()] = total.flatten()
-        parts = torch.empty_like(mine)
+        padded = total.new_zeros(part * self.size)
+        padded[: total.numel()] = total.flatten()
+        parts = torch.empty_like(padded)
         with self._together():
-            dist.all_to_all_single(parts, mine, group=self._group)
-            dist.all_gather([*mine.split(part)], tree_sum(parts.split(part)), group=self._group)
-        return mine[: total.numel()].view_as(total)
+            dist.all_to_all_single(parts, padded, group=self._group)
+            dist.all_gather([*padded.split(part)], tree_sum(parts.split(part)), group=self._group)
+        return padded[: total.numel()].view_as(total)
 
     def gather(self, value: Tensor) -> list[Tensor]:
         values = [torch.empty_like(value) for _ in range(self.size)]
@@ -117,13 +117,13 @@ class JoinedRanks(Ranks):
 
     @contextlib.contextmanager
     def _together(self) -> Iterator[None]:
-        began = time.monotonic()
+        start = time.monotonic()
         try:
             yield
         except RuntimeError as error:  # a connection was closed, or the limit of time is over
             traceback.clear_frames(error.__traceback__)  # they hold the group
             self.leave()
-            raise self._members.find_cause(time.monotonic() - began) from error
+            raise self._members.find_cause(time.monotonic() - start) from error
 
 
 def tree_sum(values: Sequence[Tensor]) -> Tensor:

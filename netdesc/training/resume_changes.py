@@ -136,7 +136,7 @@ def _values(description: Description) -> dict[Parts, Any]:
     )
     values = {at: value for at, value, _ in leaves(document, None)}
     files = file_references(description.document)
-    return values | {each.parts: os.path.realpath(description.resolve(each.path)) for each in files}
+    return values | {file.parts: os.path.realpath(description.resolve(file.path)) for file in files}
 
 
 def _json(value: Any) -> str:

@@ -145,7 +145,7 @@ class Saver:
         is not complete. StorageError if a file cannot be written; the file then keeps its old
         content.
         """
-        began = time.perf_counter()
+        start = time.perf_counter()
         if not self.ranks.is_first:
             self.saved = progress.saved
             return
@@ -159,7 +159,7 @@ class Saver:
         now = time.perf_counter()
         pause = min(self.every_s, FIRST_S)  # also if the files' first writing is slow
         if not progress.saved.is_start:
-            pause = max(self.every_s, (now - began) / MAX_SAVE_SHARE)
+            pause = max(self.every_s, (now - start) / MAX_SAVE_SHARE)
         self._due = now + pause
 
     def save_best(self, progress: Progress) -> None:

@@ -92,8 +92,8 @@ def _cosine(schedule: Any, rate: float, epoch: int, _plateaus: int, epochs: int)
     warmup, final = schedule.warmup_epochs, schedule.final_rate
     if epoch < warmup:
         return rate * (epoch + 1) / (warmup + 1)
-    done = (epoch - warmup) / max(1, epochs - warmup)
-    return final + (rate - final) * 0.5 * (1.0 + math.cos(math.pi * done))
+    progress = (epoch - warmup) / max(1, epochs - warmup)
+    return final + (rate - final) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 _RATES: dict[type[ScheduleSection], Callable[[Any, float, int, int, int], float]] = {

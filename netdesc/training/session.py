@@ -159,10 +159,10 @@ class Session:
             return f"nothing was trained yet; go on with: {command}"
         state = self.saver.folder / STATE
         if self.setup.ranks.is_first and not state.exists():
-            gone = state if self.path.exists() else self.shown
+            missing = state if self.path.exists() else self.shown
             return (
-                f"the checkpoint is gone, too, because {gone} was deleted or moved during training "
-                f"(a run that was moved can be resumed in its new place)"
+                f"the checkpoint is gone, too, because {missing} was deleted or moved during "
+                f"training (a run that was moved can be resumed in its new place)"
             )
         if self.saver.saved.is_start:
             return f"no checkpoint after an epoch or batch was written yet; begin with: {command}"
@@ -364,7 +364,7 @@ def open_session(
         display.attach_log(log)
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")
-        findings = [each for each in record.findings if each.is_told]
+        findings = [finding for finding in record.findings if finding.is_told]
         watcher = Watcher(path, setup, record, display, metrics, findings)
         yield Session(
             path, shown, setup, record, display, saver, progress, metrics, findings, watcher

@@ -260,10 +260,10 @@ def _compile_for_cpu(setup: Setup, display: Display, stop: StopRequest) -> None:
 
     notices, limit = iter([NOTICE]), kernel_limit(setup.graph)
 
-    def look_up(begun: int) -> None:
+    def look_up(started: int) -> None:
         for notice in notices:  # only the first time
             display.info(notice)
-        display.show_count("compiling kernel", begun, limit)
+        display.show_count("compiling kernel", started, limit)
         stop.check()
 
     network, batch = build(setup.graph, seed=0), setup.train.example()

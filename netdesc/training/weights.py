@@ -103,10 +103,10 @@ _READERS: dict[str, WeightReader] = {".safetensors": _read_safetensors, ".net": 
 """Suffix in lower case -> the reader of such files."""
 
 
-def _mismatches(found: Mapping[str, torch.Tensor], expected: Mapping[str, Any]) -> list[str]:
-    problems = [f"{name} is missing" for name in expected if name not in found]
-    problems += [f"{name} has no place in this network" for name in found if name not in expected]
-    shared = {name: found[name] for name in expected if name in found}
+def _mismatches(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, Any]) -> list[str]:
+    problems = [f"{name} is missing" for name in expected if name not in tensors]
+    problems += [f"{name} has no place in this network" for name in tensors if name not in expected]
+    shared = {name: tensors[name] for name in expected if name in tensors}
     for name, tensor in shared.items():
         if tensor.shape != (shape := expected[name].shape):
             sizes = f"{list(tensor.shape)}; the network's is {list(shape)}"

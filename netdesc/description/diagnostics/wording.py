@@ -19,7 +19,7 @@ def printable(text: str, tab: str = "    ") -> str:
     text = text.replace("\t", tab)
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else "�" for each in text)
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def escape(text: str) -> str:
@@ -48,8 +48,8 @@ def cells(text: str) -> int:
     """Returns the width in terminal columns: 2 for a wide character, 0 for a combining one."""
     if text.isascii():
         return len(text)
-    drawn = (each for each in text if unicodedata.category(each) not in ("Mn", "Me"))
-    return sum(1 + (unicodedata.east_asian_width(each) in "WF") for each in drawn)
+    drawn = (character for character in text if unicodedata.category(character) not in ("Mn", "Me"))
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in drawn)
 
 
 def head(text: str, width: int) -> str:

@@ -266,14 +266,15 @@ class Training(Section):
         le=1 << 20,
     )
     shards: int = field(
-        "Number of parts into which each batch is divided, a power of two. The gradients of the "
-        "parts are added up in a fixed order before the step of the optimizer. A process computes "
-        "them one after another (gradient accumulation), so a step needs the memory of one part. "
-        "Several processes (netdesc train --processes N, torchrun, srun with MASTER_ADDR) share "
-        "them: N must divide the number of shards, and changes no bit of the results. A process "
-        "waits for others at most 600 s, or NETDESC_WAIT_S. Results with another number of shards "
-        "differ by rounding. In training, a norm takes its mean from a part, and event_rate its "
-        "rate, which counts by the part's share of the batch. 1 computes a batch as a whole.",
+        "Number of shards into which each batch is divided, a power of two. The gradients of the "
+        "shards are added up in a fixed order before the step of the optimizer. A process computes "
+        "them one after another (gradient accumulation), so a step needs the memory of one shard. "
+        "Several processes (netdesc train --processes N, torchrun, or srun with MASTER_ADDR) share "
+        "the shards: N must divide their number, and changes no bit of the results. A process "
+        "waits for the others for at most 600 s, or NETDESC_WAIT_S. Results with another number of "
+        "shards differ by rounding. In training, a norm takes its mean from a shard, and "
+        "event_rate its rate, weighted by the shard's share of the batch. 1 computes a batch as a "
+        "whole.",
         unit="1",
         default=1,
         example=4,

@@ -124,11 +124,12 @@ def rate_order(context: Context) -> Found:
                 "so the label's neuron would not spike most",
                 related=(RelatedPath((*parts, "false_rate"), "the rate of the other neurons"),),
             )
-    for index, each in enumerate(context.document.regularizers):
-        if each.min_rate > each.max_rate:
+    for index, regularizer in enumerate(context.document.regularizers):
+        low, high = regularizer.min_rate, regularizer.max_rate
+        if low > high:
             yield RuleDiagnostic(
                 ("regularizers", index, "min_rate"),
-                f"min_rate {each.min_rate:g} is larger than max_rate {each.max_rate:g}",
+                f"min_rate {low:g} is larger than max_rate {high:g}",
                 related=(RelatedPath(("regularizers", index, "max_rate"), "the highest rate"),),
             )
 

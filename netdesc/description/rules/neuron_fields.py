@@ -43,12 +43,12 @@ def _path(place: Place, definition: Definition) -> Parts:
 @rule("ND239")
 def learn_nothing(context: Context) -> Found:
     for parts, neuron in context.neurons():
-        known = list(neuron.learnable())
+        names = list(neuron.learnable())
         for index, name in enumerate(neuron.learn):
-            if name not in known:
-                listed = f"it can learn {', '.join(known)}" if known else "it can learn nothing"
+            if name not in names:
+                listed = f"it can learn {', '.join(names)}" if names else "it can learn nothing"
                 message = f'this neuron cannot learn "{name}"'
-                hint = did_you_mean(name, known) or listed
+                hint = did_you_mean(name, names) or listed
                 yield RuleDiagnostic((*parts, "learn", index), message, hint=hint)
         yield from _check_gradients(parts, neuron)
 

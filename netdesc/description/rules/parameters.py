@@ -11,9 +11,9 @@ from netdesc.neurons.models.fields import SHARE_RANGES
 
 @rule("ND211")
 def threshold_zero(context: Context) -> Found:
-    for each in context.neuron_parameters():
+    for parameter in context.neuron_parameters():
         # Without spikes, a threshold of 0 hands on every difference; own equations may mean it.
-        for parts, end in each.ends if each.is_spike_threshold else ():
+        for parts, end in parameter.ends if parameter.is_spike_threshold else ():
             if int(64 * end) == 0:
                 message = f"the threshold {end:g} becomes trunc(64·threshold) = 0 on the device"
                 yield RuleDiagnostic(parts, message, hint="use at least 0.015625")
@@ -32,40 +32,44 @@ _DECAYS = {0: ": the state never fades", 4096: ": the state is dropped in one st
 
 @rule("ND212")
 def rounding_surprise(context: Context) -> Found:
-    for each in context.neuron_parameters():
-        if each.kind not in _STORED or each.is_spike_threshold:
+    for parameter in context.neuron_parameters():
+        if parameter.kind not in _STORED or parameter.is_spike_threshold:
             continue  # ND211 refuses such a threshold
-        text, store, surprising = _STORED[each.kind]
-        for place, end in each.ends:
+        text, store, surprising = _STORED[parameter.kind]
+        for place, end in parameter.ends:
             stored = store(end)
             exact = stored // 4096
             if stored in surprising and end != exact:
-                effect = _DECAYS[stored] if each.kind == "decay" else ""
-                message = f'{end:.10g} of the kind "{each.kind}" becomes {text} = {stored}{effect}'
+                effect = _DECAYS[stored] if parameter.kind == "decay" else ""
+                message = (
+                    f'{end:.10g} of the kind "{parameter.kind}" becomes {text} = {stored}{effect}'
+                )
                 yield RuleDiagnostic(place, message, hint=f"write {exact} if you mean this")
 
 
 @rule("ND215")
 def range_without_per_channel(context: Context) -> Found:
-    for each in context.neuron_parameters():
-        if isinstance(each.value, tuple) and not each.neuron.per_channel:
+    for parameter in context.neuron_parameters():
+        if isinstance(parameter.value, tuple) and not parameter.neuron.per_channel:
             yield RuleDiagnostic(
-                each.parts,
-                f"{each.name} is a range, but the layer's neurons share one value",
+                parameter.parts,
+                f"{parameter.name} is a range, but the layer's neurons share one value",
                 hint='add "per_channel": true',
-                related=(RelatedPath((*each.neuron_parts, "per_channel"), "one value for all"),),
+                related=(
+                    RelatedPath((*parameter.neuron_parts, "per_channel"), "one value for all"),
+                ),
             )
 
 
 @rule("ND216")
 def range_order(context: Context) -> Found:
-    for each in context.neuron_parameters():
-        if isinstance(each.value, tuple) and each.value[0] > each.value[1]:
-            low, high = each.value
-            message = f"the range of {each.name} goes from {low:g} down to {high:g}"
-            related = (RelatedPath((*each.parts, 1), "the high end"),)
+    for parameter in context.neuron_parameters():
+        if isinstance(parameter.value, tuple) and parameter.value[0] > parameter.value[1]:
+            low, high = parameter.value
+            message = f"the range of {parameter.name} goes from {low:g} down to {high:g}"
+            related = (RelatedPath((*parameter.parts, 1), "the high end"),)
             hint = f"write [{high:g}, {low:g}]"
-            yield RuleDiagnostic((*each.parts, 0), message, hint=hint, related=related)
+            yield RuleDiagnostic((*parameter.parts, 0), message, hint=hint, related=related)
     data = context.document.data
     if not isinstance(data, ValueData):
         return
@@ -86,12 +90,14 @@ MAX_STATE = (1 << 23) - 1
 
 @rule("ND224")
 def threshold_range(context: Context) -> Found:
-    for each in context.neuron_parameters():
-        bits = each.neuron.unit_bits
+    for parameter in context.neuron_parameters():
+        bits = parameter.neuron.unit_bits
         # Of the parameters that netdesc brings, states are compared with the threshold alone.
-        is_level = each.name == "threshold" or each.neuron.has_own_equations
-        for parts, end in each.ends if is_level and each.kind in ("threshold", "grid") else ():
-            coarse = 6 if each.kind == "threshold" else 12
+        is_level = parameter.name == "threshold" or parameter.neuron.has_own_equations
+        for parts, end in (
+            parameter.ends if is_level and parameter.kind in ("threshold", "grid") else ()
+        ):
+            coarse = 6 if parameter.kind == "threshold" else 12
             if int(abs(end) * 2**coarse) << bits - coarse >= MAX_STATE:
                 message = f"no state of the device reaches {end:g}"
                 yield RuleDiagnostic(parts, message, hint=f"stay within ±{MAX_STATE + 1 >> bits}")
@@ -99,21 +105,21 @@ def threshold_range(context: Context) -> Found:
 
 @rule("ND242")
 def share_range(context: Context) -> Found:
-    for each in context.neuron_parameters():
-        low, high = SHARE_RANGES.get(each.kind, (-math.inf, math.inf))
-        learnt = each.neuron.learnable() if each.name in each.neuron.learn else {}
-        least, most = learnt.get(each.name, (low, high))
-        for parts, end in each.ends:
+    for parameter in context.neuron_parameters():
+        low, high = SHARE_RANGES.get(parameter.kind, (-math.inf, math.inf))
+        learnt = parameter.neuron.learnable() if parameter.name in parameter.neuron.learn else {}
+        least, most = learnt.get(parameter.name, (low, high))
+        for parts, end in parameter.ends:
             if not low <= end <= high:
-                message = f"the {each.kind} {end:.10g} is not between {low:g} and {high:g}"
-                steps = end if each.kind == "decay" else 0.0
+                message = f"the {parameter.kind} {end:.10g} is not between {low:g} and {high:g}"
+                steps = end if parameter.kind == "decay" else 0.0
                 share = f"{1 - math.exp(-1 / steps):.3g}" if steps > 1 else ""
                 hint = f"write {share} for a time constant of {end:g} steps" if share else ""
                 yield RuleDiagnostic(parts, message, hint=hint)
             elif not least <= end <= most:
                 yield RuleDiagnostic(
                     parts,
-                    f'"{each.name}" begins at {end:.10g}, and training keeps it between '
+                    f'"{parameter.name}" begins at {end:.10g}, and training keeps it between '
                     f"{least:.10g} and {most:.10g}",
                     hint="begin in this range, or leave the name out of learn",
                 )

@@ -139,8 +139,8 @@ def unknown_layer(context: Context) -> Found:
         ("training", "groups"): document.training.groups,
     }
     for place, sections in lists.items():
-        for index, each in enumerate(sections):
-            names = enumerate(each.layers or ())
+        for index, section in enumerate(sections):
+            names = enumerate(section.layers or ())
             named += [((*place, index, "layers", at), name) for at, name in names]
     for parts, name in named:
         if name is not None and name not in known:

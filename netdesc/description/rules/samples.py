@@ -48,23 +48,23 @@ def label_beyond_output(context: Context) -> Found:
 @rule("ND231")
 def beyond_sample(context: Context) -> Found:
     document, length = context.document, context.document.time.steps
-    found: list[tuple[Parts, int | None, int]] = []
+    limits: list[tuple[Parts, int | None, int]] = []
     for parts, loss, index in context.losses():
         steps = length if index is None else context.wiring.steps[index]
-        found.append(((*parts, "window_steps"), loss.window_steps, steps))
-        found.append(((*parts, "skip_steps"), loss.skip_steps, steps - 1))
+        limits.append(((*parts, "window_steps"), loss.window_steps, steps))
+        limits.append(((*parts, "skip_steps"), loss.skip_steps, steps - 1))
     if document.classifier is not None:
         window = document.classifier.window_steps
-        found.append((("classifier", "window_steps"), window, context.wiring.steps[-1]))
+        limits.append((("classifier", "window_steps"), window, context.wiring.steps[-1]))
     arrays = None if document.data is None else document.data.train_arrays
     within = None if arrays is None else arrays.encoding.spread_steps
-    found.append((("data", "encoding", "within_steps"), within, length))
+    limits.append((("data", "encoding", "within_steps"), within, length))
     for index, change in enumerate(() if document.data is None else document.data.augmentation):
         if change.reach_field is not None:
             size = length if change.reach_field == "max_steps" else min(document.input.shape[-2:])
             parts = ("data", "augmentation", index, change.reach_field)
-            found.append((parts, getattr(change, change.reach_field), size - 1))
-    for parts, steps, most in found:
+            limits.append((parts, getattr(change, change.reach_field), size - 1))
+    for parts, steps, most in limits:
         if steps is not None and steps > most:
             yield RuleDiagnostic(
                 parts,

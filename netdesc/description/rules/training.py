@@ -43,22 +43,23 @@ def unknown_best(context: Context) -> Found:
 @rule("ND288")
 def empty_group(context: Context) -> Found:
     layers = {layer.name for layer in context.document.layers}
-    left: set[tuple[str, ParameterKind]] = {
+    ungrouped: set[tuple[str, ParameterKind]] = {
         (layer.name, kind)
         for _, layer in context.neuron_layers()
         for kind in layer.trained_kinds(context.neuron_of(layer))
     }
     for index, group in enumerate(context.document.training.groups):
-        members = {pair for pair in left if group.has(*pair)}
+        members = {pair for pair in ungrouped if group.has(*pair)}
         if not members and layers.issuperset(group.layers or ()):
             kinds = " or ".join(group.parameters or ("numbers",))
             where = "of these layers " if group.layers else ""
+            free = sorted({kind for _, kind in ungrouped})
             yield RuleDiagnostic(
                 ("training", "groups", index),
                 f"the group is empty: no {kinds} {where}are trained, or earlier groups have them",
-                notes=(f"trained: {', '.join(sorted({kind for _, kind in left})) or 'none left'}",),
+                notes=(f"trained: {', '.join(free) or 'none left'}",),
             )
-        left -= members
+        ungrouped -= members
 
 
 @rule("ND289")

@@ -93,12 +93,12 @@ def _convolve_adjoint(
     height, width = adjoint.output_size(
         (grad.shape[2], grad.shape[3]), (weight.shape[2], weight.shape[3])
     )
-    rest = max(0, images[1] - height), max(0, images[2] - width)
+    padding = max(0, images[1] - height), max(0, images[2] - width)
     if adjoint.is_transposed and max(shape.stride) > 1 and shape.groups == 1:
         # OneDNN then takes up to a third less time; in other convolutions, it takes more.
         grad = grad.contiguous(memory_format=torch.channels_last)
-    found = _convolve(grad, weight, adjoint._replace(output_padding=rest)).contiguous()
-    return found[:, :, : images[1], : images[2]]
+    gradient = _convolve(grad, weight, adjoint._replace(output_padding=padding)).contiguous()
+    return gradient[:, :, : images[1], : images[2]]
 
 
 def _torch_weight(weight: Tensor, shape: KernelShape) -> Tensor:

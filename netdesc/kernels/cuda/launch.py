@@ -89,7 +89,7 @@ def start_time_loop(
 
     key = (kernel, columns, _first_tensor(args).device, tuple(constants.items()))
     if key not in _fastest and _can_measure():
-        _fastest[key] = min(_BLOCK_SIZES, key=lambda each: _milliseconds(lambda: run(each)))
+        _fastest[key] = min(_BLOCK_SIZES, key=lambda size: _milliseconds(lambda: run(size)))
         for tensor in added_to:
             tensor.zero_()
     # With few columns per program there are more programs, which occupy more multiprocessors.

@@ -29,16 +29,16 @@ def neurons(
     count = len(program.states)
     out_TBN = torch.empty_like(first, memory_format=torch.contiguous_format)
     shapes = layer_neurons.saved_shapes(neurons, shape, "cuda") if keep else [(0,)]
-    saved = [first.new_empty(each, dtype=torch.int32) for each in shapes]
+    saved = [first.new_empty(size, dtype=torch.int32) for size in shapes]
     counts = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
     names = layer_neurons.state_names(neurons) if states else []
     final = [first.new_empty(shape[1:], dtype=torch.int32) for _ in names]
     start_time_loop(
         run_steps,
         columns,
-        tuple(each.contiguous() for each in inputs_TBN),
+        tuple(input_TBN.contiguous() for input_TBN in inputs_TBN),
         *_pointers(neurons),
-        tuple(each.contiguous() for each in states),
+        tuple(state.contiguous() for state in states),
         out_TBN,
         saved[0],
         tuple(final),
@@ -97,4 +97,4 @@ def neurons_backward(
 
 def _pointers(neurons: layer_neurons.KernelNeurons) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
     parameters = tuple(neurons.real_parameters)
-    return parameters, tuple(each.stride(0) if each.dim() else 0 for each in parameters)
+    return parameters, tuple(p.stride(0) if p.dim() else 0 for p in parameters)

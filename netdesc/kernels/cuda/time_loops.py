@@ -107,7 +107,7 @@ def run_steps(
         for i in tl.static_range(STEPS_PER_LOAD):
             exists = existing_columns(column, columns, start + i, 0, steps)
             values = _states_of_row(rows, i, UNIT)
-            after, value, kept, extents = STEP(constants, values, states, BLOCK)
+            after, value, saved, extents = STEP(constants, values, states, BLOCK)
             if len(final):  # steps beyond the last one must not change the states
                 after = _choose_each(exists, after, states)
             states = after
@@ -115,7 +115,7 @@ def run_steps(
             if DELAY:
                 emitted = delayed
                 delayed = tl.where(exists, value, delayed)
-            store_each(stored_at, i * row, kept, exists)
+            store_each(stored_at, i * row, saved, exists)
             tl.store(out_at + i * row, emitted.to(tl.float32) * OUT_UNIT, mask=exists)
             # States are not always 0 beyond the last step and the last column.
             peaks = _largest(peaks, extents, exists)

@@ -208,8 +208,8 @@ def segment_backward(
     device = grad_out_TBN.device
     layers = segments.segment_layers(weights, parameters, definitions, numbers)
     shape = *grad_out_TBN.shape[:2], weights[0].shape[1]
-    expected = [each for each, _ in segments.segment_saved(layers, shape, engine_name(device))]
-    check_saved(saved_tensors, expected)
+    saved = segments.segment_saved(layers, shape, engine_name(device))
+    check_saved(saved_tensors, [saved_shape for saved_shape, _ in saved])
     engine = engine_for(device)
     gradients = engine.segment_backward(grad_out_TBN, input_TBI, layers, saved_tensors, want_input)
     return tuple(gradients)

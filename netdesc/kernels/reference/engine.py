@@ -113,13 +113,13 @@ def recurrent_by_steps(
         counts = layer_neurons.LayerCounts(result.counts)
         peaks, path = torch.maximum(peaks, counts.peaks), counts.path.reshape(1)
         if keep:
-            saved.append([truncate(each, neurons.state_unit)[0] for each in z_TBN])
+            saved.append([truncate(tensor, neurons.state_unit)[0] for tensor in z_TBN])
     out_TBN = torch.stack(out[:-1] if neurons.delay else out[1:])
     return layer_neurons.NeuronsOutput(
         out_TBN,
         torch.cat([peaks, path, out_TBN.count_nonzero().reshape(1)]),
         after if states else [],
-        [torch.stack(each) for each in zip(*saved, strict=True)],
+        [torch.stack(steps) for steps in zip(*saved, strict=True)],
     )
 
 

@@ -207,7 +207,7 @@ def neurons(
     return NeuronsOutput(
         out_TBN / STATE_UNIT if neurons.is_graded else out_TBN,
         counts,
-        [each.to(torch.int32) for each in final],
+        [state.to(torch.int32) for state in final],
         grid_TBN if keep else [],
     )
 
@@ -246,17 +246,18 @@ def _run_integers(
     """Returns the inputs in state units, the states before the first step, and the steps."""
     no_state = torch.zeros_like(inputs_TBN[0][0], dtype=torch.int64)
     count = len(neurons.program.states)
-    before = [each.to(torch.int64) for each in states] or [no_state] * (count + 2)
-    grid_TBN = [truncate(each.detach(), neurons.state_unit) for each in inputs_TBN]
+    before = [state.to(torch.int64) for state in states] or [no_state] * (count + 2)
+    grid_TBN = [truncate(input_TBN.detach(), neurons.state_unit) for input_TBN in inputs_TBN]
 
-    def constant(each: Expression) -> Tensor:
-        return torch.tensor(each.value, dtype=torch.bool if each.type is BOOL else torch.int64)
+    def constant(expression: Expression) -> Tensor:
+        dtype = torch.bool if expression.type is BOOL else torch.int64
+        return torch.tensor(expression.value, dtype=dtype)
 
     steps = _run(
         neurons.program,
         _Arithmetic(_INTEGERS, constant, has_gradients=False),
-        [each if each.is_floating_point() else each.to(torch.int64) for each in neurons.parameters],
-        [each.to(torch.int64) for each in grid_TBN],
+        [p if p.is_floating_point() else p.to(torch.int64) for p in neurons.parameters],
+        [input_TBN.to(torch.int64) for input_TBN in grid_TBN],
         [*before[:count], before[count] != 0],
     )
     return grid_TBN, before, list(steps)
@@ -283,7 +284,7 @@ def neurons_backward(
             _leaf(each_N, units.get(kind, neurons.state_unit))
             for kind, each_N in zip(kinds, neurons.parameters, strict=True)
         ]
-        weights = [_leaf(each, 1) for each in weights_NN]
+        weights = [_leaf(tensor, 1) for tensor in weights_NN]
         zeros = torch.zeros_like(inputs[0][0])
 
         def arrive(inputs: Sequence[Tensor], out: Tensor) -> Sequence[Tensor]:
@@ -310,8 +311,8 @@ def neurons_backward(
         grads = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
     else:
         grads = [torch.zeros_like(leaf) for leaf in leaves]
-    floats = iter([each.to(torch.float32) for each in grads])
-    grad_inputs, grad_weights = (list(islice(floats, len(each))) for each in (inputs, weights))
+    floats = iter([tensor.to(torch.float32) for tensor in grads])
+    grad_inputs, grad_weights = (list(islice(floats, len(t))) for t in (inputs, weights))
     signs = [GRADIENT_SIGNS[kinds[place]] for place in neurons.learnable]
     signed = [sign * grad_N for sign, grad_N in zip(signs, floats, strict=True)]
     return NeuronsGradients(grad_inputs, grad_weights, signed)

@@ -119,7 +119,7 @@ def delete_unused(folder: Path, keep: int) -> None:
     """
     with contextlib.suppress(OSError):
         modules = [path for kind in _KINDS for path in folder.glob(f"{kind}_*.py")]
-        by_use = sorted((each.stat().st_atime, each) for each in modules)
+        by_use = sorted((module.stat().st_atime, module) for module in modules)
         for _, module in by_use[: max(0, len(by_use) - keep)]:
             module.unlink(missing_ok=True)
             for kernel in (folder / "__pycache__").glob(f"{module.stem}.*"):

@@ -118,7 +118,7 @@ class _Stopwatch:
             yield
 
     def _time_function(self, part: str | None, function: Function) -> Function:
-        """Returns a function of a part with a clock; one that starts an epoch if it has no part."""
+        """Wraps a function: its calls are timed as ``part`` or, if that is None, start an epoch."""
 
         def wrapper(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()

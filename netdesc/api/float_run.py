@@ -1,6 +1,7 @@
 """Runs a network in floats, and compares and classifies its output."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,9 +39,11 @@ def run_float(compiled: Compiled, input_TN: NDArray[np.float32]) -> Result:
 
 
 def judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
-    """Adds the comparison with the target, and the class, to the result of a network that is no
-    ``.net`` file; of such a file neither is known. If each step has a class, it is that of most."""
-    graph, description, found_TN = result.graph, opened.description, result.output_TN
+    """Adds the comparison with the target and the predicted class to a result.
+
+    A ``.net`` file has neither. If each step has a class, predicts the class of most steps.
+    """
+    graph, description = result.graph, opened.description
     if description is not None and pair is not None and pair.target is not None:
         try:
             target = read_recording(description.resolve(pair.target.path))
@@ -51,16 +54,22 @@ def judge(result: Result, opened: OpenedNetwork, pair: Pair | None) -> Result:
         else:
             target_TN = np.zeros(size, np.float32)
             target_TN.reshape(-1)[index] = value
-            arrays = found_TN.astype(np.float32), target_TN
-            with torch.no_grad():
-                batches = (torch.from_numpy(array).unsqueeze(1) for array in arrays)
-                loss = opened.compiled.loss.of_output(*batches).item()
-            met = int(np.count_nonzero((target_TN != 0) & (found_TN != 0)))
-            comparison = TargetComparison(loss, int(np.count_nonzero(target_TN)), met)
+            comparison = _compare_with_target(opened.compiled, result.output_TN, target_TN)
             result = replace(result, comparison=comparison)
     if graph.classes is None or opened.is_imported:
         return result
-    values = build_classifier(graph).values(torch.from_numpy(found_TN).unsqueeze(1))
+    values = build_classifier(graph).values(torch.from_numpy(result.output_TN).unsqueeze(1))
     most = int(most_active(judged_values(values, torch.zeros(1))).item())
     prediction = None if most == SILENT else most
     return replace(result, classification=Classification(prediction, pair and pair.label))
+
+
+def _compare_with_target(
+    compiled: Compiled, output_TN: NDArray[Any], target_TN: NDArray[np.float32]
+) -> TargetComparison:
+    """Compares an output with its target, both [steps, *output shape]."""
+    output_TBN = torch.from_numpy(output_TN.astype(np.float32)).unsqueeze(1)
+    with torch.no_grad():
+        loss = compiled.loss.of_output(output_TBN, torch.from_numpy(target_TN).unsqueeze(1))
+    matched = int(np.count_nonzero((target_TN != 0) & (output_TN != 0)))
+    return TargetComparison(loss.item(), int(np.count_nonzero(target_TN)), matched)

@@ -34,8 +34,8 @@ class ArrayChecks:
     """Checks arrays of samples, as the section ``data`` describes them.
 
     ``file`` names their file in messages, or ``files`` by the field of each array. The values of
-    arrays with more than ``max_bytes`` are not checked; ``unchecked`` then names these arrays. Nor
-    are those of mapped files that ``are_checked``.
+    arrays with more than ``max_bytes`` are not checked; ``unchecked`` then names these arrays. If
+    ``are_checked``, a run has checked the data before, so values of mapped files are not checked.
     ``run`` fills ``problems`` and ``arrays``, the checked arrays by the field that names them, and
     sets ``training_set``.
     """
@@ -60,7 +60,11 @@ class ArrayChecks:
         self.training_set = TrainingSet()
 
     def run(self, batch_size: int | None = None, free: int | None = None) -> None:
-        """Checks all; the memory against ``free`` bytes, for batches of ``batch_size`` samples."""
+        """Checks all arrays (see the class).
+
+        Reading and encoding, and a batch of ``batch_size`` samples, must fit in ``free`` bytes.
+        None skips this check of the memory, or takes all samples for a batch.
+        """
         data, spec = self.data, self.spec
         field, name = data.goal
         takes_labels = spec.learns_from == "labels"
@@ -136,9 +140,9 @@ class ArrayChecks:
         if kind in kinds and header.holds_numbers:
             return header
         expected = " or ".join(dict.fromkeys(hints.KIND_NAMES[kind] for kind in kinds))
-        actual = hints.KIND_NAMES.get(kind, str(header.dtype)) + (
-            f" of {size} bytes" if kind in kinds else ""
-        )
+        actual = hints.KIND_NAMES.get(kind, str(header.dtype))
+        if kind in kinds:
+            actual += f" of {size} bytes"
         hint = hints.SPLIT_VALUES if field == "split" else ""
         if field == "labels":
             values = (

@@ -135,13 +135,16 @@ def is_mapped(values: NDArray) -> bool:
 def _require_whole(values: NDArray | None) -> None:
     """Raises DataError if the file that an array maps was cut off: reading would end the process.
 
-    ``numpy.savez`` does that when it writes a file anew.
+    ``numpy.savez`` cuts a file off when it writes it again.
     """
     base, name = cast("Any", values), None
     while isinstance(base, np.ndarray):
         name, base = getattr(base, "filename", name), base.base
     if name is not None and isinstance(base, mmap.mmap) and base.size() < len(base):
-        raise DataError(f"{name}: this file was cut off or written anew while it was read")
+        raise DataError(
+            f"{name}: this file was cut off or written again while it was read; restore it and "
+            f"try again"
+        )
 
 
 def read_arrays(context: DataContext) -> dict[str, ArraySamples]:

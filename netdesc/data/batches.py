@@ -25,7 +25,8 @@ MAX_RESIDENT_SHARE = 0.25
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
 Load = tuple[Any, tuple[int, int | None, int, int]]
-"""Samples of a shard, or their indices on the GPU, and ``shard`` to ``number`` of its ``Batch``."""
+"""What a shard is built from: its samples (or their indices, if samples are on the GPU), and the
+fields ``shard``, ``whole_size``, ``epoch`` and ``number`` of its ``Batch``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Batch:
         return self.input_TBN.shape[1]
 
     def copied(self, device: torch.device) -> "Batch":
-        """Copies the batch by way of pinned memory, without waiting for the device."""
+        """Copies the batch to the device by way of pinned memory, without waiting for the copy."""
         inputs, target = self.input_TBN.pin_memory(), self.target.pin_memory()
         input_TBN = inputs.to(device, non_blocking=True)
         return replace(self, input_TBN=input_TBN, target=target.to(device, non_blocking=True))
@@ -155,11 +156,11 @@ class Batches:
     def _batches(
         self, order: Indices, numbers: range, epoch: int | None
     ) -> Generator[tuple[Batch, ...]]:
-        """Yields the own shards of batches of an epoch or, without one, whole batches in order.
+        """Yields this process's shards of each batch of ``epoch``; if that is None, whole batches.
 
-        A thread reads files ahead. If a GPU trains, it also builds the tensors, but calls nothing
-        of CUDA, because a graph may be captured meanwhile. Beside kernels on the CPU, it would take
-        their cores and caches for that.
+        A thread reads files ahead. If a GPU trains, the thread also builds the tensors, but does
+        not call CUDA, because a graph may be captured meanwhile. If the CPU trains, it builds none:
+        that would take cores and caches from the kernels.
         """
         cut = (range(1), 1) if epoch is None else (self.own, self.shards)
         at, is_copied = self._on_device(order), self.device.type == "cuda" and not self._is_resident
@@ -172,11 +173,10 @@ class Batches:
         yield from self._copy(items) if is_copied else map(build, items)
 
     def _copy(self, batches: Iterable[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
-        """Copies batches to the GPU, each while it computes the batch before.
+        """Copies batches to the GPU; a batch is copied while the GPU computes the one before.
 
-        In a stream of their own and from pinned memory, copies run beside the kernels of the
-        current stream (PyTorch, "CUDA semantics", use pinned memory buffers;
-        ``Tensor.record_stream``).
+        Copies from pinned memory in another stream run beside the kernels of the current stream
+        (PyTorch, "CUDA semantics", use pinned memory buffers; ``Tensor.record_stream``).
         """
         stream, current = torch.cuda.Stream(self.device), torch.cuda.current_stream(self.device)
         for shards in batches:
@@ -193,9 +193,10 @@ class Batches:
     def _load(
         self, order: Any, number: int, epoch: int | None, own: range, shards: int | None = None
     ) -> list[Load]:
-        """Reads the samples of shards of a batch; if all are on the GPU, it only chooses them.
+        """Reads the samples of the shards ``own`` of batch ``number``; chooses those on the GPU.
 
-        ``order`` is what ``_on_device`` returns.
+        ``order`` is what ``_on_device`` returns. ``shards`` is the number of shards of the batch,
+        by default ``self.shards``.
         """
         rows = order[number * self._size :][: self._size]
         count, shards, loads = len(rows), shards or self.shards, list[Load]()
@@ -251,7 +252,7 @@ class Batches:
         return self._tensor(input_TBN), self._tensor(target)
 
     def _tensor(self, array: NDArray) -> torch.Tensor:
-        if array.dtype.kind != "f":  # torch would start threads of the reader's own
+        if array.dtype.kind != "f":  # torch would start more threads in the thread that reads
             array = array.astype(np.int64, copy=False)
         return torch.from_numpy(array).to(self.device)
 

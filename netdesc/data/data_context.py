@@ -59,7 +59,7 @@ class DataContext:
     for_training: bool = False
     """Whether the samples are needed, and not only the problems. All values are then checked."""
     are_checked: bool = False
-    """Whether values of mapped files are not checked (see ``FileChecks``)."""
+    """Whether values of mapped files were checked before (see ``FileChecks``)."""
     problems: list[Problem] = field(default_factory=list[Problem])
     training_set: TrainingSet = TrainingSet()
 

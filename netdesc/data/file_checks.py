@@ -63,7 +63,7 @@ class FileChecks:
         self.locked = {file.path: file.sha256 or "" for file in lock.files} if lock else {}
         """Path of a file in a run's lock -> its SHA-256, or "" without one."""
         self.are_checked = lock is not None and _has_stamp(description)
-        """Whether the data are as a run has checked them: SHA-256 and values are passed over."""
+        """Whether a run has checked these data: SHA-256 and values are not checked again."""
         self._names: dict[Path, list[str]] = {}
 
     def run(self, sections: Collection[str]) -> Iterator[Problem]:
@@ -142,10 +142,10 @@ class FileChecks:
 
 
 def data_stamp(description: Description) -> str:
-    """Returns a text that tells whether the data of a run are those that it has checked.
+    """Returns a text that is equal as long as the data of a run have not changed.
 
-    It has the size and the time of each file, and a digest of the document without ``training``,
-    which says how values are checked. Raises OSError.
+    It holds size and time of each file, and a digest of the document without ``training``, because
+    the document decides how values are checked. Raises OSError.
     """
     whole = description.document.model_dump(mode="json", exclude={"training"})
     files: dict[str, tuple[int, int]] = {}

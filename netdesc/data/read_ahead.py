@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 AHEAD = 2
-"""The number of items that are ready before they are needed."""
+"""Number of items that are computed before they are needed."""
 
 Item = TypeVar("Item")
 
@@ -14,8 +14,8 @@ Item = TypeVar("Item")
 def read_ahead(items: Iterator[Item]) -> Generator[Item]:
     """Yields ``items``, of which a thread computes up to ``AHEAD`` before they are needed.
 
-    What computing an item raises is raised where the item is needed. The thread ends with the
-    items, or with the one that it computes after an error or ``close``.
+    An error in computing an item is raised when the item is needed. The thread ends after the last
+    item; after an error or ``close``, it ends with the item that it is computing.
     """
     end: Any = object()
     with ThreadPoolExecutor(1, thread_name_prefix="netdesc reader") as reader:

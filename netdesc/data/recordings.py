@@ -22,7 +22,7 @@ from netdesc.events import Event, read_events
 from netdesc.events.files import EVENT_SUFFIXES, RECORD_BYTES
 
 RESERVED_SHARE = 0.25
-"""The share of the memory that recordings leave free; spikes of others are not kept."""
+"""Share of the memory that stays free. If less is free, spikes of recordings are not kept."""
 
 
 @dataclass(frozen=True, eq=False)

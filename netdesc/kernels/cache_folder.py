@@ -1,11 +1,11 @@
-"""The folder of compiled kernels, and how its files are written. ``NETDESC_CACHE`` names it.
+"""The folder of compiled kernels, ``NETDESC_CACHE``, and how its files are written.
 
-In it are the modules that are generated for neurons, with their kernels in ``__pycache__``, and in
-``numba`` the other kernels of the CPU engine. If ``NETDESC_CACHE`` is set, Triton's kernels are in
-its ``triton``. The folder may be read-only, as in an image, if it holds what is needed.
+It contains the modules that are generated for neurons, with their kernels in ``__pycache__``; in
+``numba`` the other kernels of the CPU engine; and in ``triton`` those of Triton, if
+``NETDESC_CACHE`` is set. The folder may be read-only, as in an image, if all kernels are there.
 
-Who can write compiled kernels can run programs as the user. So no folder is used that another user
-than root can write, and no file that is another user's.
+Whoever can write compiled kernels can run programs as the user. So a folder that other users except
+root can write is not used, and neither is a file of another user.
 """
 
 import contextlib
@@ -22,19 +22,19 @@ from netdesc.atomic_write import failure_reason
 _VARIABLE, _TRITON = "NETDESC_CACHE", "TRITON_CACHE_DIR"
 _KERNELS = Path(__file__).parent
 _MAX_VERSIONS = 16
-"""Number of versions of the CPU engine whose kernels are kept; those of one take about 1 MB."""
+"""Number of versions of the CPU engine whose kernels are kept, about 1 MB each."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _problems: list[str] = []
 
 
 def cache_folder() -> Path:
-    """Returns the folder; a temporary one if others can write it, or the user has no home."""
+    """Returns the folder: a temporary one if others can write to it, or the user has no home."""
     if chosen := os.environ.get(_VARIABLE):
         return _safe_folder(Path(chosen).absolute())
     try:
-        user = os.environ.get("XDG_CACHE_HOME")
-        folder = (Path(user) if user else Path.home() / ".cache").absolute() / "netdesc"
+        xdg = os.environ.get("XDG_CACHE_HOME")
+        folder = (Path(xdg) if xdg else Path.home() / ".cache").absolute() / "netdesc"
     except RuntimeError as error:
         _problems.append(str(error))
         return temporary_folder()
@@ -47,7 +47,7 @@ def _is_ours(status: os.stat_result) -> bool:
 
 
 def _others_can_write(status: os.stat_result, *, with_group: bool = True) -> bool:
-    """Whether the mode lets others write, or a group that is not the user's own."""
+    """Whether the mode lets others write or, ``with_group``, a group that is not the user's alone."""
     if os.name != "posix" or not status.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         return False
     if status.st_mode & stat.S_IWOTH or not with_group:
@@ -67,17 +67,19 @@ def _safe_folder(folder: Path) -> Path:
     """Returns the folder, or a temporary one if another user can write it, and notes why."""
     own = (folder, *(folder / name for name in ("__pycache__", "numba", "triton")))
     parents = (*folder.parents, *Path(os.path.realpath(folder)).parents)
-    reasons = (*map(_why_unsafe, own), *(_why_unsafe(each, is_parent=True) for each in parents))
-    if not any(reasons):
-        return folder
-    _problems.append(next(filter(None, reasons)))
-    return temporary_folder()
+    reasons = [_why_unsafe(path) for path in own]
+    reasons += [_why_unsafe(path, is_parent=True) for path in parents]
+    for reason in filter(None, reasons):
+        _problems.append(reason)
+        return temporary_folder()
+    return folder
 
 
 def _why_unsafe(path: Path, *, is_parent: bool = False) -> str:
     """Returns why another user can write or replace a file or folder; empty if none can.
 
-    Of parents, a group may write some on clusters: what it puts there is not the user's.
+    On clusters, a group may write to parents. That is safe: what others create there belongs to
+    them, and is then refused.
     """
     try:
         link, status = path.lstat(), path.stat()
@@ -114,7 +116,7 @@ def source_digest() -> bytes:
 def version_folder() -> Path:
     """Returns the folder of the kernels that are not generated, which depend on all sources.
 
-    If it is new, deletes those of other versions that have not been used for longest.
+    If it is new, deletes the folders of other versions that were not used for the longest time.
     """
     folder = cache_folder() / "numba" / source_digest().hex()[:24]
     with contextlib.suppress(OSError):
@@ -128,7 +130,7 @@ def version_folder() -> Path:
 
 
 def write(path: Path, content: bytes) -> bool:
-    """Writes a file of the cache atomically. Returns whether it could, and notes why not."""
+    """Writes a file of the cache atomically. Returns whether it could; ``problem`` says why not."""
     try:
         _make(path.parent)
         with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
@@ -143,19 +145,19 @@ def write(path: Path, content: bytes) -> bool:
 
 
 def _make(folder: Path) -> None:
-    """Makes a folder, and those around it, for the user alone."""
+    """Creates a folder and its missing parents, which only the user can read and write."""
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(0o700, exist_ok=True)
 
 
 def write_checked(path: Path, content: bytes) -> None:
-    """Writes a file, if it can, that ``read_checked`` reads."""
+    """Writes a file with a digest, for ``read_checked``, if the folder can be written."""
     write(path, _digest(path, content) + content)
 
 
 def _digest(path: Path, content: bytes) -> bytes:
-    """Returns the digest of a file, which is another one under another name."""
+    """Returns the digest of a file's name and content."""
     return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
 
 
@@ -179,11 +181,11 @@ def read_checked(path: Path) -> bytes | None:
 
 
 def problem() -> str | None:
-    """Returns why this process has compiled kernels that no other can use; None if it has not."""
+    """Returns why kernels of this process cannot be kept for others; None if they can."""
     if not _problems:
         return None
-    way = f"set {_VARIABLE} to a folder that you alone can write"
-    return f"each process compiles kernels anew, because {_problems[0]}; {way}"
+    hint = f"set {_VARIABLE} to a folder that only you can write"
+    return f"each process compiles kernels again, because {_problems[0]}; {hint}"
 
 
 def choose_triton_folder() -> None:

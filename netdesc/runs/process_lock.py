@@ -1,11 +1,11 @@
 """Keeps a second process out of a run's folder, also on another machine.
 
-The process at work locks the file ``.lock``, which names it, and touches the file ``alive``. On one
-machine the lock decides: the system releases it when the process ends, however it ends. Network
-file systems may have no locks, or only those of one machine, so between machines the age of
-``alive`` decides. A thread of the process touches it, also while kernels are compiled, and ends
-with the process. The file server sets its time, and that of a file which is written to be compared
-with it, so that the machines' clocks do not matter.
+The process that trains locks the file ``.lock``, which names it, and touches the file ``alive``. On
+one machine the lock decides: the system releases it when the process ends, however it ends. Network
+file systems may have no locks, or locks that other machines do not see, so between machines the age
+of ``alive`` decides. A thread of the process touches this file, also while kernels are compiled,
+and ends with the process. To find the age, another file is written, and the times of both files are
+compared. Both are the file server's, so the clocks of the machines do not matter.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class Worker(BaseModel):
     def here(cls, ranks: int = 1) -> "Worker":
         """Returns this process."""
         boot = ""
-        with contextlib.suppress(OSError):  # which Linux alone has
+        with contextlib.suppress(OSError):  # only Linux has this file
             boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         job = {name: os.environ[name][:200] for name in JOB_VARIABLES if os.environ.get(name)}
         return cls(pid=os.getpid(), host=platform.node(), boot=boot, ranks=ranks, job=job)
@@ -73,10 +73,10 @@ class Worker(BaseModel):
             return cls(pid=int(text)) if text.strip().isdecimal() else cls()
 
     def is_on(self, other: "Worker") -> bool:
-        """Whether both are on one machine, which has not been started anew since.
+        """Whether both are on one machine, which has not been restarted in between.
 
-        Containers of a machine have one ``boot`` and different hosts. Pods of a Kubernetes job that
-        replace each other on different machines may have one host.
+        Containers on one machine have the same ``boot`` but different hosts. Pods of a Kubernetes
+        job that replace each other on different machines may have the same host.
         """
         return self.boot == other.boot if self.boot else self.host in ("", other.host)
 
@@ -141,9 +141,9 @@ def lock_folder(
     """Keeps other processes out of the folder for the ``with`` block.
 
     Raises RunError if another process is at work there. If this process is killed, others on its
-    machine may work there at once, and those on other machines after ``DEAD_AFTER_S``. With
-    ``wait``, which gets a message, waits for that time where only ``alive`` tells of another
-    process, but not longer than until it is touched again.
+    machine can take over at once, those on other machines after ``DEAD_AFTER_S``. With ``wait``, if
+    only ``alive`` shows another process, calls ``wait`` with a message and waits for that time, or
+    until the file is touched again.
     """
     with storing(path / PROCESS_LOCK):
         file = open_regular(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
@@ -169,9 +169,9 @@ def lock_folder(
 
 
 def _take_over(alive: Path, touched: float | None) -> None:
-    """Replaces the file that a dead process has ``touched``.
+    """Replaces the file ``alive`` of a dead process, which has last ``touched`` it at this time.
 
-    RunError if a process on another machine was faster; both steps are atomic.
+    RunError if a process on another machine took over first. Renaming and creating are atomic.
     """
     old = alive.with_name(f".{ALIVE}.{secrets.token_hex(6)}")
     is_dead = True
@@ -185,7 +185,10 @@ def _take_over(alive: Path, touched: float | None) -> None:
     except FileExistsError:
         is_dead = False
     if not is_dead:
-        raise RunError(f"{alive.parent} is in use: another process has just begun", exit_code=2)
+        raise RunError(
+            f"{alive.parent} is in use: another process has just begun; name another folder",
+            exit_code=2,
+        )
 
 
 @contextlib.contextmanager
@@ -245,7 +248,7 @@ def _refusal(path: Path, worker: Worker, is_locked: bool | None) -> str:
 
 
 def _touched(path: Path) -> float | None:
-    """Returns when a file was last touched, as the file server says now; None if it is missing."""
+    """Returns when a file was last touched, by the file server's clock; None if it is missing."""
     try:
         with open(path, "rb", opener=open_regular) as file:  # opening asks the file server
             return os.fstat(file.fileno()).st_mtime
@@ -272,7 +275,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(file: int, shared: bool = False) -> bool | None:
-        if shared:  # there are only exclusive ones
+        if shared:  # Windows has exclusive locks only
             return None
         os.lseek(file, 1 << 20, os.SEEK_SET)  # after the text, so that others can read the text
         try:

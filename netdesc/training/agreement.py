@@ -25,7 +25,7 @@ def require_same_start(ranks: Ranks, description: Description, *choices: object)
         more = max(shards, 1 << (size - 1).bit_length())
         hint = f", or --set training.shards={more} in a new run" if more % size == 0 else ""
         message = f"{size} processes cannot divide {shards} training.shards equally among them"
-        raise RunError(f"{message}: start {numbers}{hint}", exit_code=2)
+        raise RunError(f"{message}: take {numbers}{hint}", exit_code=2)
     if size == 1:
         return
     facts = {f"version of {name}": text for name, text in versions().items()}

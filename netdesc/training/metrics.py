@@ -151,11 +151,13 @@ class LayerNorms:
     def __init__(self, layers: Mapping[str, Sequence[nn.Parameter]]) -> None:
         self._parameters = [parameter for parameters in layers.values() for parameter in parameters]
         self._zero = self._parameters[0].new_zeros(())
-        indices, zero = iter(range(len(self._parameters))), len(self._parameters)
-        rows = [itertools.islice(indices, len(parameters)) for parameters in layers.values()]
-        columns = [*itertools.zip_longest(*map(list, rows), fillvalue=zero)]
         self.device = self._zero.device
-        self._rows = torch.tensor(columns, device=self.device).T.contiguous()
+        # Row of a layer: the indices of its parameters, and then the index of the zero.
+        counts = [len(parameters) for parameters in layers.values()]
+        rows = torch.full((len(counts), max(counts)), len(self._parameters))
+        for row, count, end in zip(rows, counts, itertools.accumulate(counts), strict=True):
+            row[:count] = torch.arange(end - count, end)
+        self._rows = rows.to(self.device)
 
     def of_parameters(self) -> Tensor:
         """Returns norms [layers] of the parameters, float64 on the device."""

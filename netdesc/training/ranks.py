@@ -18,7 +18,7 @@ from torch import Tensor
 from netdesc.training.members import Members
 
 SMALL = 1 << 15
-"""Up to so many numbers, each process gets the tensors of all others and sums them itself."""
+"""Number of elements up to which each process gets all tensors and sums them itself."""
 
 
 class Ranks:
@@ -68,7 +68,7 @@ ALONE = Ranks()
 
 
 class JoinedRanks(Ranks):
-    """A process of a ``group`` of ``torch.distributed``, whose ``members`` know each other.
+    """A process of a ``group`` of ``torch.distributed``; ``members`` names the processes.
 
     No other object may hold the group: its connections are closed with the last reference.
     """
@@ -78,16 +78,16 @@ class JoinedRanks(Ranks):
         self.rank, self.size = members.rank, members.size
 
     def leave(self) -> None:
-        """Closes the connections, which ends the others' waiting for this process."""
+        """Closes the connections, so that other processes do not wait for this one."""
         group, self._group = self._group, None
         if group is not None:
-            dist.destroy_process_group(group)  # else the process would be aborted at its end
+            dist.destroy_process_group(group)  # otherwise the process would be aborted at its end
 
     def sum(self, values_by_own_shard: Sequence[Tensor]) -> Tensor:
         total = tree_sum(values_by_own_shard)
         if self.size == 2 or total.numel() <= SMALL:  # for two, this moves no more bytes
             return tree_sum(self.gather(total))
-        # Each process sums one part of the tensors of all, and passes the sum on.
+        # Each process sums one part of all tensors, and sends the sum to the others.
         part = -(-total.numel() // self.size)
         padded = total.new_zeros(part * self.size)
         padded[: total.numel()] = total.flatten()
@@ -136,7 +136,7 @@ def tree_sum(values: Sequence[Tensor]) -> Tensor:
 
 
 class Silent:
-    """Stands for what only the first process has: its methods do nothing and return None."""
+    """Replaces, in other processes, an object that only the first one has. Methods do nothing."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None

@@ -95,37 +95,39 @@ def require_epochs(
 
 
 def require_same_document(description: Description, run: Path, has_data: bool) -> None:
-    """Raises RunError unless the run in a folder is one of ``description``; it says what differs.
+    """Raises RunError, which says what differs, unless ``run`` is a run of ``description``.
 
-    Values that neither document writes may differ: training may have found them, and another
-    netdesc may have other defaults. So may the texts that describe the network. With ``has_data``,
-    a program passes samples in place of those of the document.
+    Values that neither document writes may differ, because training may have found them, and other
+    versions may have other defaults. Texts that describe the network may differ, too. With
+    ``has_data``, a program passes samples in place of those of the document.
     """
     lock = require_valid(check(run / LOCK))
     new = description.without_data() if has_data else description
     texts = [
-        f"{place} is {_json(ours)}, but {_json(theirs)} in the document"
-        for place, (ours, theirs) in _differences(lock, new).items()
+        f"{place} is {_json(value)} there, but {_json(new_value)} in the document"
+        for place, (value, new_value) in _differences(lock, new).items()
     ]
     if not texts:
         return
-    more = f", and {amount(len(texts) - _SHOWN, 'more value')}" * (len(texts) > _SHOWN)
+    listed = "; ".join(texts[:_SHOWN])
+    if len(texts) > _SHOWN:
+        listed += f", and {amount(len(texts) - _SHOWN, 'more value')}"
     raise RunError(
-        f"{run} holds a run of another document: {'; '.join(texts[:_SHOWN])}{more}; name another "
+        f"{run} holds a run of another document: {listed}; name another "
         f"folder, or go on with that run: netdesc train --resume {quote(str(run))}",
         exit_code=2,
     )
 
 
 def _differences(lock: Description, new: Description) -> dict[str, tuple[Any, Any]]:
-    """Returns the values in which a run's document differs from another, by their places."""
-    first, second = _values(lock), _values(new)
+    """Maps the places of values that differ to those of the run's ``lock`` and of ``new``."""
+    values, new_values = _values(lock), _values(new)
     differences: dict[str, tuple[Any, Any]] = {}
-    for at in first | second:
-        ours, theirs = first.get(at, ABSENT), second.get(at, ABSENT)
-        is_free = theirs == "auto" or new.origins.get(pointer(at)) in _UNWRITTEN
-        if ours != theirs and not (is_free and lock.origins.get(pointer(at)) in _UNWRITTEN):
-            differences[dotted(at)] = ours, theirs
+    for at in values | new_values:
+        value, new_value = values.get(at, ABSENT), new_values.get(at, ABSENT)
+        is_free = new_value == "auto" or new.origins.get(pointer(at)) in _UNWRITTEN
+        if value != new_value and not (is_free and lock.origins.get(pointer(at)) in _UNWRITTEN):
+            differences[dotted(at)] = value, new_value
     return differences
 
 
@@ -140,4 +142,4 @@ def _values(description: Description) -> dict[Parts, Any]:
 
 
 def _json(value: Any) -> str:
-    return "not there" if value is ABSENT else json.dumps(value, ensure_ascii=False)
+    return "not set" if value is ABSENT else json.dumps(value, ensure_ascii=False)

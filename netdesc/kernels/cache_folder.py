@@ -47,7 +47,7 @@ def _is_ours(status: os.stat_result) -> bool:
 
 
 def _others_can_write(status: os.stat_result, *, with_group: bool = True) -> bool:
-    """Whether the mode lets others write or, ``with_group``, a group that is not the user's alone."""
+    """Whether the mode lets others write or, ``with_group``, a group with other users."""
     if os.name != "posix" or not status.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         return False
     if status.st_mode & stat.S_IWOTH or not with_group:

@@ -104,7 +104,7 @@ def require_same_document(description: Description, run: Path, has_data: bool) -
     lock = require_valid(check(run / LOCK))
     new = description.without_data() if has_data else description
     texts = [
-        f"{place} is {_json(value)} there, but {_json(new_value)} in the document"
+        f"{place} is {_json(value)}, but {_json(new_value)} in the document"
         for place, (value, new_value) in _differences(lock, new).items()
     ]
     if not texts:

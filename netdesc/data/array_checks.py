@@ -60,11 +60,7 @@ class ArrayChecks:
         self.training_set = TrainingSet()
 
     def run(self, batch_size: int | None = None, free: int | None = None) -> None:
-        """Checks all arrays (see the class).
-
-        Reading and encoding, and a batch of ``batch_size`` samples, must fit in ``free`` bytes.
-        None skips this check of the memory, or takes all samples for a batch.
-        """
+        """Checks all. Arrays and a batch of ``batch_size`` samples must fit in ``free`` bytes."""
         data, spec = self.data, self.spec
         field, name = data.goal
         takes_labels = spec.learns_from == "labels"
@@ -140,9 +136,8 @@ class ArrayChecks:
         if kind in kinds and header.holds_numbers:
             return header
         expected = " or ".join(dict.fromkeys(hints.KIND_NAMES[kind] for kind in kinds))
-        actual = hints.KIND_NAMES.get(kind, str(header.dtype))
-        if kind in kinds:
-            actual += f" of {size} bytes"
+        width = f" of {size} bytes" if kind in kinds else ""
+        actual = hints.KIND_NAMES.get(kind, str(header.dtype)) + width
         hint = hints.SPLIT_VALUES if field == "split" else ""
         if field == "labels":
             values = (

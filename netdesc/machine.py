@@ -4,6 +4,7 @@ On Linux, the limits of a container or of a batch job are read from its control 
 (cgroup version 2).
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,14 @@ def free_bytes() -> int | None:
     """Returns the available memory, or the total if the system does not tell."""
     total, available = memory()
     return total if available is None else available
+
+
+def return_freed_memory() -> None:
+    """Gives the system back what was freed; GNU's C library keeps some of large arrays, too."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _control_groups(system: Path) -> list[Path]:

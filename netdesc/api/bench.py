@@ -1,7 +1,6 @@
 """Times the epochs of the training loop, and the parts of an epoch."""
 
 import contextlib
-import ctypes
 import functools
 import gc
 import pkgutil
@@ -20,6 +19,7 @@ import torch
 from netdesc.api.load import load
 from netdesc.caller import UserError
 from netdesc.description import Description
+from netdesc.machine import return_freed_memory
 from netdesc.training.environment import environment
 from netdesc.training.outcome import Outcome
 from netdesc.training.setup import TrainingOptions
@@ -207,8 +207,7 @@ def peak_bytes(device: str, work: Callable[[], object]) -> int | None:
         work()
         return torch.cuda.max_memory_allocated() - before
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # GNU's C library only
+    return_freed_memory()
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # forgets earlier peaks
     before = _resident_peak()

@@ -37,8 +37,9 @@ def verify(network: Source, input: Input | None = None) -> Verification:
     from what ``export_net`` writes. ``input`` is what ``run`` takes. Without it, the input is the
     first for which the output is not that for silence: of the first samples of the validation, test
     or training data, and then of random spikes. If there is none, the proof is ``empty``. A network
-    that no ``.net`` file can hold has two runs. HardwareError if it has no integers, and the errors
-    of ``compile``, of ``import_net`` and of ``run``.
+    that no ``.net`` file can hold has two runs; of one with more than 2^24 parameters, the file is
+    compared with what is exported and not run if both are equal. HardwareError if it has no
+    integers, and the errors of ``compile``, of ``import_net`` and of ``run``.
 
     >>> netdesc.verify("examples/oxford.json").is_identical
     True

@@ -27,7 +27,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     Returns the warnings of ``api.export``, which also explains the errors, about layers.
     """
     require_suffix(path)
-    net, names = _net_of(model, path)
+    net, names = net_of(model, path)
     write_net(path, net)
     warnings, first = netx_warnings(net, netx_problems(net), names), model.graph.layers[0]
     if isinstance(net.layers[0], net_synapses.InputNeurons) and first.delay:
@@ -40,7 +40,7 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
     return [f"{path}: {text}" for text in warnings]
 
 
-def _net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, Sequence[str]]:
+def net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, Sequence[str]]:
     """Returns the record of the file ``path`` that holds ``model``, and the names of its layers."""
     records: list[Named] = []
     graph, weights = model.graph, model.folded_state()

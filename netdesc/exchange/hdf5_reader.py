@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import (
-    LayerError,
-    NetFileAccessError,
-    NetFileError,
-    describe_first_wrong,
-)
+from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError
 from netdesc.exchange.hdf5_checks import check_chunks, read_heap_text
-from netdesc.hardware.integers import CHUNK_NUMBERS
+from netdesc.hardware.integers import CHUNK_NUMBERS, LARGE, Integers
 
 MAX_FILE_BYTES = 1 << 30
 MAX_VALUES = 1 << 25
@@ -189,23 +185,38 @@ class Hdf5Group:
         folder, _, name = path.rpartition("/")
         return (self.group(folder) if folder else self), name
 
-    def integers(self, name: str) -> NDArray[np.int32]:
-        """Reads numbers of any type as int32. NetFileError if one is not a 32-bit integer."""
-        values, limits = self._numbers(name), np.iinfo(np.int32)
-        result = np.empty(values.shape, np.int32)
-        for start in range(0, values.size, CHUNK_NUMBERS):
-            part = slice(start, start + CHUNK_NUMBERS)
-            numbers = values.reshape(-1)[part]
+    def integers(self, name: str) -> Integers:
+        """Reads numbers of any type as int32, and many as int16 if that can hold them.
+
+        NetFileError if one is not a 32-bit integer.
+        """
+        dataset, limits = self._numbers(name), np.iinfo(np.int32)
+        shape, small = dataset.shape or (), np.iinfo(np.int16)
+        result: NDArray = np.empty(shape, np.int16 if math.prod(shape) > LARGE else np.int32)
+        for first, values in self._pieces(name, dataset):
+            require, numbers = partial(self._require, name, shape, first, values), values
             if values.dtype.kind == "f":
                 with np.errstate(invalid="ignore"):
-                    numbers = numbers.astype(np.float64)  # which holds the limits below
-                    self._require(name, values, part, np.isfinite(numbers), "a number")
-                    is_whole = numbers == np.trunc(numbers)
-                    self._require(name, values, part, is_whole, "a whole number")
-            is_inside = (numbers >= limits.min) & (numbers <= limits.max)
-            self._require(name, values, part, is_inside, "within 32 bits")
-            result.reshape(-1)[part] = numbers
+                    numbers = values.astype(np.float64)  # which holds the limits below
+                    require(np.isfinite(numbers), "a number")
+                    require(numbers == np.trunc(numbers), "a whole number")
+            require((numbers >= limits.min) & (numbers <= limits.max), "within 32 bits")
+            if not small.min <= numbers.min() <= numbers.max() <= small.max:
+                result = result.astype(np.int32, copy=False)
+            result.reshape(-1)[first : first + numbers.size] = numbers
         return result
+
+    def _pieces(self, name: str, dataset: h5py.Dataset) -> Iterator[tuple[int, NDArray]]:
+        """Yields parts of the flat array, and where they begin. Decompresses no chunk twice."""
+        row = math.prod(dataset.shape[1:])
+        step = dataset.chunks[0] if dataset.chunks else 1
+        rows = max(step, CHUNK_NUMBERS // max(1, row) // step * step)
+        for start in range(0, len(dataset) if dataset.shape else 1, rows):
+            with self.explain(name):
+                part = slice(start, start + rows) if dataset.shape else ()
+                values = np.asarray(dataset[part]).reshape(-1)
+            for first in range(0, values.size, CHUNK_NUMBERS):
+                yield start * row + first, values[first : first + CHUNK_NUMBERS]
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Reads one number; ``default``, if it is not None, stands for a missing dataset."""
@@ -215,8 +226,9 @@ class Hdf5Group:
 
     def number(self, name: str) -> float:
         """Reads one number of any type. NetFileError if it is infinite or NaN."""
-        values = self._numbers(name)
-        self._require(name, values, slice(None), np.isfinite(values).reshape(-1), "a finite number")
+        values = np.asarray(self._numbers(name)[()])
+        is_finite = np.isfinite(values).reshape(-1)
+        self._require(name, values.shape, 0, values.reshape(-1), is_finite, "a finite number")
         return float(self._single(name, values))
 
     def _single(self, name: str, values: NDArray) -> Any:
@@ -224,7 +236,8 @@ class Hdf5Group:
             raise self.error(name, f"has shape {list(values.shape)}, not one number")
         return values.item()
 
-    def _numbers(self, name: str) -> NDArray:
+    def _numbers(self, name: str) -> h5py.Dataset:
+        """Returns a dataset of numbers that may be read."""
         dataset = self._dataset(name)
         with self.explain(name):
             if dataset.dtype.kind not in "iufb" or dataset.dtype.itemsize > 8:
@@ -237,16 +250,22 @@ class Hdf5Group:
             if size and not dataset.id.get_storage_size():
                 raise self.error(name, "was never written")
             self._file.values_left -= size
-            return np.asarray(dataset[()])
+        return dataset
 
     def _require(
-        self, name: str, values: NDArray, part: slice, is_valid: NDArray[np.bool_], what: str
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        first: int,
+        values: NDArray,
+        is_valid: NDArray[np.bool_],
+        what: str,
     ) -> None:
-        """Raises NetFileError unless all values of a ``part`` of the flat array are valid."""
+        """Raises NetFileError unless all ``values`` are valid, which begin at ``first``."""
         if not is_valid.all():
-            all_valid = np.ones(values.shape, np.bool_)
-            all_valid.reshape(-1)[part] = is_valid
-            raise self.error(name, f"{describe_first_wrong(values, all_valid)}, not {what}")
+            at = int(is_valid.argmin())
+            index = [int(each) for each in np.unravel_index(first + at, shape)]
+            raise self.error(name, f"{f'{index} ' if index else ''}is {values[at]}, not {what}")
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name in self._datasets:

@@ -38,6 +38,7 @@ from netdesc.exchange.net_record import NetFile, Simulation
 from netdesc.exchange.net_synapses import NeuronLayer, SynapticLayer
 from netdesc.graph import Graph, SynapticNode, build_graph
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
+from netdesc.machine import return_freed_memory
 from netdesc.neurons.models import NEURONS, NeuronSection
 
 DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
@@ -180,6 +181,7 @@ def import_net(
     weights: dict[str, NDArray[np.float32]] = {}
     for (_, record), layer in zip(_neuron_records(net), graph.neuron_layers, strict=True):
         weights |= _layer_state(layer, record)
+    return_freed_memory()  # of which large arrays take much
     table = _make_table(net, parts, notes)
     assumptions = _list_assumptions(description, is_assumed, graph)
     return ImportedNetwork(description, weights, table, warnings, assumptions, *is_assumed.values())

@@ -32,8 +32,11 @@ BIAS_LIMIT = int(MAX_BIAS * WEIGHT_UNIT)
 WEIGHT_BITS = 6
 """The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
 
-CHUNK_NUMBERS = 1 << 20
+CHUNK_NUMBERS = 1 << 18
 """The number of weights that are converted at a time."""
+
+LARGE = 1 << 24
+"""More weights are held as int16, not as int32, and computed with in pieces."""
 
 MAX_EXACT_FLOAT64 = 1 << 53
 """float64 holds every integer up to this magnitude."""
@@ -123,7 +126,7 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
 def read_values(layer: SynapticNode, weights: Weights, name: str) -> NDArray[np.float32]:
     """Returns a tensor of a layer's state dict. Raises HardwareError if a value is NaN."""
     values = weights[f"layers.{layer.name}.{name}"]
-    if np.isnan(values).any():
+    if np.isnan(np.min(values, initial=0)):
         raise HardwareError(f'layer "{layer.name}" has a {name} that is NaN')
     return values
 
@@ -212,7 +215,7 @@ def quantize_weights(layer: SynapticNode, values: NDArray[np.float32]) -> Intege
 
 def quantize(values: NDArray[np.float32], bits: int) -> Integers:
     (low, high), values = weight_limits(bits), np.asarray(values)
-    result = np.empty(values.shape, np.int32)
+    result: NDArray[Any] = np.empty(values.shape, np.int16 if values.size > LARGE else np.int32)
     numbers, integers = values.reshape(-1), result.reshape(-1)
     for start in range(0, values.size, CHUNK_NUMBERS):
         part = slice(start, start + CHUNK_NUMBERS)

@@ -33,6 +33,9 @@ from netdesc.kernels.cpu.walk.layer_forward import (
 from netdesc.kernels.layer_neurons import EVENTS, PRODUCT
 from netdesc.kernels.segments import SegmentGradients, SegmentLayer, SegmentOutput
 
+_MAX_WHOLE, _OUTPUTS_PER_PIECE = 1 << 24, 128
+"""The most weights that are rounded at once, and of how many outputs those of more are."""
+
 
 @on_threads
 def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> SegmentOutput:
@@ -67,7 +70,12 @@ def segment(input_TBI: Tensor, layers: Sequence[SegmentLayer], keep: bool) -> Se
 
 def _current(rows: np.ndarray, weight_OI: np.ndarray, shape: Shape) -> np.ndarray:
     z_TBN = allocate(shape, np.float32)
-    matmul(rows, on_grid(weight_OI).T, as_rows(z_TBN))
+    if weight_OI.size <= _MAX_WHOLE:
+        matmul(rows, on_grid(weight_OI).T, as_rows(z_TBN))
+        return z_TBN
+    for first in range(0, len(weight_OI), _OUTPUTS_PER_PIECE):
+        part = slice(first, first + _OUTPUTS_PER_PIECE)
+        as_rows(z_TBN)[:, part] = matmul(rows, on_grid(weight_OI[part]).T)
     return z_TBN
 
 

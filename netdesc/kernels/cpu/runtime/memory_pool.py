@@ -12,6 +12,8 @@ from sys import getrefcount
 import numpy as np
 import torch
 
+from netdesc.machine import return_freed_memory
+
 _ALIGNMENT = 64
 """Bytes of a cache line, and of the widest vector register."""
 
@@ -110,6 +112,13 @@ class MemoryPool:
             start = end
         return arrays
 
+    def release(self) -> None:
+        """Frees all buffers that no array uses."""
+        with self._lock:
+            for size, buffers in self._buffers.items():
+                self._buffers[size] = [buffer for buffer in buffers if not buffer.is_free]
+        return_freed_memory()
+
     def _shrink(self) -> None:
         """Frees the buffers that were unused longest, so that the pool does not keep old sizes."""
         self._new_bytes = 0
@@ -127,6 +136,7 @@ class MemoryPool:
 
 _pool = MemoryPool()
 allocate = _pool.allocate
+release = _pool.release
 allocate_per_thread = _pool.allocate_per_thread
 allocate_scratch = _pool.allocate_scratch
 

@@ -17,7 +17,7 @@ from torch.distributed.distributed_c10d import _get_default_store
 
 from netdesc.runs.errors import RunError
 from netdesc.stop_signals import CTRL_C, STOPPED
-from netdesc.training.members import Members, wait_limit
+from netdesc.training.members import LostRankError, Members, wait_limit
 from netdesc.training.ranks import ALONE, JoinedRanks, Ranks
 
 _joins = itertools.count()
@@ -55,7 +55,11 @@ def join(device: str = "auto") -> Iterator[Ranks]:
                 dist.init_process_group(rank=rank, world_size=size, store=store, **options)
                 group = dist.group.WORLD
         except RuntimeError as error:
-            raise members.find_cause(0.0) from error
+            cause = members.find_cause(0.0)
+            if not cause.is_told:
+                way = "on several machines, GLOO_SOCKET_IFNAME names the network that connects them"
+                cause = LostRankError(f"{cause} while processes connected; {way}")
+            raise cause from error
         ranks = JoinedRanks(members, group)
         del group
         yield ranks

@@ -19,7 +19,7 @@ import click
 from netdesc.cli.output import Output
 from netdesc.machine import cores
 from netdesc.runs.folder import LOCK
-from netdesc.stop_signals import STOP_SIGNALS, STOPPED, exit_code
+from netdesc.stop_signals import CTRL_C, STOP_SIGNALS, STOPPED, exit_code
 
 if TYPE_CHECKING:
     from netdesc.training.ranks import Ranks
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 PARENT = "NETDESC_PARENT"
 """Variable of processes that this command starts. They end with it: their standard input is a pipe
 that closes when it ends."""
+_QUIT_S = 5.0
+"""Time in which all must end after a second signal."""
+_SAVING = (4, STOPPED, CTRL_C)
+"""Exit codes of a process that has ended while the first one may still write a checkpoint."""
 _GRACE_S = 30.0
 """Seconds after which the other processes are killed if one was killed or has failed."""
 
@@ -75,7 +79,8 @@ def train_by_processes(
     while True:
         code, killed = _run_group(arguments, number)
         if killed:
-            output.warn(f"{killed}; starting all processes again" if max_restarts else killed)
+            again = "all processes go on from the last checkpoint"
+            output.warn(f"{killed}; {again if max_restarts else '--max-restarts would go on'}")
         if not (code and killed and max_restarts):
             return code
         max_restarts -= 1
@@ -92,7 +97,7 @@ def _run_group(arguments: Sequence[str], number: int) -> tuple[int, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    threads = {"OMP_NUM_THREADS": str(max(1, cores().allowed // number))}
+    threads = {"OMP_NUM_THREADS": str(max(1, cores().usable // number))}
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(number)}
     processes = [
         subprocess.Popen(
@@ -104,9 +109,11 @@ def _run_group(arguments: Sequence[str], number: int) -> tuple[int, str]:
         for rank in map(str, range(number))
     ]
     signals: list[int] = []
+    times: list[float] = []
 
     def send(signal_number: int, _frame: FrameType | None = None) -> None:
         signals.append(signal_number)
+        times.append(time.monotonic())
         for process in processes:
             process.send_signal(signal_number)
 
@@ -121,8 +128,10 @@ def _run_group(arguments: Sequence[str], number: int) -> tuple[int, str]:
         for process, code in zip(processes, codes, strict=True):
             if code and code < 0 and not killed and now < deadline:
                 killed = f"process {process.pid} ended by {signal.Signals(-code).name}"
-        if any(codes):
+        if codes[0] is not None or any(code not in (None, 0, *_SAVING) for code in codes):
             deadline = min(deadline, now + _GRACE_S)  # the others notice it by themselves
+        if times and times[-1] - times[0] > 1:  # a second signal: one may wait for a hung one
+            deadline = min(deadline, times[-1] + _QUIT_S)
         if None not in codes:
             break
         if now > deadline:

@@ -163,6 +163,8 @@ def _train(output: Output, processes: int, max_restarts: int, **arguments: Any) 
     if processes > 1 and PARENT not in os.environ:
         paths = arguments["resume"], arguments["run_dir"]
         return train_by_processes(output, processes, max_restarts, *paths)
+    if max_restarts and PARENT not in os.environ:
+        raise click.UsageError("--max-restarts needs --processes N")
     with join_launched(output, arguments["device"]) as ranks:
         return _train_here(output, **ranks, **arguments)
 

@@ -11,7 +11,12 @@ from typing import Literal, NamedTuple
 
 from netdesc.data.data_context import Problem
 from netdesc.description import Description
-from netdesc.description.file_references import FileReference, file_references, file_sha256
+from netdesc.description.file_references import (
+    FileReference,
+    file_references,
+    file_sha256,
+    files_below,
+)
 from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic, Weights
 from netdesc.description.models.layers import Mask
 from netdesc.description.source import BEST_WEIGHTS, file_size
@@ -144,19 +149,20 @@ class FileChecks:
 def data_stamp(description: Description) -> str:
     """Returns a text that is equal as long as the data of a run have not changed.
 
-    It holds size and time of each file, and a digest of the document without ``training``, because
-    the document decides how values are checked. Raises OSError.
+    It holds size, times and place on the disk of each file, and a digest of the document without
+    ``training``, because the document decides how values are checked. Raises OSError.
     """
     whole = description.document.model_dump(mode="json", exclude={"training"})
-    files: dict[str, tuple[int, int]] = {}
+    files: dict[str, tuple[int, ...]] = {}
     for reference in file_references(description.document):
         if reference.parts[0] != "data":
             continue
         path = description.resolve(reference.path)
-        for file in (path, *sorted(path.rglob("*"))):
+        for file in (path, *files_below(path)):
             status = file.stat()
             name = Path(reference.path, file.relative_to(path)).as_posix()
-            files[name] = status.st_size, status.st_mtime_ns
+            times = status.st_mtime_ns, status.st_ctime_ns  # a copy may keep the first
+            files[name] = status.st_size, *times, status.st_ino
     digest = hashlib.sha256(json.dumps(whole).encode()).hexdigest()
     return json.dumps({"document": digest, "files": files}, indent=1) + "\n"
 

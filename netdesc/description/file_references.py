@@ -43,11 +43,24 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for each in sorted(path.rglob("*")):
-        if each.is_file():
-            line = f"{each.relative_to(path).as_posix()}\0{file_sha256(each)}\n"
-            digest.update(os.fsencode(line))
+    for file in files_below(path):
+        line = f"{file.relative_to(path).as_posix()}\0{file_sha256(file)}\n"
+        digest.update(os.fsencode(line))
     return digest.hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Returns all files below a folder in order, also those in linked folders, once."""
+    files: list[Path] = []
+    seen = set[tuple[int, int]]()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(root)
+        if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        files += [file for name in names if (file := Path(root, name)).is_file()]
+    return sorted(files)
 
 
 def locked_files(lock: Lock, directory: Path) -> dict[str, Path]:

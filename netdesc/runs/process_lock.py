@@ -148,7 +148,11 @@ def lock_folder(
     with storing(path / PROCESS_LOCK):
         file = open_regular(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        is_locked, worker = _try_lock(file), Worker.of(file)
+        tries = 10
+        while (is_locked := _try_lock(file)) is False and tries:
+            time.sleep(0.05)  # another process may ask at this moment whether one is at work
+            tries -= 1
+        worker = Worker.of(file)
         touched = _touched(path / ALIVE)
         if wait is not None and is_locked is not False and _is_busy(path, worker, is_locked):
             wait(f"{_refusal(path, worker, is_locked)}; waiting")

@@ -8,17 +8,18 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
-from torch.distributed.distributed_c10d import _get_default_store
 
 from netdesc.runs.errors import RunError
 from netdesc.stop_signals import CTRL_C, STOPPED
 from netdesc.training.members import LostRankError, Members, wait_limit
 from netdesc.training.ranks import ALONE, JoinedRanks, Ranks
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
 
 _joins = itertools.count()
 """Numbers the groups that this process joins. The keys of a group begin with its number."""
@@ -32,6 +33,12 @@ def join(device: str = "auto") -> Iterator[Ranks]:
     The error gets the attribute ``is_told``: True if another process failed before and prints its
     message, so that only one is printed. RunError or LostRankError if the group cannot be joined.
     """
+    if not dist.is_available():  # torch is built without it
+        yield ALONE
+        return
+    from torch._C._distributed_c10d import PrefixStore
+    from torch.distributed.distributed_c10d import _get_default_store
+
     is_ready = dist.is_initialized()
     rank, size, local_rank = (dist.get_rank(), dist.get_world_size(), 0) if is_ready else _place()
     if size == 1:
@@ -91,8 +98,10 @@ def _place() -> tuple[int, int, int]:
     raise RunError("RANK {}, WORLD_SIZE {} and LOCAL_RANK {}: {}".format(*texts, hint), 2)
 
 
-def _open_store(rank: int, size: int) -> Store:
+def _open_store(rank: int, size: int) -> "Store":
     """Returns the store that all processes share. RunError if this process cannot reach it."""
+    from torch._C._distributed_c10d import PrefixStore, TCPStore
+
     address, port = os.environ["MASTER_ADDR"], os.environ.get("MASTER_PORT") or "29500"
     is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:

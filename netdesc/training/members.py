@@ -10,18 +10,22 @@ import os
 import socket
 import time
 from datetime import timedelta
-
-from torch._C._distributed_c10d import Store
+from typing import TYPE_CHECKING
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.runs.errors import RunError
 from netdesc.stop_signals import STOPPED
 
+if TYPE_CHECKING:  # torch may be built without it
+    from torch._C._distributed_c10d import Store
+
 LIMIT_VARIABLE = "NETDESC_WAIT_S"
 """The longest time in seconds that a process waits for others, also while they compile kernels."""
 LIMIT_S = 600.0
 _GRACE_S = 3.0
-"""Seconds in which a process that ends waits for the others to read why."""
+"""Seconds in which the others say, after a connection broke, that they are there."""
+_LINGER_S = 15.0
+"""Seconds in which a process that ends waits for the others to read why; they may be busy."""
 _POLL_S = 0.02
 
 
@@ -48,7 +52,7 @@ def wait_limit() -> timedelta:
 class Members:
     """The ``size`` processes of a group, which share ``store``. This process is ``rank``."""
 
-    def __init__(self, store: Store, rank: int, size: int) -> None:
+    def __init__(self, store: "Store", rank: int, size: int) -> None:
         self._store, self.rank, self.size = store, rank, size
         self._limit_s = wait_limit().total_seconds()
         self._names: list[str] = []
@@ -89,7 +93,7 @@ class Members:
         """Waits, if this process holds the store, until the others have read why it ends."""
         if self.rank == 0:
             with contextlib.suppress(RuntimeError):
-                self._await("heard", _GRACE_S)
+                self._await("heard", _LINGER_S)
 
     def find_cause(self, seconds: float) -> LostRankError:
         """Returns the error to raise after a connection broke, with the cause from the store.
@@ -108,14 +112,16 @@ class Members:
             for key in ("failure", "ended"):
                 if self._store.check([key]):
                     message, code, rank = json.loads(self._store.get(key))
-                    return LostRankError(f"rank {rank}: {message}", code, is_told=True)
+                    is_told = key == "failure" or self.rank > 0
+                    return LostRankError(f"rank {rank}: {message}", code, is_told)
             if self.rank == 0:
                 for rank in missing:  # so that ``linger`` does not wait for them
                     self._store.set(f"heard/{rank}", "")
         names = ", ".join(self._names[rank] for rank in missing)
         message = f"training lost {names or 'the connection of its processes'}"
         if seconds >= self._limit_s:
-            message = f"no answer for {amount(round(seconds), 'second')} of {names}"
+            waited = amount(round(seconds), "second")
+            message = f"no answer for {waited} of {names or 'another process'}"
         return LostRankError(message, is_told=self.rank > 1)
 
     def _await(self, key: str, seconds: float) -> list[int]:

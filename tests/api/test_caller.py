@@ -17,7 +17,7 @@ from netdesc.events import Event
 document, steps = "classes.json", 12
 compiled = netdesc.compile(document)
 compiled.model(torch.zeros(3, steps, 9))
-compiled.model.signals(torch.zeros(3, steps, 9))
+compiled.model.signals(torch.zeros(4, steps, 9))
 Event(x=[1], t=[99.0]).to_tensor((4,), steps=3)
 netdesc.run(compiled, Event(x=[1], t=[99.0]))
 def train(**more):

@@ -1,6 +1,7 @@
 """Arrays with labels: what is said of them, and where."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from support.description_samples import (
     findings,
     labelled,
     labelled_data,
+    npy,
     npz,
     text_of,
     with_text,
@@ -125,6 +127,18 @@ def test_one_error_is_found_at_its_place(base, arrays, code, at, words, tmp_path
     assert words in text_of(diagnostic)
     assert diagnostic.line is not None
     assert diagnostic.is_error == (code not in ("ND235", "ND319", "ND325"))
+
+
+@pytest.mark.parametrize("name", ["labels", "inputs"])
+@pytest.mark.parametrize("kind", ["<f0", "i0", "V4", "S3", "U0", "<c8", "<f16", "M8", "|O"])
+def test_what_holds_no_numbers_is_one_error(name, kind, tmp_path):
+    header = str({"descr": kind, "fortran_order": False, "shape": (6,)}).ljust(118).encode()
+    raw = b"\x93NUMPY\1\0" + bytes([118, 0]) + header + bytes(96)
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as file:
+        for key, array in SOUND.items():
+            file.writestr(f"{key}.npy", raw if key == name else npy(array))
+    (found,) = findings(tmp_path, with_text("/data/path", '"own.npz"', LABELLED))
+    assert (found.pointer, found.is_error) == (f"/data/{name}", True)
 
 
 def test_a_split_says_what_it_holds(tmp_path):

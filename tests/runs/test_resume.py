@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.cli_process import Netdesc, Outcome
@@ -95,48 +94,33 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_refused(
 KILLER = Path(__file__).parents[1] / "support" / "training_killer.py"
 
 
-def killed_runs(tmp_path: Path, *mode: str, **training: Any) -> list[dict[str, Any]]:
-    """How runs ended that ``training_killer`` killed and resumed, with their differences."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
+@pytest.mark.parametrize("stride", [25, pytest.param(1, marks=slow)])
+def test_a_run_killed_at_file_operations_is_bit_identical(tmp_path: Path, stride: int) -> None:
+    """Checkpoints are written within epochs, too."""
     document = write_task(
         tmp_path / "task",
         pairs=5,
         dropout=0.2,
+        epochs=5,
+        batch_size=2,
         validation_split=0.2,
         gradient_clip=1.0,
         schedule={"type": "cosine", "warmup_epochs": 1},
-        **training,
     )
-    command = [sys.executable, KILLER, document, tmp_path, *mode]
+    command = [sys.executable, KILLER, document, tmp_path, str(stride)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     result = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=1200, check=False
     )
     assert result.returncode == 0, result.stderr
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(outcomes) > 90 // stride
     for outcome in outcomes:
         assert outcome["different"] == [], outcome
         assert outcome["status"][-1] == 0, outcome
-    return outcomes
-
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
-
-
-@forks
-@pytest.mark.parametrize("stride", [25, pytest.param(1, marks=slow)])
-def test_a_run_killed_at_file_operations_is_bit_identical(tmp_path: Path, stride: int) -> None:
-    """Checkpoints are written within epochs, too."""
-    outcomes = killed_runs(tmp_path, "operations", str(stride), epochs=5, batch_size=2)
-    assert len(outcomes) > 90 // stride
     kills = [outcome["status"].count(-9) for outcome in outcomes]
     assert sum(kills) > len(outcomes)  # most runs were killed twice
-
-
-@forks
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=slow)])
-def test_a_run_killed_at_random_moments_is_bit_identical(tmp_path: Path, kills: int) -> None:
-    *_, last = killed_runs(tmp_path, "moments", str(kills), epochs=15, batch_size=1)
-    assert last["status"].count(-signal.SIGKILL) == kills
 
 
 @contextmanager

@@ -9,11 +9,8 @@ import importlib
 import json
 import os
 import pkgutil
-import random
-import shutil
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -48,8 +45,8 @@ def import_everything() -> None:
             importlib.import_module(module.name)
 
 
-def in_child(act: Callable[[], None], killed_after_s: float | None = None) -> int:
-    """Calls ``act`` in a fork, which may be killed after some time; returns the exit code."""
+def in_child(act: Callable[[], None]) -> int:
+    """Calls ``act`` in a fork; returns the exit code."""
     child = os.fork()
     if child == 0:
         code = 99
@@ -61,9 +58,6 @@ def in_child(act: Callable[[], None], killed_after_s: float | None = None) -> in
                 traceback.print_exc()
                 sys.stderr.flush()
             os._exit(code)
-    if killed_after_s is not None:
-        time.sleep(killed_after_s)
-        os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -171,25 +165,8 @@ def kill_at_operations(document: Path, folder: Path, stride: int) -> None:
         report(f"operation {fatal} of {operations}", killed, uninterrupted, status)
 
 
-def kill_at_moments(document: Path, folder: Path, kills: int) -> None:
-    """Kills sessions of a run at random times, and then trains it to its end."""
-    uninterrupted, killed, rng = folder / "uninterrupted", folder / "killed", random.Random(0)
-    began = time.perf_counter()
-    assert in_child(partial(run, document, uninterrupted)) == 0
-    duration = time.perf_counter() - began
-    status: list[int] = []
-    while status.count(-signal.SIGKILL) < kills:
-        if status[-1:] == [0]:  # done before its time
-            report("moments", killed, uninterrupted, status)
-            shutil.rmtree(killed)
-        status.append(in_child(partial(run, document, killed), rng.uniform(0, duration / 2)))
-    status.append(in_child(partial(run, document, killed)))
-    report("moments", killed, uninterrupted, status)
-
-
 if __name__ == "__main__":
     import_everything()
     torch.set_num_threads(1)
-    document, folder, mode, number = sys.argv[1:]
-    kill = {"operations": kill_at_operations, "moments": kill_at_moments}[mode]
-    kill(Path(document), Path(folder), int(number))
+    document, folder, stride = sys.argv[1:]
+    kill_at_operations(Path(document), Path(folder), int(stride))

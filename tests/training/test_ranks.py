@@ -1,11 +1,14 @@
 """Processes that train together: the same bits, one message if one fails, restarts and signals."""
 
+import itertools
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +149,25 @@ def test_all_cases_have_the_same_bits_in_processes(name: str, tmp_path: Path) ->
     ended = run_cases(tmp_path, cases)
     assert all(set(codes) == {0} for codes, _ in ended.values()), ended
     assert bits(tmp_path / "1") == bits(tmp_path / "2") == bits(tmp_path / "4")
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_change_no_bits(tmp_path: Path) -> None:
+    task, rng, kills = pictures(tmp_path / "task"), random.Random(0), 0
+    sets = (*ALL[:-2], "training.epochs=150", "training.checkpoint_every_s=0.5")
+    options = ["--processes", "2", "--max-restarts", "30"]
+    for number in itertools.count():  # the first run is undisturbed
+        run = tmp_path / f"run-{number}"
+        arguments = [*command(task, run, *sets, engine="auto"), *options]
+        trained = subprocess.Popen([sys.executable, "-m", "netdesc", *arguments])
+        children = Path(f"/proc/{trained.pid}/task/{trained.pid}/children")
+        while trained.poll() is None:
+            time.sleep(rng.uniform(1, 10))
+            is_due = trained.poll() is None and number > 0 and kills < 20
+            if is_due and (ranks := children.read_text().split()):
+                os.kill(int(rng.choice(ranks)), signal.SIGKILL)
+                kills += 1
+        assert trained.returncode == 0
+        assert bits(run) == bits(tmp_path / "run-0")
+        if kills == 20:
+            break

@@ -69,7 +69,7 @@ def validate(
         record, code = fix_files(output, files, is_diff=flags["diff"], as_text=form == "text")
     with_files = not flags["without_data"]
     results = [check(file, overrides, with_files=with_files) for file in files]
-    diagnostics = [diagnostic for _, found in results for diagnostic in found]
+    diagnostics = [diagnostic for _, own in results for diagnostic in own]
     unchecked = [
         note for description, _ in results if description for note in description.unchecked
     ]

@@ -196,12 +196,14 @@ def _line_range(source: Source, start: int, end: int) -> dict[str, int]:
     return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
 
 
-def locate_text_diagnostic(found: TextDiagnostic, source: Source) -> Diagnostic:
+def locate_text_diagnostic(problem: TextDiagnostic, source: Source) -> Diagnostic:
     """Converts a diagnostic of the JSON reader, with offsets, to one with lines and columns."""
     related = tuple(
-        locate(Related(each.message, source.name), source, (each.start, each.end))
-        for each in found.related
+        locate(Related(other.message, source.name), source, (other.start, other.end))
+        for other in problem.related
     )
-    fix = found.edit and _locate_fix(Fix(found.hint, (Edit(*found.edit),)), source)
-    diagnostic = Diagnostic(found.code, "error", source.name, found.message, hint=found.hint)
-    return locate(replace(diagnostic, related=related, fix=fix), source, (found.start, found.end))
+    fix = problem.edit and _locate_fix(Fix(problem.hint, (Edit(*problem.edit),)), source)
+    diagnostic = Diagnostic(problem.code, "error", source.name, problem.message, hint=problem.hint)
+    return locate(
+        replace(diagnostic, related=related, fix=fix), source, (problem.start, problem.end)
+    )

@@ -133,6 +133,6 @@ def _is_in(bins: Bins, others: Bins) -> NDArray[np.bool_]:
     is_in = np.zeros(len(bins), bool)
     for start in range(0, len(bins) if len(others) else 0, CHUNK_EVENTS):
         part = slice(start, start + CHUNK_EVENTS)
-        place = np.searchsorted(others, bins[part]).clip(max=len(others) - 1)
-        is_in[part] = others[place] == bins[part]
+        index = np.searchsorted(others, bins[part]).clip(max=len(others) - 1)
+        is_in[part] = others[index] == bins[part]
     return is_in

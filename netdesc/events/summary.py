@@ -44,20 +44,20 @@ class Summary:
 
 def summarize(event: EventChunks) -> Summary:
     """Computes the statistics of a recording."""
-    places: list[tuple[Rows, Counts]] = []
+    tallies: list[tuple[Rows, Counts]] = []
     polarity: Counter[int] = Counter()
     first_us, last_us, before_zero, has_y = math.inf, -math.inf, 0, False
     for chunk in event.chunks():
         columns, times_us = [chunk.x, *([] if chunk.y is None else [chunk.y])], chunk.microseconds()
         has_y, ones = chunk.y is not None, np.ones(len(chunk), np.int64)
-        places.append(_count_rows(np.stack(columns), ones))
+        tallies.append(_count_rows(np.stack(columns), ones))
         (polarities,), counts = _count_rows(chunk.p[None], ones)
         polarity.update(dict(zip(polarities.tolist(), counts.tolist(), strict=True)))
         first_us, last_us = min(first_us, int(times_us.min())), max(last_us, int(times_us.max()))
         before_zero += int((times_us < 0).sum())
-    if not places:
+    if not tallies:
         return Summary(0, None, None, 0, None, None, {}, 0, 0, None, None, None)
-    rows, counts = zip(*places, strict=True)
+    rows, counts = zip(*tallies, strict=True)
     distinct, count = _count_rows(np.concatenate(rows, axis=1), np.concatenate(counts))
     events, last_s, busiest = int(count.sum()), last_us / 1e6, int(count.argmax())
     spans = [(int(column.min()), int(column.max())) for column in distinct]

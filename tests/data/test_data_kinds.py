@@ -155,8 +155,8 @@ def test_spikes_of_recordings_are_kept_while_memory_is_free(
     monkeypatch.setattr(machine, "memory", lambda: machine.Memory(1 << 40, 1 << 20))
     expected = train_recordings(tmp_path / "read")
     monkeypatch.setattr(machine, "memory", lambda: machine.Memory(1 << 40, 1 << 39))
-    kept = train_recordings(tmp_path / "kept", callbacks=[remove_files])
-    assert weights(kept.path) == weights(expected.path)
+    run = train_recordings(tmp_path / "kept", callbacks=[remove_files])
+    assert weights(run.path) == weights(expected.path)
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(bytes(7))])

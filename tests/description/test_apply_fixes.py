@@ -97,7 +97,7 @@ def test_a_dictionary_of_python_becomes_json():
     text = json.dumps(data).replace("null", "None").replace("[4]", "(4,)")
     after, fixed = _fixed(text.replace('"name"', "'name'", 1))
     assert json.loads(after) == json.loads(json.dumps(data))
-    assert {each.code for each in fixed} == {"ND007", "ND008", "ND012"}
+    assert {diagnostic.code for diagnostic in fixed} == {"ND007", "ND008", "ND012"}
 
 
 def test_a_byte_order_mark_is_removed_and_line_breaks_stay():
@@ -157,7 +157,7 @@ def test_fixes_change_nothing_else(documents):
     _, text = documents
     after, fixed = _fixed(text)
     # A fix changes a token each, the format comes in addition, and all else is the same text.
-    added = [each for each in fixed if each.code == "ND102"]
+    added = [diagnostic for diagnostic in fixed if diagnostic.code == "ND102"]
     old, new = TOKEN.findall(text), TOKEN.findall(after)
     if added:
         at = new.index('"format"')

@@ -112,8 +112,8 @@ def test_matches_are_those_of_the_definition(output: list[Any], target: list[Any
             for step, cell in some
         )
 
-    found = coincidences([sample(raster(*output), raster(*target))])
-    matched = {each.tolerance: (each.matched_targets, each.matched_outputs) for each in found}
+    counts = coincidences([sample(raster(*output), raster(*target))])
+    matched = {count.tolerance: (count.matched_targets, count.matched_outputs) for count in counts}
     assert matched == {
         tolerance: (near(target, output, tolerance), near(output, target, tolerance))
         for tolerance in (0, 1, 2, 5)

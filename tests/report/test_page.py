@@ -94,7 +94,7 @@ def test_a_resumed_run_shows_both_commands_with_their_folders(tmp_path: Path) ->
         tmp_path, resumed=[again], first_command="netdesc train first.json",
         first_directory="/a place", command="netdesc train --resume run", directory="/b",
     )  # fmt: skip
-    assert [(each.purpose, each.text) for each in page.commands] == [
+    assert [(command.purpose, command.text) for command in page.commands] == [
         ("The command that started the run", "cd '/a place'\nnetdesc train first.json"),
         ("The last command that resumed the run", "cd /b\nnetdesc train --resume run"),
     ]

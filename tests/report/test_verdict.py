@@ -136,11 +136,11 @@ def test_an_accuracy_in_training_is_called_an_average(tmp_path: Path) -> None:
     rows = [metrics_row(epoch, classes=True) for epoch in range(30)]
     for row in rows:
         del row["validation_accuracy"], row["validation_loss"]
-    found = page_of(tmp_path, classes=True, rows=rows)
+    page = page_of(tmp_path, classes=True, rows=rows)
     average = "On average over epoch 30, the network classified 97.3 % of the training samples"
-    assert found.headline.startswith(average)
-    assert "Training accuracy, average over the best epoch" in found.facts
-    assert found.confusion.items == "training samples, on average over this epoch,"
+    assert page.headline.startswith(average)
+    assert "Training accuracy, average over the best epoch" in page.facts
+    assert page.confusion.items == "training samples, on average over this epoch,"
     measured = page_of(tmp_path / "measured", classes=True)
     assert "Validation accuracy" in measured.facts
     assert measured.confusion.items == "validation samples"
@@ -160,9 +160,9 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     counts[0, :2] = 4, 1
     counts[1, 1] = 7
     run = with_confusion(tmp_path, counts, [5, 0, 3, 0, 0, 0])
-    found = ConfusionMatrix(run.metrics.confusion, "samples", "samples")
-    assert (found.epoch, found.undecided, found.accuracy) == (1, 8, "55.0 %")
-    first, second, third = found.rows[:3]
+    matrix = ConfusionMatrix(run.metrics.confusion, "samples", "samples")
+    assert (matrix.epoch, matrix.undecided, matrix.accuracy) == (1, 8, "55.0 %")
+    first, second, third = matrix.rows[:3]
     assert (first.samples, first.accuracy, first.precision) == (10, "40.0 %", "100 %")
     assert (second.samples, second.accuracy, second.precision) == (7, "100 %", "87.5 %")
     assert (third.samples, third.accuracy, third.precision) == (3, "0 %", "–")

@@ -313,7 +313,7 @@ def neurons_backward(
         grads = [torch.zeros_like(leaf) for leaf in leaves]
     floats = iter([tensor.to(torch.float32) for tensor in grads])
     grad_inputs, grad_weights = (list(islice(floats, len(t))) for t in (inputs, weights))
-    signs = [GRADIENT_SIGNS[kinds[place]] for place in neurons.learnable]
+    signs = [GRADIENT_SIGNS[kinds[index]] for index in neurons.learnable]
     signed = [sign * grad_N for sign, grad_N in zip(signs, floats, strict=True)]
     return NeuronsGradients(grad_inputs, grad_weights, signed)
 

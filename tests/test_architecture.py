@@ -30,13 +30,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "hardware", "exchange", "neurons",
     },
     "report": {"description", "graph", "events", "runs"},
+    "sweeps": {"description", "graph", "runs", "data", "training", "neurons"},
     "api": {
         "description", "graph", "events", "runs", "data", "kernels", "modules", "losses",
-        "training", "exchange", "hardware", "report", "neurons",
+        "training", "exchange", "hardware", "report", "sweeps", "neurons",
     },
     "cli": {
         "description", "graph", "events", "runs", "data", "kernels", "modules", "losses",
-        "training", "exchange", "hardware", "report", "api", "neurons",
+        "training", "exchange", "hardware", "report", "sweeps", "api", "neurons",
     },
 }  # fmt: skip
 """Room -> the rooms that it may import; a document flows from the top to the bottom."""
@@ -105,8 +106,8 @@ MAX_LINES = 400
 MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
-MAX_PACKAGE_LINES = 49_710
-MAX_TEST_LINES = 36_936
+MAX_PACKAGE_LINES = 53_410
+MAX_TEST_LINES = 39_436
 
 
 def line_count(folder: Path) -> int:

@@ -1,0 +1,1 @@
+"""Sweeps: many trainings of one document with other values, chosen by Optuna."""

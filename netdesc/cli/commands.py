@@ -28,7 +28,8 @@ SECTIONS = {
     "Look": {
         "show": ("show:show", "Show the layers of a network with their shapes."),
         "diff": ("diff:diff", "Show how two documents or runs differ."),
-        "report": ("report:report", "Write the report of a run as one HTML file."),
+        "runs": ("runs:runs", "List runs, and what differs in their documents."),
+        "report": ("report:report", "Write the report of a run, or a comparison of several."),
         "evaluate": ("evaluate:evaluate", "Measure accuracy, confusion matrix and spike rates."),
         "run": ("run:run", "Send spikes through a network."),
         "verify": ("verify:verify", "Prove that the export is what was trained."),
@@ -64,7 +65,8 @@ SUGGESTIONS = {
     **dict.fromkeys(("predict", "infer", "simulate"), "run"),
     "convert": "events convert",
     "plot": "report",
-    "compare": "diff",
+    **dict.fromkeys(("list", "ls"), "runs"),
+    "compare": "report RUN1 RUN2",
     "version": "--version",
 }
 """Command names of other programs, and the netdesc commands to type instead."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netdesc.api.compile import Compiled as Compiled
     from netdesc.api.compile import compile as compile
     from netdesc.api.evaluate import evaluate as evaluate
+    from netdesc.api.export import export as export
     from netdesc.api.export import export_net as export_net
     from netdesc.api.load import check as check
     from netdesc.api.load import load as load
@@ -36,7 +37,7 @@ IMPORTING_PROCESS = os.getpid()
 _NAMES = {
     "netdesc.api.compile": ("Compiled", "compile"),
     "netdesc.api.evaluate": ("evaluate",),
-    "netdesc.api.export": ("export_net",),
+    "netdesc.api.export": ("export", "export_net"),
     "netdesc.api.load": ("check", "load", "loads"),
     "netdesc.api.predict": ("predict",),
     "netdesc.api.run": ("run", "run_integer"),

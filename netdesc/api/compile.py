@@ -1,4 +1,4 @@
-"""Builds a torch module and its loss from a document, a run or a ``.net`` file."""
+"""Builds a torch module and its loss from a document, a run or a network file."""
 
 import contextlib
 import functools
@@ -20,9 +20,9 @@ from netdesc.description import Description, DescriptionError, Document, render_
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.outline import Outline, Outlined
 from netdesc.description.overrides import Overrides
-from netdesc.description.source import is_net_file
-from netdesc.exchange import ImportedNetwork, import_net
-from netdesc.exchange.importer import STEP_MS_WARNING
+from netdesc.description.source import is_network_file
+from netdesc.exchange.formats import read_network
+from netdesc.exchange.importer import STEP_MS_WARNING, ImportedNetwork
 from netdesc.exchange.verification import verify_shortly
 from netdesc.graph import Graph, build_graph
 from netdesc.graph.build import summary
@@ -81,17 +81,18 @@ class Compiled(Outlined):
 
 Source = Description | ImportedNetwork | Compiled | Mapping[str, Any] | str | os.PathLike[str]
 """Where a network comes from: a description, the result of ``import_net`` or ``compile``, a run, a
-document as a dict, or the path of a document, of a ``.net`` file or of a run's folder."""
+document as a dict, or the path of a document, of a network file (``.net``, ``.nir``) or of a run's
+folder."""
 
 
 def compile(network: Source, overrides: Overrides = ()) -> Compiled:
     """Builds the model and the loss of ``network``.
 
     ``network`` is a description, the file of a document or the document as a dict, a run or its
-    folder, a ``.net`` file, or the result of ``import_net``. The model of a run has the run's best
-    weights (see ``training.best``), that of a ``.net`` file the file's. Any other model has the
+    folder, a network file, or the result of ``import_net``. The model of a run has the run's best
+    weights (see ``training.best``), that of a network file the file's. Any other model has the
     weights that the document names, or else random initial weights from the document's seed.
-    DescriptionError if the document is invalid, NetFileError if the ``.net`` file is, RunError
+    DescriptionError if the document is invalid, NetFileError if the network file is, RunError
     if weights are missing or do not fit, TypeError if ``network`` has another type. The data files
     of a document are checked, too, but not those of a run. ``overrides`` change values of a
     document, the path or a dict, as in ``load``. Warnings about a document that is read here are
@@ -111,10 +112,10 @@ def compile(network: Source, overrides: Overrides = ()) -> Compiled:
 
 
 class OpenedNetwork(NamedTuple):
-    """A compiled network, and its document; None for a ``.net`` file, which holds no document.
+    """A compiled network, and its document; None for a network file, which holds no document.
 
     ``folder`` is that of the run whose best weights the network has; None for other networks.
-    ``is_imported`` is True for a ``.net`` file. ``file_warnings`` are those of this file, or of the
+    ``is_imported`` is True for a network file. ``file_warnings`` are those of this file, or of the
     one that a document names.
     """
 
@@ -126,7 +127,7 @@ class OpenedNetwork(NamedTuple):
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings of a ``.net`` file, or of the weights that a document names or does not."""
+        """The warnings of a network file, or of the weights that a document names or does not."""
         description = self.description
         if description is None or self.folder is not None or description.document.weights:
             return [*self.file_warnings]
@@ -150,8 +151,8 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
         if os.path.isdir(network):  # False, too, for a name that the system refuses
             description, compiled = compile_run(Path(network))
             return OpenedNetwork(compiled, description, Path(network))
-        if is_net_file(Path(network)):
-            network = import_net(network)
+        if is_network_file(Path(network)):
+            network = read_network(network)
     if isinstance(network, ImportedNetwork):
         problems = [*network.warnings, *([STEP_MS_WARNING] * network.step_ms_is_assumed)]
         compiled = _build(network.document)

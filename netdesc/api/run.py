@@ -23,11 +23,11 @@ from netdesc.api.recording import (
 )
 from netdesc.api.run_result import Result, layer_spikes, nonzero_outputs
 from netdesc.description.models.document import MAX_STEPS
-from netdesc.description.source import is_net_file
+from netdesc.description.source import is_network_file
 from netdesc.events import Event, EventFileError
 from netdesc.events.binning import require_choice
-from netdesc.exchange import ImportedNetwork, import_net
-from netdesc.exchange.importer import STEP_MS_WARNING
+from netdesc.exchange.formats import read_network
+from netdesc.exchange.importer import STEP_MS_WARNING, ImportedNetwork
 from netdesc.graph import build_graph
 from netdesc.hardware import FoldedModel, IntegerNetwork, Resets, Timing
 
@@ -130,13 +130,13 @@ def _run_integer(
 
 
 def _import(network: Source) -> ImportedNetwork | None:
-    if isinstance(network, str | Path) and is_net_file(Path(network)):
-        return import_net(network)
+    if isinstance(network, str | Path) and is_network_file(Path(network)):
+        return read_network(network)
     return network if isinstance(network, ImportedNetwork) else None
 
 
 def open_for(network: Source, recording: Recording | None) -> OpenedNetwork:
-    """Compiles the network. That of a ``.net`` file gets steps enough for the recording.
+    """Compiles the network. That of a network file gets steps enough for the recording.
 
     EventFileError if more than ``MAX_STEPS`` steps are needed.
     """
@@ -153,7 +153,7 @@ def open_for(network: Source, recording: Recording | None) -> OpenedNetwork:
         assert isinstance(recording.data, Event)
         raise EventFileError(
             recording.name,
-            f"its last event is at {recording.data.t.max():,.10g} ms; the .net file does not say "
+            f"its last event is at {recording.data.t.max():,.10g} ms; the file does not say "
             f"how long a sample is, and {MAX_STEPS:,} steps of {time['step_ms']:g} ms are the most "
             "outside the integer run",
         )
@@ -179,7 +179,7 @@ def run_integer(
 ) -> NDArray[Any]:
     """Computes the output with the device's integer arithmetic.
 
-    ``network`` is a ``.net`` file, or the ``model`` that ``netdesc.compile`` returns. ``input_TN``
+    ``network`` is a network file, or the ``model`` that ``netdesc.compile`` returns. ``input_TN``
     holds spikes, integers or multiples of 1/4096, [steps, neurons] or [steps, *input shape], for
     any number of steps of the network's length, which the computation does not depend on. Returns
     bool [steps, neurons], integers if the output is a sum of layers, or float64 in threshold units
@@ -198,13 +198,13 @@ def run_integer(
     """
     resets = Resets(reset_interval, reset_offset)
     if isinstance(network, str | Path):
-        imported = import_net(network)
+        imported = read_network(network)
         graph, weights = build_graph(imported.document), imported.weights
     elif hasattr(network, "folded_state"):
         graph, weights = network.graph, network.folded_state()
     else:
         raise TypeError(
-            f"a .net file or a model is needed, not {type(network).__name__}; "
+            f"a network file or a model is needed, not {type(network).__name__}; "
             "netdesc.compile(…).model is the model of a run or of a document"
         )
     return IntegerNetwork(graph, weights, timing, resets).run_all(input_TN)

@@ -48,7 +48,7 @@ def verify(network: Source, input: Input | None = None) -> Verification:
     opened = open_for(network, recording)
     compiled, warnings = opened.compiled, opened.warnings
     if recording is None:
-        inputs, more = _own_inputs(opened)
+        inputs, more = own_inputs(opened)
     else:
         pair = find_pair(opened.description, recording.path)
         recording, problems = encode(opened, recording)
@@ -68,8 +68,10 @@ def verify(network: Source, input: Input | None = None) -> Verification:
     return replace(result, export_problem=problem, warnings=warnings + more + result.warnings)
 
 
-def _own_inputs(opened: OpenedNetwork) -> tuple[Iterable[NamedInput], list[str]]:
-    """Returns inputs to try one after the other, and warnings."""
+def own_inputs(opened: OpenedNetwork) -> tuple[Iterable[NamedInput], list[str]]:
+    """Returns inputs to try one after the other, samples of the data before random spikes; and
+    warnings.
+    """
     graph, description = opened.compiled.graph, opened.description
     warnings: list[str] = []
     if description is not None and description.document.data is not None:

@@ -36,8 +36,8 @@ SECTIONS = {
         "events": ("events:events", "Convert, draw and animate files of spikes."),
     },
     "Exchange": {
-        "export": ("exchange:export", "Write the network of a run as a .net file."),
-        "import": ("exchange:import_command", "Turn a .net file into a document."),
+        "export": ("exchange:export", "Write the network of a run as .net, .nir, .c or .py."),
+        "import": ("exchange:import_command", "Turn a .net or .nir file into a document."),
     },
     "Language": {
         "validate": ("validate:validate", "Check documents and report every diagnostic."),
@@ -73,7 +73,7 @@ SUGGESTIONS = {
 
 COMMANDS_BY_SUFFIX = {
     ".json": "compile-and-train",
-    ".net": "show",
+    **dict.fromkeys((".net", ".nir"), "show"),
     **dict.fromkeys((".bs1", ".bs2", ".bin", ".npy"), "events show"),
 }
 """Suffixes of files, and the commands that use such files."""

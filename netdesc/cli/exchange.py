@@ -14,31 +14,47 @@ if TYPE_CHECKING:
     from netdesc.exchange.importer import ImportedLayer
 
 
-@click.command(epilog="Example: netdesc export runs/first -o runs/oxford.net")
+@click.command(
+    epilog="\b\nExamples:\n  netdesc export runs/first -o oxford.net\n"
+    "  netdesc export runs/first -o oxford.nir --for spikingjelly"
+)
 @click.argument("source", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
-@options.output_path("FILE.net", "The file to write.", required=True)
+@options.output_path("FILE", "The file to write; its name says the format.", required=True)
+@click.option(
+    "--for",
+    "reader",
+    metavar="TOOL",
+    help="Write a .nir file as TOOL reads it: snntorch, norse, spikingjelly, spyx, sinabs or "
+    "rockpool.",
+)
+@click.option("--force", is_flag=True, help="Leave out what the format cannot say, with a warning.")
 @options.json_and_quiet
-def export(output: Output, source: Path, target: Path) -> None:
-    """Write the network of a run or of a document as FILE.net.
+def export(output: Output, source: Path, target: Path, reader: str | None, force: bool) -> None:
+    """Write the network of a run or of a document as FILE.
 
-    A run is exported with its best weights, a document with the weights file that it names, such as
-    the file that "netdesc import" writes.
+    The end of FILE's name is .net for lava-dl, .nir for the many tools that read NIR, .c for
+    microcontrollers, or .py for torch without netdesc. A run is exported with its best weights, a
+    document with the weights file that it names, such as the file that "netdesc import" writes.
     """
-    from netdesc.api.export import export_net
-    from netdesc.exchange import require_suffix
+    from netdesc.exchange.export_options import ExportOptions
+    from netdesc.exchange.formats import format_to_write
 
-    require_suffix(target)
+    format_to_write(target, ExportOptions(target=reader))  # before anything that takes time
+    from netdesc.api import export as exporting
+
     network = source if source.is_dir() else load_document(output, source, ())
-    warnings = export_net(network, target)
+    notes: list[str] = []
+    warnings = exporting.export(network, target, target=reader, force=force, note=notes.append)
     output.warn(*warnings)
     if output.as_json:
-        output.print_json({"network": str(target), "warnings": warnings})
+        output.print_json({"network": str(target), "warnings": warnings, "notes": notes})
     else:
+        output.print(*notes)
         output.info(f"wrote {target}")
 
 
 @click.command("import", epilog="Example: netdesc import runs/oxford.net -o runs/imported")
-@click.argument("file", metavar="FILE.net", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE.net|FILE.nir", type=click.Path(path_type=Path))
 @options.output_path(
     "DIR",
     "Folder for the two files. Default: the working directory.",
@@ -49,29 +65,29 @@ def export(output: Output, source: Path, target: Path) -> None:
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="Number of steps of a sample. Default: the number in FILE.net, or 1000 if it has none.",
+    help="Number of steps of a sample. Default: the number in the file, or 1000 if it has none.",
 )
 @click.option(
     "--step-ms",
     type=options.Number(min=0, min_open=True, max=1e6),
-    help="Length of a step in ms. Default: the length in FILE.net, or 1 if it has none.",
+    help="Length of a step in ms. Default: the length in the file, or 1 if it has none.",
 )
 @options.json_and_quiet
 def import_command(
     output: Output, file: Path, folder: Path, steps: int | None, step_ms: float | None
 ) -> None:
-    """Convert FILE.net to a document, NAME.json, and a file of weights, and show the layers.
+    """Convert a network file to a document, NAME.json, and a file of weights, and show the layers.
 
     The table says what was inferred and what is unknown of each layer. The command fills in what
     the file does not hold, such as the loss, and lists it. It never overwrites existing files.
     """
     from netdesc.description.models.arrays import DATA_EXAMPLE
     from netdesc.description.models.document import MAX_STEPS
-    from netdesc.exchange import import_net
+    from netdesc.exchange.formats import read_network
 
     if steps is not None and steps > MAX_STEPS:
         raise click.UsageError(f"--steps: a sample has at most {MAX_STEPS:,} steps, not {steps:,}")
-    imported = import_net(file, steps=steps, step_ms=step_ms)
+    imported = read_network(file, steps=steps, step_ms=step_ms)
     document = imported.save(folder)
     output.warn(*imported.warnings)
     if output.as_json:

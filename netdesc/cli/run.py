@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
-@click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
+@click.argument(
+    "network", metavar="RUN|FILE.json|FILE.net|FILE.nir", type=click.Path(path_type=Path)
+)
 @click.argument("input", metavar="INPUT", type=click.Path(path_type=Path))
 @options.output_path(
     "OUT", "File for the output spikes. In .npy it has the values of graded outputs, too."
@@ -66,10 +68,10 @@ def run(
     steps. An .npy of 3 to 5 columns holds events. If any value of an array is no multiple of
     1/4096, all values are rounded to multiples of 1/64, as those of data are.
 
-    The network is a run with its best weights, a document, or a .net file. If the document has a
-    target or a label for INPUT, the output is compared with it. A .net file sets the number and the
-    length of the steps. If it has neither, a step takes 1 ms, and the run ends one step for each
-    layer after the last event of INPUT.
+    The network is a run with its best weights, a document, or a .net or .nir file. If the document
+    has a target or a label for INPUT, the output is compared with it. A network file sets the
+    number and the length of the steps. If it has neither, a step takes 1 ms, and the run ends one
+    step for each layer after the last event of INPUT.
     """
     from netdesc.api import run as inference
     from netdesc.events import DroppedEvents
@@ -110,12 +112,12 @@ def refuse_used(option: str, target: Path, network: Path, input: Path | None = N
     """UsageError if the file to write is INPUT, or one that the network's document names."""
     from netdesc.description import load
     from netdesc.description.file_references import file_references
-    from netdesc.description.source import is_net_file
+    from netdesc.description.source import is_network_file
     from netdesc.runs.folder import lock_of
 
     if input is not None and input.exists() and target.samefile(input):
         raise click.UsageError(f"{option} names INPUT, which it would overwrite")
-    if is_net_file(network) or not (network.is_dir() or network.is_file()):
+    if is_network_file(network) or not (network.is_dir() or network.is_file()):
         return  # such a file names no others; a pipe can be read only once
     description = load(lock_of(network) if network.is_dir() else network)
     for reference in file_references(description.document):

@@ -48,7 +48,9 @@ class Overview:
     epilog="\b\nExamples:\n  netdesc show examples/oxford.json --set layers.hidden.units=512\n"
     "  netdesc show runs/first\n  netdesc show runs/oxford.net"
 )
-@click.argument("source", metavar="FILE.json|RUN|FILE.net", type=click.Path(path_type=Path))
+@click.argument(
+    "source", metavar="FILE.json|RUN|FILE.net|FILE.nir", type=click.Path(path_type=Path)
+)
 @options.overrides
 @options.json_and_quiet
 def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
@@ -59,12 +61,13 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     gradients, optimizer and best weights; and the activity of one batch. Of a .net file, also that
     of a run, the column netx says whether lava-dl's netx loads and runs the same layers.
     """
-    from netdesc.description.source import is_net_file
+    from netdesc.description.source import is_network_file
     from netdesc.graph.memory import estimate_memory
 
-    if overrides and (source.is_dir() or is_net_file(source)):
-        raise click.UsageError("--set changes documents, not a run or a .net file")
-    overview = _read_net(source) if is_net_file(source) else _read_document(source, overrides)
+    is_file = is_network_file(source)
+    if overrides and (source.is_dir() or is_file):
+        raise click.UsageError("--set changes documents, not a run or a network file")
+    overview = _read_network(source) if is_file else _read_document(source, overrides)
     memory = estimate_memory(overview.graph, overview.document.training, overview.samples)
     output.warn(*overview.warnings)
     if output.as_json:
@@ -76,14 +79,15 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
 # Reading
 
 
-def _read_net(path: Path) -> Overview:
-    from netdesc.exchange import import_net
+def _read_network(path: Path) -> Overview:
+    from netdesc.exchange.formats import format_to_read, read_network
     from netdesc.graph import build_graph
 
-    imported = import_net(path)
+    suffix, format = format_to_read(path)
+    imported = read_network(path)
     graph = build_graph(imported.document)
-    overview = Overview("net", imported.document, graph, warnings=imported.warnings)
-    unknown = "a .net file does not describe data, loss and training"
+    overview = Overview(suffix[1:], imported.document, graph, warnings=imported.warnings)
+    unknown = f"a {suffix} file does not describe data, loss and training"
     overview.notes = [*imported.assumptions, unknown]
     overview.learnt = {
         (layer.name, name): (float(values.min()), float(values.max()))
@@ -91,7 +95,8 @@ def _read_net(path: Path) -> Overview:
         for name in (*layer.neuron_values, "bias")
         if (values := imported.weights.get(f"layers.{layer.name}.neuron.{name}")) is not None
     }
-    _add_netx(overview, path)
+    if format.shows_netx:
+        _add_netx(overview, path)
     return overview
 
 

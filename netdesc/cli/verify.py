@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n  netdesc verify runs/first\n"
     "  netdesc verify runs/oxford.net --input data/oxford/input.bs1"
 )
-@click.argument("network", metavar="RUN|FILE.json|FILE.net", type=click.Path(path_type=Path))
+@click.argument(
+    "network", metavar="RUN|FILE.json|FILE.net|FILE.nir", type=click.Path(path_type=Path)
+)
 @click.option(
     "--input",
     metavar="INPUT",

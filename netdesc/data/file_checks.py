@@ -19,7 +19,7 @@ from netdesc.description.file_references import (
 )
 from netdesc.description.models import Arrays, EventFolders, Idx, SpikeFiles, Tonic, Weights
 from netdesc.description.models.layers import Mask
-from netdesc.description.source import BEST_WEIGHTS, file_size
+from netdesc.description.source import BEST_WEIGHTS, NETWORK_SUFFIXES, file_size
 from netdesc.description.spelling import closest_name
 from netdesc.events.files import EVENT_SUFFIXES
 
@@ -55,7 +55,7 @@ KINDS: dict[type, FileKind] = {
     EventFolders: FileKind("a folder of event files", folder="always"),
     Tonic: FileKind("a folder", folder="always", must_exist=False),
     Mask: FileKind("a file of a mask", (".npy", ".npz")),
-    Weights: FileKind("a file of weights", (".net", ".safetensors")),
+    Weights: FileKind("a file of weights", (*NETWORK_SUFFIXES, ".safetensors")),
 }
 """Class of the section that names files -> what they are."""
 
@@ -123,7 +123,7 @@ class FileChecks:
         if not hint and best is not None:
             hint = f'did you mean "{os.path.join(os.path.dirname(name), best)}"?'
         elif not hint and parts[0] == "weights":
-            hint = "if imported from a .net file, `netdesc import` or imported.save() writes it"
+            hint = "if imported from a network file, `netdesc import` or imported.save() writes it"
         notes = (f"looked for {path.resolve()}",)
         message = f"there is no {'folder' if kind.folder == 'always' else 'file'} {name}"
         return Problem("ND301", parts, message, hint, notes)

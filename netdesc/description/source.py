@@ -26,6 +26,8 @@ _HEAD_BYTES = 1 << 16  # number of bytes at the start of a file that are examine
 
 _SCHEMA = re.compile(rb'"\$schema"\s*:\s*"([^"]*)"')
 _KEYS = (b'"layers"', b'"neurons"', b'"loss"', b'"training"')
+NETWORK_SUFFIXES = (".net", ".nir")
+"""Ends of the names of network files that netdesc reads, in lower case."""
 HDF5_START = b"\x89HDF"
 """The first bytes of an hdf5 file."""
 
@@ -35,7 +37,7 @@ _OTHER_FILES = {
         'a document names it: "data": {"type": "arrays", "path": "…"}',
     ),
     HDF5_START: (
-        "an hdf5 file, such as a .net network",
+        "an hdf5 file, such as a .net or .nir network",
         "netdesc show says what is in it, and netdesc import makes a document of it",
     ),
     b"\x93NUMPY": ("an .npy file of one array", "a document names files of spikes in its data"),
@@ -156,8 +158,8 @@ def may_be_document(path: Path) -> bool:
     return b'"format"' in start and sum(key in start for key in _KEYS) > 1
 
 
-def is_net_file(path: Path) -> bool:
-    """Returns True if a file is a network file: by its suffix ``.net``, or because it is hdf5."""
-    if path.suffix.lower() == ".net":
+def is_network_file(path: Path) -> bool:
+    """Returns True if a file is a network file: by its suffix, or because it is hdf5."""
+    if path.suffix.lower() in NETWORK_SUFFIXES:
         return not os.path.isdir(path)  # False, too, for a name that the system refuses
     return (_read_start(path) or b"").startswith(HDF5_START)

@@ -1,4 +1,9 @@
-"""Network files of other programs: reads and writes lava-dl's ``.net`` files (hdf5).
+"""Network files of other programs: reads and writes them, in several formats.
+
+- ``formats``: the table of formats, by the suffixes of files
+- ``nir``: NIR files
+
+And lava-dl's ``.net`` files (hdf5):
 
 - ``net_record``: the record of a file, which holds its layers as plain integers
 - ``net_reader``, ``net_writer``: read a file into a record, and write a record as a file
@@ -8,7 +13,6 @@
 
 from netdesc.exchange.errors import NetFileError as NetFileError
 from netdesc.exchange.export import export_net as export_net
-from netdesc.exchange.export import require_suffix as require_suffix
 from netdesc.exchange.importer import ImportedNetwork as ImportedNetwork
 from netdesc.exchange.importer import import_net as import_net
 from netdesc.exchange.importer import read_weights as read_weights

@@ -86,9 +86,8 @@ def require_suffix(path: str | Path) -> None:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix != ".net":
-        what = "NIR is not in this version; " if suffix == ".nir" else ""
         name = f"{path.stem or 'network'}.net"
-        raise NetFileNameError(path, f"{what}netdesc exports .net files; use {name}")
+        raise NetFileNameError(path, f"lava-dl's files end in .net; use {name}")
 
 
 def _export_input(layer: SynapticNode, weights: Weights) -> net_synapses.InputNeurons:

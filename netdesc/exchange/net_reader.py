@@ -48,7 +48,7 @@ def read_net(path: str | Path) -> ReadResult:
     """Reads a ``.net`` file. NetFileError if it is invalid, or has what netdesc does not read."""
     with open_net(path) as root:
         if root.has("node") and not root.has("layer"):
-            raise NetFileError(path, "this is a NIR file, and NIR is not in this version")
+            raise NetFileError(path, "this is a NIR file: give it a name that ends in .nir")
         layers = root.group("layer")
         groups = [layers.group(str(index), layer=index) for index in _indices(layers)]
         types = [group.text("type") for group in groups]

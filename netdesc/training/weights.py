@@ -13,7 +13,7 @@ from netdesc.data.array_files import read_array
 from netdesc.data.data_errors import check_file
 from netdesc.description import Description
 from netdesc.description.models.layers import SynapticSection
-from netdesc.exchange import read_weights
+from netdesc.exchange.formats import FORMATS
 from netdesc.graph import Graph
 from netdesc.modules import Network
 from netdesc.modules.block import SynapticBlock
@@ -37,7 +37,7 @@ def load_initial_weights(description: Description, network: Network, warn: Warn)
         return
     path = description.resolve(weights.path)
     if not path.exists():
-        way = "if imported from a .net file, `netdesc import` or imported.save() writes it"
+        way = "if imported from a network file, `netdesc import` or imported.save() writes it"
         raise RunError(f"{path}: there is no such file; {way}", exit_code=3)
     check_file(path, weights.sha256)
     load_weights(path, network, warn)
@@ -79,7 +79,7 @@ def load_weights(path: Path, network: Network, warn: Warn = lambda text: None) -
     if problems := _mismatches(tensors, expected):
         way = ""
         if expected.keys() - tensors.keys():
-            way = '; a .net file (see "netdesc export") may lack tensors other than weights'
+            way = f"; a {path.suffix} file may lack tensors other than weights"
         problem = f"these weights do not fit the network: {'; '.join(problems)}{way}"
         raise RunError(f"{path}: {problem}")
     network.load_state_dict(tensors)
@@ -99,7 +99,10 @@ def _read_safetensors(path: Path, _graph: Graph, _warn: Warn) -> dict[str, torch
         raise RunError(f"{path}: is not a complete safetensors file: {error}") from error
 
 
-_READERS: dict[str, WeightReader] = {".safetensors": _read_safetensors, ".net": read_weights}
+_READERS: dict[str, WeightReader] = {
+    ".safetensors": _read_safetensors,
+    **{suffix: each.read_weights for suffix, each in FORMATS.items() if each.read_weights},
+}
 """Suffix in lower case -> the reader of such files."""
 
 

@@ -89,7 +89,7 @@ def test_every_command_has_a_help_text_with_an_example(name: str) -> None:
         (["show", "x.json", "--gpu"], "No such option '--gpu'.\n"),
         (["completion"], "bash, zsh, fish"),
         (["train", "--resume", "r", "--seed", "5"], "weights.path=r/checkpoints/best.safetensors"),
-        (["export", "runs/x", "-o", "x.nir"], "NIR is not in this version"),
+        (["export", "runs/x", "-o", "x.gguf"], "netdesc exports .net"),
         (["report", "runs/x", "-o", "x.json"], "x.json: "),
     ],
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from netdesc.cli import options
+from netdesc.cli.device import DeviceOptions, device_options, print_report
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
@@ -46,20 +47,26 @@ class Overview:
 
 @click.command(
     epilog="\b\nExamples:\n  netdesc show examples/oxford.json --set layers.hidden.units=512\n"
-    "  netdesc show runs/first\n  netdesc show runs/oxford.net"
+    "  netdesc show runs/first --target loihi2\n  netdesc show runs/oxford.net"
 )
 @click.argument(
     "source", metavar="FILE.json|RUN|FILE.net|FILE.nir", type=click.Path(path_type=Path)
 )
 @options.overrides
+@device_options
 @options.json_and_quiet
-def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
+def show(
+    output: Output, source: Path, overrides: tuple[str, ...], device: DeviceOptions | None
+) -> None:
     """Show a network: its layers, neurons and memory, and what netdesc infers.
 
     A decay is the share lost per step, followed by its time constant. The memory table has the
     weights in training (float) and on the device; what training needs in addition, which is
     gradients, optimizer and best weights; and the activity of one batch. Of a .net file, also that
     of a run, the column netx says whether lava-dl's netx loads and runs the same layers.
+
+    With --target, show what the network needs on that device, and what does not fit. The synaptic
+    operations are those of the spikes that a run recorded in its last part of training.
     """
     from netdesc.description.source import is_network_file
     from netdesc.graph.memory import estimate_memory
@@ -70,8 +77,12 @@ def show(output: Output, source: Path, overrides: tuple[str, ...]) -> None:
     overview = _read_network(source) if is_file else _read_document(source, overrides)
     memory = estimate_memory(overview.graph, overview.document.training, overview.samples)
     output.warn(*overview.warnings)
+    report = device and device.report(overview.graph, source)
     if output.as_json:
-        output.print_json(_record(overview, memory))
+        target = {} if report is None else {"target": report.record()}
+        output.print_json(_record(overview, memory) | target)
+    elif report is not None:
+        print_report(output, report)
     else:
         _print(output, source, overview, memory)
 

@@ -107,6 +107,12 @@ class SpikeRaster:
     cells: int
     cut: int | None
 
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Spikes per step of each cell, [cells], over the steps whose spikes are stored."""
+        steps = self.steps if self.cut is None else max(1, self.cut)
+        return np.bincount(self.events[:, 1], minlength=self.cells) / steps
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -181,6 +187,11 @@ class Activity:
         self.rates = {
             layer.name: arrays.rates(f"rate_{layer.name}", layer.neurons) for layer in layers
         }
+        rasters = [sample.input for sample in self.samples if sample.input is not None]
+        self.input_rates: NDArray[Any] | None = None
+        """Spikes per step of each value of the input in the samples; None for real numbers."""
+        if rasters:
+            self.input_rates = np.mean([raster.rates for raster in rasters], axis=0)
         self.snapshots = [
             OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
             for number, epochs in enumerate(arrays.array("frame_epochs", 1, "iu"))

@@ -1,0 +1,72 @@
+"""``netdesc show --target``: what a network needs on a device."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.cli_process import Netdesc
+from support.report_samples import HIDDEN, INPUTS, OUTPUTS, STEPS, write_run
+
+from netdesc.resources import shipped
+
+Show = Any
+
+
+@pytest.fixture
+def show(netdesc: Netdesc) -> Show:
+    return partial(netdesc, "show")
+
+
+def test_operations_are_those_of_the_spikes_of_a_run(show: Show, tmp_path: Path) -> None:
+    rates = np.linspace(0, 0.5, HIDDEN, dtype=np.float32)
+    run = write_run(tmp_path / "run", arrays={"rate_hidden": rates})
+    outcome = show(run, "--target", "loihi2", "--json")
+    target = json.loads(outcome.out)["target"]
+    hidden, output = target["layers"]
+    assert hidden["events"] == pytest.approx(80 / STEPS)
+    assert hidden["operations"] == pytest.approx(80 / STEPS * HIDDEN)
+    assert output["operations"] == pytest.approx(rates.sum() * OUTPUTS)
+    assert [hidden["fan_in"], output["fan_in"]] == [INPUTS, HIDDEN]
+    assert target["total"]["energy_pj"] == pytest.approx(0.9 * target["total"]["operations"])
+    assert (target["total"]["cores"], target["problems"]) == (2, [])
+    assert "does not fit" not in show(run, "--target", "loihi2").out
+
+
+def test_real_numbers_are_multiplied(show: Show, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    with np.load(run / "activity.npz") as file:
+        arrays = {name: file[name] for name in file.files if not name.startswith("input")}
+    np.savez(run / "activity.npz", **arrays)
+    hidden = json.loads(show(run, "--target", "loihi2", "--json").out)["target"]["layers"][0]
+    assert hidden["operations"] == INPUTS * HIDDEN
+    assert hidden["energy_pj"] == pytest.approx((0.9 + 3.7) * INPUTS * HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("name", "flash", "ram", "count"),
+    [("oxford", 101, 6, 0), ("oxford", 99, 6, 1), ("digits_conv", 20, 20, 2)],
+)
+def test_flash_and_ram_are_compared(
+    show: Show, name: str, flash: int, ram: int, count: int
+) -> None:
+    document = shipped(f"examples/{name}.json")
+    options = ("--target", "microcontroller", "--flash", flash, "--ram", ram)
+    target = json.loads(show(document, *options, "--json").out)["target"]
+    assert len(target["problems"]) == count
+    assert target["total"]["operations"] is None
+    assert ("does not fit" in show(document, *options).out) == bool(count)
+
+
+def test_a_chip_has_limits(show: Show) -> None:
+    changes = ("--set", "layers.hidden.units=700000", "--set", "layers.hidden.quantization=null")
+    outcome = show(shipped("examples/oxford.json"), *changes, "--target", "loihi2", "--json")
+    target = json.loads(outcome.out)["target"]
+    assert (target["total"]["cores"], len(target["problems"])) == (87, 2)
+
+
+def test_flash_needs_a_microcontroller(show: Show) -> None:
+    for target in ((), ("--target", "loihi2")):
+        assert show(shipped("examples/oxford.json"), *target, "--flash", 64).code == 2

@@ -223,12 +223,25 @@ def check_text(
     return replace(description, warnings=diagnostics), diagnostics
 
 
+def check_changed(
+    description: Description, overrides: Overrides, check_files: CheckFiles | None = None
+) -> Checked:
+    """Checks what a valid document becomes with further overrides, as ``check`` does.
+
+    File paths in these overrides are relative to the document.
+    """
+    before, path = description.source_map, description.path
+    arguments = override_arguments(overrides)
+    changes = apply_overrides(before.data, arguments, before.source.name, str(path.parent))
+    data, changed, diagnostics = changes
+    source_map = replace(before, data=data, overridden={**before.overridden, **changed})
+    return _check_data(source_map, path, diagnostics, check_files)
+
+
 def _check_document(
     source: Source, root: Node, path: Path, overrides: Sequence[str], check_files: CheckFiles | None
 ) -> Checked:
-    """Applies the overrides, then checks the structure (models) and, if it is right, the meaning
-    (rules) and the files. Returns all diagnostics, and the description if the structure is right.
-    """
+    """Applies the overrides and checks the data. Returns what ``_check_data`` returns."""
     data = root.value
     source_map = SourceMap(source, root, data)
     diagnostics: list[Diagnostic] = []
@@ -241,8 +254,19 @@ def _check_document(
             return None, [source_map.diagnostic("ND110", ("format",), message)]
         data, changed, diagnostics = apply_overrides(written, overrides, source.name)
         source_map = SourceMap(source, root, data, changed)
+    return _check_data(source_map, path, diagnostics, check_files)
+
+
+def _check_data(
+    source_map: SourceMap, path: Path, diagnostics: list[Diagnostic], check_files: CheckFiles | None
+) -> Checked:
+    """Checks the structure (models) and, if it is right, the meaning (rules) and the files.
+
+    Returns all diagnostics, those of overrides first, and the description if the structure is
+    right.
+    """
     try:
-        document = validate_document(data)
+        document = validate_document(source_map.data)
     except InvalidDocumentError as invalid:
         return None, diagnostics + diagnose(invalid, source_map)
     lock = document.lock
@@ -250,7 +274,7 @@ def _check_document(
     description = Description(
         document=document.model_copy(update={"lock": None}),
         path=path,
-        text=source.text,
+        text=source_map.source.text,
         source_map=source_map,
         lock=lock,
         files=files,

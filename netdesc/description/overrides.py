@@ -36,12 +36,13 @@ class OverrideError(ValueError):
 
 
 def apply_overrides(
-    data: dict[str, Any], arguments: Sequence[str], file: str
+    data: dict[str, Any], arguments: Sequence[str], file: str, folder: str = ""
 ) -> tuple[dict[str, Any], dict[Parts, str], list[Diagnostic]]:
     """Applies ``--set`` arguments to a copy of the data.
 
     Returns the changed data, a mapping of each changed path to its argument, and the diagnostics of
-    arguments that cannot be applied. ``file`` is the document's name in diagnostics.
+    arguments that cannot be applied. ``file`` is the document's name in diagnostics. File paths in
+    arguments are relative to ``folder``, by default the working directory.
     """
     changed: dict[Parts, str] = {}
     diagnostics: list[Diagnostic] = []
@@ -58,7 +59,7 @@ def apply_overrides(
         changed[parts] = argument
         data = attempt
     if changed:
-        _make_paths_absolute(data, changed)
+        _make_paths_absolute(data, changed, folder)
     return data, changed, diagnostics
 
 
@@ -173,15 +174,15 @@ def _default(data: Any, parts: Parts) -> Any:
     return copy.deepcopy(default) if type(default) in (dict, list) else {}
 
 
-def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str]) -> None:
-    """Makes file paths from ``--set`` absolute. They are relative to the working directory.
+def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str], folder: str) -> None:
+    """Makes file paths from ``--set`` absolute. They are relative to ``folder``.
 
     A SHA-256 that is not from ``--set`` as well is that of the replaced file, and is dropped.
     """
     for parts in [*structure.file_path_locations(Document, data)]:
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             holder = lookup(data, parts[:-1])
-            holder[parts[-1]] = os.path.abspath(holder[parts[-1]])
+            holder[parts[-1]] = os.path.abspath(os.path.join(folder, holder[parts[-1]]))
             if parts in changed and (*parts[:-1], "sha256") not in changed:
                 holder.pop("sha256", None)
 

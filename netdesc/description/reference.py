@@ -19,7 +19,14 @@ from netdesc.description.model_structure import Model
 from netdesc.description.models.document import FORMAT
 from netdesc.sections import Section
 
-_PLAIN = {str: "text", bool: "true or false", int: "integer", float: "number", type(None): "null"}
+_PLAIN = {
+    str: "text",
+    bool: "true or false",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+    Any: "any value",
+}
 _LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 _KINDS = {
     "ND0": "ND0xx: the text, before it is a document",

@@ -80,6 +80,8 @@ def _annotation(annotation: Any, definitions: dict[str, Schema]) -> Schema:
         return _union(list(structure.branches(annotation)), definitions)
     if origin is Literal:
         return {"enum": list(arguments)}
+    if annotation is Any:
+        return {}
     if origin is dict:
         key = _annotation(arguments[0], definitions)
         schema: Schema = {

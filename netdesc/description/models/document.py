@@ -16,6 +16,7 @@ from netdesc.description.models.layers import Layer
 from netdesc.description.models.layers.base import Neuron
 from netdesc.description.models.loss import Classifier, EventRate, Loss, OneLoss
 from netdesc.description.models.recordings import EventFolders, SpikeFiles, Tonic
+from netdesc.description.models.sweep import OVER_EXAMPLE, Sweep
 from netdesc.description.models.training import OPTIMIZER_EXAMPLE, Training
 from netdesc.sections import Name, Section, field
 
@@ -176,6 +177,12 @@ class Document(Section):
         "Initial weights; null draws them at random from the seed.",
         default=None,
         example={"path": "weights.net"},
+    )
+    sweep: Sweep | None = field(
+        "Trials with other values, which netdesc sweep runs; null is for a document without them.",
+        default=None,
+        example={"trials": 50, "over": OVER_EXAMPLE},
+        exclude=True,
     )
     lock: Lock | None = field(
         "In a lock only: the origins of its values and files. Written by netdesc.",

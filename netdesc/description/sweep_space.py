@@ -1,0 +1,211 @@
+"""The space that a sweep searches: its variants, the values at each path, and its objectives."""
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from netdesc.description import model_structure as structure
+from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.json.tree import Parts
+from netdesc.description.json_pointer import lookup
+from netdesc.description.load import Description
+from netdesc.description.models import Document
+from netdesc.description.models.sweep import Sweep, SweptValues
+from netdesc.description.overrides import apply_overrides, override_arguments
+
+SEED = "training.seed"
+
+
+class Parameter(NamedTuple):
+    """A path that varies, with a range from ``low`` to ``high``, or with ``choices``."""
+
+    path: str
+    low: float | int | None
+    high: float | int | None
+    log: bool
+    is_integer: bool
+    choices: tuple[Any, ...] | None
+    steps: int | None
+    """Number of values of a range in a grid."""
+
+    def at(self, share: float) -> Any:
+        """Returns the value at a share of the range, from 0 to 1."""
+        low, high = self.low, self.high
+        assert low is not None
+        assert high is not None
+        if self.log:
+            value = math.exp((1 - share) * math.log(low) + share * math.log(high))
+        else:
+            value = (1 - share) * low + share * high
+        return round(value) if self.is_integer else min(max(value, low), high)
+
+    def grid(self) -> tuple[Any, ...]:
+        """Returns the values in a grid: the choices, or those of the range in rising order."""
+        if self.choices is not None:
+            return self.choices
+        assert self.steps is not None
+        inner = (self.at(index / (self.steps - 1)) for index in range(1, self.steps - 1))
+        return tuple(dict.fromkeys((self.low, *inner, self.high)))
+
+    def draw(self, chance: random.Random) -> Any:
+        return self.at(chance.random()) if self.choices is None else chance.choice(self.choices)
+
+
+class Variant(NamedTuple):
+    """A form of the network: its ``settings``, and all ``parameters`` that vary in it, by path.
+
+    A sweep without variants has one whose name is "".
+    """
+
+    name: str
+    settings: dict[str, Any]
+    parameters: tuple[Parameter, ...]
+
+
+class Objective(NamedTuple):
+    metric: str
+    maximize: bool
+
+
+class SweepSpace(NamedTuple):
+    """What the section ``sweep`` of a description searches."""
+
+    variants: tuple[Variant, ...]
+    objectives: tuple[Objective, ...]
+    section: Sweep
+    description: Description
+
+    @property
+    def method(self) -> str:
+        """The name of the method, also if the section leaves the choice to netdesc."""
+        return self.section.method or ("nsga2" if len(self.objectives) > 1 else "tpe")
+
+    @property
+    def trials(self) -> int:
+        """The number of trials: of the section, or else of the points of its grid."""
+        return self.section.trials or self.grid_size()
+
+    def grid(self) -> Iterator[tuple[Variant, dict[str, Any]]]:
+        """Yields all points of a grid: variant after variant, the last path varies fastest."""
+        for variant in self.variants:
+            paths = [parameter.path for parameter in variant.parameters]
+            for values in itertools.product(*(each.grid() for each in variant.parameters)):
+                yield variant, dict(zip(paths, values, strict=True))
+
+    def grid_size(self) -> int:
+        sizes = ([len(each.grid()) for each in form.parameters] for form in self.variants)
+        return sum(map(math.prod, sizes))
+
+    def overrides(
+        self, variant: Variant, values: Mapping[str, Any], seed_number: int = 0
+    ) -> dict[str, Any]:
+        """Returns the overrides that turn the document into that of a training of a trial.
+
+        Paths of files become absolute, because in overrides they would be relative to the working
+        directory. ``seed_number`` counts the trainings of a trial from 0; it is added to the seed.
+        """
+        settings = {**variant.settings, **values}
+        applied = apply_settings(self.description, settings)
+        absolute = {path: lookup(applied.data, parts) for path, parts in applied.places.items()}
+        seed = settings.get(SEED, self.description.document.training.seed)
+        return {**settings, **absolute, SEED: seed + seed_number}
+
+
+class Entry(NamedTuple):
+    """An entry of ``set``, which has a value, or of ``over``, which has values, and its place."""
+
+    parts: Parts
+    path: str
+    value: Any = None
+    values: SweptValues | None = None
+
+    @property
+    def options(self) -> list[tuple[Any, Parts]]:
+        """The choices, the ends of the range, or the value of ``set``, each with its place."""
+        values, at = self.values, self.parts
+        if values is None:
+            return [(self.value, at)]
+        if values.choices is not None:
+            return [(value, (*at, "choices", index)) for index, value in enumerate(values.choices)]
+        form = "log" if values.range is None else "range"
+        ends = values.range or values.log or ()
+        whole = (int(end) if end.is_integer() else end for end in ends)  # 3 is also the number 3.0
+        return [(end, (*at, form, index)) for index, end in enumerate(whole)]
+
+
+class Applied(NamedTuple):
+    """The data of a document with a value for each of some entries."""
+
+    data: dict[str, Any]
+    places: dict[str, Parts]
+    """The places of the values by their paths; without those that others replaced."""
+    refused: list[Diagnostic]
+
+
+def forms(description: Description) -> Iterator[tuple[str, list[Entry]]]:
+    """Yields the name and the entries of each variant; those of ``set`` come first."""
+    sweep = description.document.sweep
+    assert sweep is not None
+    shared = {path: (("sweep", "over", path), values) for path, values in sweep.over.items()}
+    if not sweep.variants:
+        yield "", [Entry(at, path, values=values) for path, (at, values) in shared.items()]
+    for index, variant in enumerate(sweep.variants):
+        at = ("sweep", "variants", index)
+        own = {path: ((*at, "over", path), values) for path, values in variant.over.items()}
+        swept = {**shared, **own}.items()
+        entries = [Entry((*at, "set", path), path, value) for path, value in variant.set.items()]
+        yield variant.name, entries + [Entry(at, path, values=it) for path, (at, it) in swept]
+
+
+def apply_settings(description: Description, settings: Mapping[str, Any]) -> Applied:
+    """Applies settings as ``--set`` does, but with paths of files relative to the document."""
+    base, folder = description.source_map, str(description.path.parent)
+    arguments = dict(zip(override_arguments(settings), settings, strict=True))
+    data, changed, refused = apply_overrides(base.data, [*arguments], base.source.name, folder)
+    return Applied(data, {arguments[by]: parts for parts, by in changed.items()}, refused)
+
+
+def takes_integers(place: Parts, data: Any) -> bool | None:
+    """Returns whether the field at a place takes integers only; None if it takes no numbers."""
+    annotations = structure.annotations_at(place, data)
+    kinds = {kind for each in annotations for kind in structure.alternatives(each)}
+    return None if not kinds & {int, float} else float not in kinds
+
+
+def sweep_space(description: Description) -> SweepSpace:
+    """Returns the space of a document whose section ``sweep`` has no errors (``check_sweep``)."""
+    variants = tuple(_variant(description, name, entries) for name, entries in forms(description))
+    sweep = description.document.sweep
+    assert sweep is not None
+    return SweepSpace(variants, objectives_of(description.document), sweep, description)
+
+
+def _variant(description: Description, name: str, entries: list[Entry]) -> Variant:
+    applied = apply_settings(description, {entry.path: entry.options[0][0] for entry in entries})
+    settings = {entry.path: entry.value for entry in entries if entry.values is None}
+    parameters: list[Parameter] = []
+    for path, values, options in ((each.path, each.values, each.options) for each in entries):
+        if values is None:
+            continue
+        if values.choices is not None:
+            parameters.append(Parameter(path, None, None, False, False, values.choices, None))
+            continue
+        low, high = (value for value, _ in options)
+        is_integer = takes_integers(applied.places[path], applied.data) is True
+        is_log = values.log is not None
+        parameters.append(Parameter(path, low, high, is_log, is_integer, None, values.steps))
+    return Variant(name, settings, tuple(parameters))
+
+
+def objectives_of(document: Document) -> tuple[Objective, ...]:
+    """Returns the objectives of a document, or the metric that it takes by default."""
+    assert document.sweep is not None
+    stated = [
+        Objective(each.maximize or each.minimize or "", each.maximize is not None)
+        for each in document.sweep.objectives
+    ]
+    own = any(getattr(document.data, part, None) for part in ("validation", "split"))
+    metric = document.epoch_metrics(own or document.training.validation_split > 0)[0]
+    return tuple(stated or [Objective(metric, not metric.endswith("loss"))])

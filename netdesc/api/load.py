@@ -8,7 +8,7 @@ from typing import Any
 from netdesc.description import Description
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.file_references import FILE_SECTIONS, file_references
-from netdesc.description.load import Checked, check_value, require_valid
+from netdesc.description.load import Checked, CheckFiles, check_value, require_valid
 from netdesc.description.load import check as check_document
 from netdesc.description.overrides import Overrides
 
@@ -42,7 +42,8 @@ def loads(text: str, overrides: Overrides = (), *, with_files: bool = True) -> D
     if not isinstance(text, str):
         raise TypeError(f"netdesc.loads reads a text (str), not {type(text).__name__}")
     check_files = _check_files if with_files else None
-    return require_valid(check_value(text, "<text>", overrides, check_files))
+    checked = check_value(text, "<text>", overrides, check_files)
+    return require_valid(_with_sweep(checked, check_files))
 
 
 def check(
@@ -56,13 +57,24 @@ def check(
     >>> description is None, diagnostics[0].code, diagnostics[0].message
     (True, 'ND110', 'written for format 2; this netdesc reads 1')
     """
-    return check_document(document, overrides, check_files=_check_files if with_files else None)
+    check_files = _check_files if with_files else None
+    return _with_sweep(check_document(document, overrides, check_files=check_files), check_files)
+
+
+def _with_sweep(checked: Checked, check_files: CheckFiles | None) -> Checked:
+    description, diagnostics = checked
+    if description is None or description.document.sweep is None:
+        return checked
+    from netdesc.description.sweep_checks import check_sweep
+
+    errors = check_sweep(description, check_files)
+    return None if errors else description, [*diagnostics, *errors]
 
 
 def load_without_data(
     document: str | Path | Mapping[str, Any], overrides: Overrides = ()
 ) -> Description:
-    """Loads a document whose data are read, and thereby checked, later."""
+    """Loads a document whose data are checked later, when they are read. A sweep is ignored."""
     check = functools.partial(_check_files, sections=("layers", "weights"))
     return require_valid(check_document(document, overrides, check_files=check))
 

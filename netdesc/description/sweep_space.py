@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import random
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -19,7 +18,10 @@ SEED = "training.seed"
 
 
 class Parameter(NamedTuple):
-    """A path that varies, with a range from ``low`` to ``high``, or with ``choices``."""
+    """A path that varies, with a range from ``low`` to ``high``, or with ``choices``.
+
+    ``parts`` is the place of its entry in the document.
+    """
 
     path: str
     low: float | int | None
@@ -29,6 +31,14 @@ class Parameter(NamedTuple):
     choices: tuple[Any, ...] | None
     steps: int | None
     """Number of values of a range in a grid."""
+    parts: Parts
+
+    @property
+    def options(self) -> list[tuple[Any, Parts]]:
+        """The choices or the two ends of the range, each with its place in the document."""
+        form = "choices" if self.choices is not None else "log" if self.log else "range"
+        values = (self.low, self.high) if self.choices is None else self.choices
+        return [(value, (*self.parts, form, index)) for index, value in enumerate(values)]
 
     def at(self, share: float) -> Any:
         """Returns the value at a share of the range, from 0 to 1."""
@@ -48,9 +58,6 @@ class Parameter(NamedTuple):
         assert self.steps is not None
         inner = (self.at(index / (self.steps - 1)) for index in range(1, self.steps - 1))
         return tuple(dict.fromkeys((self.low, *inner, self.high)))
-
-    def draw(self, chance: random.Random) -> Any:
-        return self.at(chance.random()) if self.choices is None else chance.choice(self.choices)
 
 
 class Variant(NamedTuple):
@@ -113,28 +120,6 @@ class SweepSpace(NamedTuple):
         return {**settings, **absolute, SEED: seed + seed_number}
 
 
-class Entry(NamedTuple):
-    """An entry of ``set``, which has a value, or of ``over``, which has values, and its place."""
-
-    parts: Parts
-    path: str
-    value: Any = None
-    values: SweptValues | None = None
-
-    @property
-    def options(self) -> list[tuple[Any, Parts]]:
-        """The choices, the ends of the range, or the value of ``set``, each with its place."""
-        values, at = self.values, self.parts
-        if values is None:
-            return [(self.value, at)]
-        if values.choices is not None:
-            return [(value, (*at, "choices", index)) for index, value in enumerate(values.choices)]
-        form = "log" if values.range is None else "range"
-        ends = values.range or values.log or ()
-        whole = (int(end) if end.is_integer() else end for end in ends)  # 3 is also the number 3.0
-        return [(end, (*at, form, index)) for index, end in enumerate(whole)]
-
-
 class Applied(NamedTuple):
     """The data of a document with a value for each of some entries."""
 
@@ -142,21 +127,6 @@ class Applied(NamedTuple):
     places: dict[str, Parts]
     """The places of the values by their paths; without those that others replaced."""
     refused: list[Diagnostic]
-
-
-def forms(description: Description) -> Iterator[tuple[str, list[Entry]]]:
-    """Yields the name and the entries of each variant; those of ``set`` come first."""
-    sweep = description.document.sweep
-    assert sweep is not None
-    shared = {path: (("sweep", "over", path), values) for path, values in sweep.over.items()}
-    if not sweep.variants:
-        yield "", [Entry(at, path, values=values) for path, (at, values) in shared.items()]
-    for index, variant in enumerate(sweep.variants):
-        at = ("sweep", "variants", index)
-        own = {path: ((*at, "over", path), values) for path, values in variant.over.items()}
-        swept = {**shared, **own}.items()
-        entries = [Entry((*at, "set", path), path, value) for path, value in variant.set.items()]
-        yield variant.name, entries + [Entry(at, path, values=it) for path, (at, it) in swept]
 
 
 def apply_settings(description: Description, settings: Mapping[str, Any]) -> Applied:
@@ -176,26 +146,33 @@ def takes_integers(place: Parts, data: Any) -> bool | None:
 
 def sweep_space(description: Description) -> SweepSpace:
     """Returns the space of a document whose section ``sweep`` has no errors (``check_sweep``)."""
-    variants = tuple(_variant(description, name, entries) for name, entries in forms(description))
     sweep = description.document.sweep
     assert sweep is not None
-    return SweepSpace(variants, objectives_of(description.document), sweep, description)
+    shared = {path: (("sweep", "over", path), values) for path, values in sweep.over.items()}
+    variants = [] if sweep.variants else [_variant(description, "", {}, shared)]
+    for index, form in enumerate(sweep.variants):
+        at = ("sweep", "variants", index, "over")
+        own = {path: ((*at, path), values) for path, values in form.over.items()}
+        variants.append(_variant(description, form.name, form.set, {**shared, **own}))
+    objectives = objectives_of(description.document)
+    return SweepSpace(tuple(variants), objectives, sweep, description)
 
 
-def _variant(description: Description, name: str, entries: list[Entry]) -> Variant:
-    applied = apply_settings(description, {entry.path: entry.options[0][0] for entry in entries})
-    settings = {entry.path: entry.value for entry in entries if entry.values is None}
+def _variant(
+    description: Description,
+    name: str,
+    settings: dict[str, Any],
+    over: Mapping[str, tuple[Parts, SweptValues]],
+) -> Variant:
+    first = {path: next(iter(values.choices or values.ends)) for path, (_, values) in over.items()}
+    applied = apply_settings(description, {**settings, **first})
     parameters: list[Parameter] = []
-    for path, values, options in ((each.path, each.values, each.options) for each in entries):
-        if values is None:
-            continue
-        if values.choices is not None:
-            parameters.append(Parameter(path, None, None, False, False, values.choices, None))
-            continue
-        low, high = (value for value, _ in options)
-        is_integer = takes_integers(applied.places[path], applied.data) is True
-        is_log = values.log is not None
-        parameters.append(Parameter(path, low, high, is_log, is_integer, None, values.steps))
+    for path, (at, values) in over.items():
+        is_integer = takes_integers(applied.places.get(path, ()), applied.data) is True
+        whole = (int(end) if is_integer and end.is_integer() else end for end in values.ends)
+        low, high = (None, None) if values.choices is not None else whole
+        is_log, choices, steps = values.log is not None, values.choices, values.steps
+        parameters.append(Parameter(path, low, high, is_log, is_integer, choices, steps, at))
     return Variant(name, settings, tuple(parameters))
 
 

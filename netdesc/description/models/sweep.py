@@ -49,6 +49,11 @@ class SweptValues(Section):
         le=1000,
     )
 
+    @property
+    def ends(self) -> Ends:
+        """The ends of the range, also of a logarithmic one."""
+        return self.range or self.log or (0.0, 0.0)
+
 
 class ObjectiveSection(Section):
     """A metric, and whether trials with a high or a low one are better.

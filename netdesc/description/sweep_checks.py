@@ -139,7 +139,7 @@ def _objective_problems(document: Document, sweep: Sweep) -> _Problems:
     if sweep.prune is None:
         return
     at = ("sweep", "prune")
-    if len(objectives) > 1 or objectives[0].metric in TRIAL_METRICS:
+    if len(objectives) != 1 or objectives[0].metric in TRIAL_METRICS:
         found = " and ".join(each.metric for each in objectives)
         message = f"pruning needs one objective, which each epoch has; this sweep has {found}"
         yield _Problem("ND293", at, message, "leave prune out", on="key")

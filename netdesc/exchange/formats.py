@@ -11,6 +11,7 @@ from netdesc.exchange.errors import NetFileError, NetFileNameError
 from netdesc.exchange.export import export_net
 from netdesc.exchange.export_options import PLAIN, ExportOptions
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
+from netdesc.exchange.torch_file.torch_writer import write_torch
 from netdesc.graph import Graph
 from netdesc.hardware import FoldedModel
 
@@ -49,7 +50,8 @@ FORMATS: dict[str, Format] = {
         read=import_net,
         read_weights=read_weights,
         shows_netx=True,
-    )
+    ),
+    ".py": Format(name="torch", write=write_torch, wants_sample=True),
 }
 """Suffix in lower case -> the format of files whose names end so."""
 

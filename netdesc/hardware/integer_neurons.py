@@ -20,6 +20,7 @@ from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import Expression
 from netdesc.neurons.operations import GRID, REAL, SHARE
+from netdesc.neurons.program import Neuron
 
 PAYLOAD_BITS = 12
 """Graded outputs are in units of 2⁻¹² of a threshold unit."""
@@ -49,6 +50,11 @@ _PRINTER = Printer(
         "where": "where({}, {}, {})",
         "times": f"shift({{}} * {{}}, -{DECAY_BITS})",
         "saturate": "{}",  # a device rule follows where it is assigned
+        "wrap": "wrap({})",
+        "clip": "clip({})",
+        "exceeded": "c{index} += count({} != {})",
+        "cut": "{} >> {bits}",
+        "no_spike": "False",
     },
     {GRID: "int64", SHARE: "int64", REAL: "float32"},
 )
@@ -76,63 +82,85 @@ _ALL_NEURONS = "[np.arange(output_TN.shape[1])]"
 
 def loop_text(definition: Definition, neurons: str) -> str:
     """Returns the source text of a neuron's time loop, the function ``run``."""
-    step = _StepLines(definition)
-    indent = "\n" + 12 * " "
-    output_row = len(step.states) + 1
+    neuron = read(definition)
+    # The index of a parameter is that in the array of its type.
+    integers = [name for name, kind in definition.parameters if kind != "real"]
+    reals = [name for name, kind in definition.parameters if kind == "real"]
+    parameters: LeafFields = {
+        ("parameter", name): {"array": array, "index": index}
+        for array, names in enumerate(([*integers, "bias"], reals))
+        for index, name in enumerate(names)
+    }
+    leaves = leaf_fields({}, definition.inputs, tuple(neuron.before_reset))
+    step = StepLines(neuron, _PRINTER, {**leaves, **parameters})
+    count = len(step.after)
+    stores = [
+        *(f"states_SN[{at}, n] = {name}" for at, name in enumerate(step.after)),
+        f"states_SN[{count}, n] = {step.fired}",
+        f"states_SN[{count + 1}, n] = output_TN[t, n] = {step.output}",
+    ]
     return _LOOP.format(
         limit=DEVICE_STATE_LIMIT,
         neurons=neurons,
-        reset=" = ".join([*(f"states_SN[{at}, n]" for at in range(output_row)), "0"]),
-        output_row=output_row,
-        zeros="".join(f"c{at} = 0; " for at in range(len(step.states))) or "pass",
-        body=indent.join(step.lines),
-        sums="".join(f"counts_S[{at}] += c{at}; " for at in range(len(step.states))) or "pass",
+        reset=" = ".join([*(f"states_SN[{at}, n]" for at in range(count + 1)), "0"]),
+        output_row=count + 1,
+        zeros="".join(f"c{at} = 0; " for at in range(count)) or "pass",
+        body=("\n" + 12 * " ").join([*step.lines, *stores]),
+        sums="".join(f"counts_S[{at}] += c{at}; " for at in range(count)) or "pass",
     )
 
 
-class _StepLines(Lines):
-    """Lines of one step of neurons ``n``. States wrap or are clipped where they are assigned."""
+class StepLines(Lines):
+    """Lines of one step of neurons. States wrap or are clipped where they are assigned.
 
-    def __init__(self, definition: Definition) -> None:
-        neuron = read(definition)
-        self.states = tuple(neuron.before_reset)
-        count = len(self.states)
-        # The index of a parameter is that in the array of its type.
-        integers = [name for name, kind in definition.parameters if kind != "real"]
-        reals = [name for name, kind in definition.parameters if kind == "real"]
-        parameters: LeafFields = {
-            ("parameter", name): {"array": array, "index": index}
-            for array, names in enumerate(([*integers, "bias"], reals))
-            for index, name in enumerate(names)
-        }
-        leaves = leaf_fields({}, definition.inputs, self.states)
-        super().__init__(_PRINTER, {**leaves, **parameters})
+    ``printer`` has texts for ``wrap``, ``clip``, ``cut`` (a division by 2^bits, rounded down),
+    ``no_spike``, and ``exceeded`` if it counts values that a rule changes. ``after`` are the names
+    of the states after the step, ``fired`` and ``output`` the texts of the spike and the output.
+    """
+
+    def __init__(self, neuron: Neuron, printer: Printer, leaves: LeafFields) -> None:
+        super().__init__(printer, leaves)
+        self._states, self._texts = [*neuron.before_reset], printer.texts
+        self._assigned = first_assignments(neuron)
+        definition = neuron.definition
         self._wrapped = definition.wrapped
-        self._assigned: dict[Expression, str] = {}
-        for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
-            # Equal states are one expression, which has the device rule of the first.
-            self._assigned.setdefault(value_of(value), state)
         self.compute(neuron.roots)
-        fired = "False" if neuron.spike is None else self.compute([neuron.spike])[0]
-        output = fired
+        self.fired = self._texts["no_spike"]
+        if neuron.spike is not None:
+            (self.fired,) = self.compute([neuron.spike])
+        self.output = self.fired
         if neuron.output is not None:
-            value = f"{self.compute([neuron.output])[0]} >> {definition.unit_bits - PAYLOAD_BITS}"
-            output = value if neuron.spike is None else f"where({fired}, {value}, 0)"
-        after = self.compute(neuron.after[state] for state in self.states)
-        self.lines += [
-            *(f"states_SN[{at}, n] = {name}" for at, name in enumerate(after)),
-            f"states_SN[{count}, n] = {fired}",
-            f"states_SN[{count + 1}, n] = output_TN[t, n] = {output}",
-        ]
+            (self.output,) = self.compute([neuron.output])
+            bits = definition.unit_bits - PAYLOAD_BITS
+            if bits:
+                text = self._texts["cut"].format(self.output, bits=bits, unit=1 << bits)
+                self.output = self.add(text, GRID)
+            if neuron.spike is not None:
+                self.output = self._texts["where"].format(self.fired, self.output, 0)
+        self.after = self.compute(neuron.after[state] for state in self._states)
 
     def _write(self, a: Expression) -> str:
         name = super()._write(a)
         state = self._assigned.get(a)
         if state is None or not a.arguments:
             return name
-        ruled = self.add(f"{'wrap' if state in self._wrapped else 'clip'}({name})", a.type)
-        self.lines.append(f"c{self.states.index(state)} += count({ruled} != {name})")
+        rule = self._texts["wrap" if state in self._wrapped else "clip"]
+        ruled = self.add(rule.format(name), a.type)
+        if "exceeded" in self._texts:
+            index = self._states.index(state)
+            self.lines.append(self._texts["exceeded"].format(ruled, name, index=index))
         return ruled
+
+
+def first_assignments(neuron: Neuron) -> dict[Expression, str]:
+    """Returns each value that is assigned, and the state whose device rule it has.
+
+    Equal states are one expression, which has the rule of the first.
+    """
+    assigned: dict[Expression, str] = {}
+    for state, value in [*neuron.before_reset.items(), *neuron.after.items()]:
+        assigned.setdefault(value_of(value), state)
+    return assigned
 
 
 @functools.cache

@@ -179,7 +179,7 @@ def train_network(
             options = replace(options, data=MemoryData.of(data, reader))
     with ending_at_once():
         outcome = training.train(network, options)
-    if options.ranks.is_first:
+    if options.ranks.is_first and not options.is_trial:
         _write_report(outcome.path, options)
     if outcome.status == "done":  # else the message has said it
         for finding in outcome.findings:

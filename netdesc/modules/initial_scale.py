@@ -4,7 +4,8 @@ Layer after layer, in the order in which they run, the layer itself runs on what
 it send for a few samples. The activity of a layer is what its input changes of its output: the
 share of the values that spike, or the root mean square of graded levels. The scale is the smallest
 of a geometric grid with which the activity reaches a target. The reference engine computes, so that
-every device finds the same scales, and no kernels are compiled.
+every device finds the same scales, and no kernels are compiled. Of many trainings in one process,
+all but the first find the kernels compiled, so another engine may compute what has the same bits.
 """
 
 import math
@@ -84,24 +85,31 @@ def sample_count(graph: Graph) -> int:
 
 
 @torch.no_grad()
-def find_scales(network: Network, input_TBN: Tensor) -> dict[str, FoundScale]:
+def find_scales(
+    network: Network, input_TBN: Tensor, fast_engine: str = "reference"
+) -> dict[str, FoundScale]:
     """Returns the scales of the layers whose fields are "auto", by the names of the layers.
 
     ``network`` has the weights as they are drawn, and is changed: its weights get the scales.
-    ``input_TBN`` are samples, float32 [steps, samples, *input shape], on the CPU.
+    ``input_TBN`` are samples, float32 [steps, samples, *input shape], on the CPU. ``fast_engine``
+    computes the layers whose sums are exact: those of quantised weights and whole numbers.
     """
     values, scales = {INPUT: input_TBN}, dict[str, FoundScale]()
-    with use_engine("reference"), torch_on_one_thread():
+    with torch_on_one_thread():
         for layer in network.graph.layers:
             block = cast(Block, network.layers[layer.name])
             signals = [values[name] for name in layer.inputs]
             signal = signals[0] if len(signals) == 1 else block.join(signals)
-            if isinstance(layer, SynapticNode):
-                block = cast(SynapticBlock, block)
-                block.neuron.dropout = 0.0
-                if searched_fields(layer):
-                    scales[layer.name] = _search(layer, block, signal)
-            values[layer.name] = block(signal)
+            is_exact = isinstance(layer, SynapticNode) and layer.section.quantization is not None
+            is_exact = is_exact and torch.equal(signal, signal.round())
+            with use_engine(fast_engine if is_exact else "reference"):
+                if isinstance(layer, SynapticNode):
+                    block = cast(SynapticBlock, block)
+                    block.neuron.dropout = 0.0
+                    if searched_fields(layer):
+                        scales[layer.name] = _search(layer, block, signal)
+                if layer is not network.graph.layers[-1]:
+                    values[layer.name] = block(signal)
     return scales
 
 
@@ -116,13 +124,17 @@ def _search(layer: SynapticNode, block: SynapticBlock, signal: Tensor) -> FoundS
 
     silent = levels(torch.zeros_like(signal))
 
+    tried: dict[float, float] = {}
+
     def activity(factor: float = 1.0) -> float:
         _multiply(block.synapse.parts, factor)
-        change = (levels(signal) - silent).double()
+        output = levels(signal)
         _multiply(block.synapse.parts, 1 / factor)
-        return (
-            (change != 0).double().mean().item() if spikes else change.square().mean().item() ** 0.5
-        )
+        if spikes:
+            tried[factor] = (output != silent).count_nonzero().item() / output.numel()
+        else:
+            tried[factor] = (output - silent).double().square().mean().item() ** 0.5
+        return tried[factor]
 
     recurrent = block.recurrent if "recurrent_weight_scale" in fields else None
     own = [] if recurrent is None else recurrent.parts
@@ -138,7 +150,9 @@ def _search(layer: SynapticNode, block: SynapticBlock, signal: Tensor) -> FoundS
         arrived = [out_TBN @ weight_NN.T for weight_NN in recurrent.weights()]
         scales["recurrent_weight_scale"] = _recurrent_scale(block.arrive(signal)[0], arrived)
         _multiply(own, scales["recurrent_weight_scale"])
-    return FoundScale(scales, activity(), *_grid_shares(layer, block))
+    at_scale = None if recurrent else tried.get(scales["weight_scale"])
+    at_scale = activity() if at_scale is None else at_scale
+    return FoundScale(scales, at_scale, *_grid_shares(layer, block))
 
 
 def _multiply(parts: Sequence[Synapse], factor: float) -> None:

@@ -1,6 +1,6 @@
 """The environment of a run, which ``run.json`` records: command, versions and machine."""
 
-import contextlib
+import functools
 import os
 import platform
 import shlex
@@ -69,7 +69,13 @@ def versions(with_gpu: bool = False) -> dict[str, str]:
     by_package = {"python": platform.python_version()}
     if with_gpu:
         by_package["cuda"] = str(torch.version.cuda)
-    for package in (*_PACKAGES, *(["triton"] if with_gpu else [])):
-        with contextlib.suppress(PackageNotFoundError):  # netdesc may run from a source tree
-            by_package[package] = version(package)
-    return by_package
+    packages = (*_PACKAGES, *(["triton"] if with_gpu else []))
+    return by_package | {name: text for name in packages if (text := _version(name))}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # netdesc may run from a source tree
+        return ""

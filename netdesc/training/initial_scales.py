@@ -1,6 +1,7 @@
 """Fills in the scales of initial weights that a document leaves to netdesc."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -17,6 +18,10 @@ from netdesc.training.weights import load_masks
 MAX_ZEROS, MAX_CLAMPED = 0.75, 0.1
 """Shares of the weights that may be 0 on the grid, or beyond its ends, before a warning."""
 
+_found_scales: dict[str, Mapping[str, initial_scale.FoundScale]] = {}
+"""What this process has found by a digest of network, seed and samples, at most ``_MAX_FOUND``."""
+_MAX_FOUND = 64
+
 TakeSamples = Callable[[int], torch.Tensor | None]
 """Returns the first so many samples of a training, float32 [steps, samples, *input shape]; None if
 there are no data."""
@@ -29,11 +34,16 @@ def first_samples(samples: Samples, seed: int) -> TakeSamples:
 
 
 def fill_scales(
-    description: Description, take: TakeSamples, warn: Callable[[str], None], ranks: Ranks = ALONE
+    description: Description,
+    take: TakeSamples,
+    warn: Callable[[str], None],
+    ranks: Ranks = ALONE,
+    fast_engine: str = "reference",
 ) -> Description:
     """Returns the description with numbers in the place of each "auto" of a scale of weights.
 
     Without samples, random spikes are assumed. A document that names weights stays as it is.
+    ``fast_engine`` is that of ``find_scales``.
     DescriptionError if all samples are silent.
     """
     document = description.document
@@ -46,9 +56,17 @@ def fill_scales(
         input_TBN = initial_scale.assumed_input(graph, seed)
     elif not input_TBN.any():
         raise DescriptionError([_silent(description, searched[0])])
-    network = build(graph, seed)
-    load_masks(description, network)
-    scales = initial_scale.find_scales(network, input_TBN)
+    fields = document.model_dump_json(exclude={"name", "description", "data", "training"})
+    key = hashlib.sha256(f"{seed} {fields}".encode() + input_TBN.numpy().tobytes()).hexdigest()
+    scales = _found_scales.pop(key, None)  # added again below, as the newest
+    has_masks = any(layer.section.mask is not None for layer in graph.neuron_layers)
+    if scales is None or has_masks:  # files of masks may have changed
+        network = build(graph, seed)
+        load_masks(description, network)
+        scales = initial_scale.find_scales(network, input_TBN, fast_engine)
+    _found_scales[key] = scales
+    if len(_found_scales) > _MAX_FOUND:
+        del _found_scales[next(iter(_found_scales))]
     for layer in searched:
         if problem := _problem(layer, scales[layer.name]):
             warn(f"{problem} (netdesc explain ND404)")

@@ -136,7 +136,7 @@ def tree_sum(values: Sequence[Tensor]) -> Tensor:
 
 
 class Silent:
-    """Replaces, in other processes, an object that only the first one has. Methods do nothing."""
+    """Replaces an object that only the first process has, or no trial has. Methods do nothing."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None

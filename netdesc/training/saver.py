@@ -211,7 +211,7 @@ class Saver:
             "best": self.best.tensors,
             "optimizer": optimizer_tensors(self.optimizer, self.network),
             "random": random,
-            "frames": self.activity.frame_tensors(),
+            "frames": self.activity.frame_tensors() or {},
             "epoch": epoch_sums,
         }
         return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}

@@ -80,7 +80,7 @@ class Session:
             try:
                 with stop:
                     try:
-                        self._prepare(stop)
+                        self._prepare(stop, options.is_trial)
                         logs.open(self.path, self.progress.epoch)
                         callbacks = [logs, *options.callbacks]
                         TrainingLoop(
@@ -119,10 +119,17 @@ class Session:
             error.add_note(self._resume_hint)
             raise
 
-    def _prepare(self, stop: StopRequest) -> None:
+    def complete(self, options: TrainingOptions) -> Outcome:
+        """Adds to a trial that is done what trainings outside of sweeps have at their end."""
+        with StopRequest() as stop:
+            self.saver.activity.record_frame(self.progress.epoch, self.setup.network)
+            self.saver.save_best(self.progress)
+            return self._end_done(options, stop)
+
+    def _prepare(self, stop: StopRequest, is_trial: bool) -> None:
         for is_turn in (True, False):  # the first process fills the cache for the others
             if self.setup.ranks.is_first == is_turn:
-                compile_kernels(self.setup, self.display, stop)
+                compile_kernels(self.setup, self.display, stop, is_trial=is_trial)
             self.setup.ranks.agree(0)
         if self.record.silence is None:  # a new run, or a run of an older netdesc
             self.record.update(silence=self._silent_losses(stop))
@@ -191,6 +198,8 @@ class Session:
     def _end_done(self, options: TrainingOptions, stop: StopRequest) -> Outcome:
         assert self.progress.best, "a run that is done has a best epoch"
         if not self.setup.ranks.is_first:
+            return self._end("done", self._summary)
+        if options.is_trial:
             return self._end("done", self._summary)
         best = build(self.setup.graph)
         best.load_state_dict(self.saver.best.tensors)
@@ -326,13 +335,13 @@ class Session:
 
 @contextlib.contextmanager
 def open_session(
-    shown: Path, setup: Setup, record: RunRecord, display: Display
+    shown: Path, setup: Setup, record: RunRecord, display: Display, *, is_trial: bool = False
 ) -> Iterator[Session]:
     """Opens the log files of a run for the block, and restores the run from its checkpoint.
 
     ``shown`` is the run's folder, absolute or relative to the working directory. Raises RunError
     if the checkpoint is damaged or was removed, StorageError if a log file cannot be opened. Only
-    the first process of several opens files.
+    the first process of several opens files. A trial records no activity, and is not watched.
     """
     path, ranks = shown.absolute(), setup.ranks
     silent: Any = Silent()
@@ -348,7 +357,7 @@ def open_session(
             "train" if setup.validation is None else "validation",
             setup.training.epochs,
         )
-        if ranks.is_first
+        if ranks.is_first and not is_trial
         else silent,
         lock_sha256=record.lock_sha256,
         every_s=setup.training.checkpoint_every_s,
@@ -365,7 +374,9 @@ def open_session(
         if metrics.is_short:
             display.warn(f"{METRICS} has lost lines that the run had written")
         findings = [finding for finding in record.findings if finding.is_told]
-        watcher = Watcher(path, setup, record, display, metrics, findings)
+        watcher = silent
+        if not is_trial:
+            watcher = Watcher(path, setup, record, display, metrics, findings)
         yield Session(
             path, shown, setup, record, display, saver, progress, metrics, findings, watcher
         )

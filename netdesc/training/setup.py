@@ -15,7 +15,7 @@ from netdesc.description import Description
 from netdesc.description.models import Training
 from netdesc.description.overrides import Overrides
 from netdesc.graph import Graph, build_graph
-from netdesc.kernels.engines import engine_for
+from netdesc.kernels.engines import engine_for, engine_name
 from netdesc.losses import LossFunction, PythonLoss, TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError
@@ -45,7 +45,9 @@ class TrainingOptions:
     Unless ``ignore_memory``, training that needs more memory than is free does not begin. ``loss``
     replaces the main loss of the document. ``log`` names what else gets the metrics. ``overrides``
     change values of a run that is resumed. ``warn`` is called with what a user should know about
-    the results. All of ``ranks`` train together.
+    the results. All of ``ranks`` train together. ``is_trial`` says that a sweep compares the run
+    with others: its folder gets no activity, findings, test, verification or ``network.net`` before
+    ``train.complete`` adds them.
     """
 
     run_dir: str | Path | None = None
@@ -62,6 +64,7 @@ class TrainingOptions:
     overrides: Overrides = ()
     warn: Callable[[str], None] = lambda text: None
     ranks: Ranks = ALONE
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +150,9 @@ def prepare(
     if not options.ignore_memory:
         require_memory(graph, training, len(splits.train), device, ranks)
     samples = first_samples(splits.train, training.seed)
-    description = fill_scales(description, samples, warn, ranks)
+    is_fast = options.is_trial and engine_name(device) == "cpu"
+    engine = "cpu" if is_fast else "reference"
+    description = fill_scales(description, samples, warn, ranks, engine)
     description = fill_class_weights(description, lambda: splits.train.labels, warn)
     description = _with_best(description, splits.validation is not None)
     document = description.document

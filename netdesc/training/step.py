@@ -239,17 +239,21 @@ def _shapes(batch: Batch) -> tuple[torch.Size, torch.Size]:
     return batch.input_TBN.shape, batch.target.shape
 
 
-def compile_kernels(setup: Setup, display: Display, stop: StopRequest) -> None:
+def compile_kernels(
+    setup: Setup, display: Display, stop: StopRequest, *, is_trial: bool = False
+) -> None:
     """Computes a step of a network like that of ``setup``, with the first batch, on the CPU engine.
 
     Numba compiles the kernels that its cache lacks. Triton compiles those of the CUDA engine in
     the first epoch. EngineError if Numba cannot be loaded, KeyboardInterrupt if ``stop`` is
     requested, which is looked up between the passes of the compiler. Says so if kernels cannot be
-    kept.
+    kept. Of trials with the same kinds of neurons, only the first one does it.
     """
     stop.check()
-    if engine_name(setup.device) == "cpu":
+    kinds = frozenset(kinds_of_passes(setup.graph))
+    if engine_name(setup.device) == "cpu" and not (is_trial and kinds in _compiled):
         _compile_for_cpu(setup, display, stop)
+        _compiled.add(kinds)
     if problem := cache_folder.problem():
         display.warn(problem)
 
@@ -276,17 +280,28 @@ def _compile_for_cpu(setup: Setup, display: Display, stop: StopRequest) -> None:
     stop.check()
 
 
+_compiled: set[frozenset[tuple[object, ...]]] = set()
+"""The ``kinds_of_passes`` whose kernels this process has compiled."""
+
+
+def kinds_of_passes(graph: Graph) -> set[tuple[object, ...]]:
+    """Returns what distinguishes the forward and backward passes of neurons.
+
+    Each kind of neurons has both, each in other kernels if convolutions or recurrent layers use it,
+    or a norm divides it.
+    """
+    return {
+        (layer.neuron.definition().to_text(), bool(layer.learnt_shapes), type(layer.section), part)
+        for layer in graph.neuron_layers
+        for part in range(1 if layer.neuron.norm is None else 2)
+    }
+
+
 def kernel_limit(graph: Graph) -> int:
     """Returns the largest number of kernels that the CPU engine compiles for a step.
 
-    Each kind of neurons has a forward and a backward pass, each in other kernels if convolutions or
-    recurrent layers use it, or a norm divides it. Convolutions have two kernels of their own.
+    Convolutions have two kernels of their own.
     """
-    layers = graph.neuron_layers
-    passes = {
-        (layer.neuron.definition().to_text(), bool(layer.learnt_shapes), type(layer.section), part)
-        for layer in layers
-        for part in range(1 if layer.neuron.norm is None else 2)
-    }
+    layers, passes = graph.neuron_layers, kinds_of_passes(graph)
     has_convolutions = any(len(layer.weight_shape) > 2 for layer in layers)
     return SHARED_KERNELS + 2 * len(passes) + 2 * has_convolutions

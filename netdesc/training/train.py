@@ -11,13 +11,13 @@ from netdesc.data.data_checks import check_data
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.file_checks import CHECKED_DATA, data_stamp
 from netdesc.data.memory_data import check_same_data
-from netdesc.description import Description, lock_text
+from netdesc.description import Description, load, lock_text
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.overrides import override_arguments
 from netdesc.losses import check_same_loss
 from netdesc.runs import folder, process_lock
 from netdesc.runs.errors import RunError, storing
-from netdesc.runs.folder import LOCK, NETWORK, lock_of
+from netdesc.runs.folder import ACTIVITY, LOCK, NETWORK, is_filled, lock_of
 from netdesc.runs.run_record import RunRecord, read_record
 from netdesc.training.device import use_device
 from netdesc.training.environment import environment, environment_changes, versions
@@ -78,6 +78,26 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
         return _resume(run, replace(options, resume=run), display)
 
 
+def complete(run: Path, options: TrainingOptions) -> Outcome:
+    """Adds to a trial that is done its activity, test, findings, verification and ``network.net``.
+
+    Does nothing if it has them. RunError if files of the run are damaged or missing, or if another
+    process is at work on it.
+    """
+    if is_filled(run / ACTIVITY):
+        description, record = load(lock_of(run)), read_record(run)
+        scale = record.scale(description.document.main_loss.reduction)
+        return Outcome.of(record, run, record.message or "", scale)
+    with build_display(options.progress) as display, process_lock.reopen(run):
+        record, lock = read_record(run), (run / LOCK).read_text(encoding="utf-8")
+        description, _ = load_changed(run / LOCK, lock, (), check_data)
+        seed = description.document.training.seed
+        with use_device(record.device.type, record.engine, seed) as device:
+            setup = prepare(description, device, display.warn, None, options)
+            with open_session(run, setup, record, display) as session:
+                return session.complete(options)
+
+
 def _start(description: Description, options: TrainingOptions, display: Display) -> Outcome:
     data, training, ranks = options.data, description.document.training, options.ranks
     if data is not None:
@@ -109,7 +129,7 @@ def _start(description: Description, options: TrainingOptions, display: Display)
             process_lock.create(path, description.text, record.text, lock, ranks.size)
             if ranks.is_first
             else nullcontext(),
-            open_session(path, setup, record, display) as session,
+            open_session(path, setup, record, display, is_trial=options.is_trial) as session,
         ):
             if data is None and setup.ranks.is_first:
                 with suppress(OSError):  # then a resumed run checks the data again
@@ -186,7 +206,7 @@ def _continue(
                 options.warn(f"{warning.file}:{warning.line}: {warning.code} {warning.message}")
         is_done = record.status == "done"
         record.change_lock(_sha256(lock))
-        with open_session(path, setup, record, display) as session:
+        with open_session(path, setup, record, display, is_trial=options.is_trial) as session:
             if changes:
                 session.saver.stopping.by_callback = False  # it asked to end an earlier training
                 require_epochs(setup.training, session.progress, session.saver.stopping, is_done)

@@ -149,7 +149,7 @@ def lock_folder(
         file = open_regular(path / PROCESS_LOCK, os.O_RDWR | os.O_CREAT)
     try:
         tries = 10
-        while (is_locked := _try_lock(file)) is False and tries:
+        while (is_locked := try_lock(file)) is False and tries:
             time.sleep(0.05)  # another process may ask at this moment whether one is at work
             tries -= 1
         worker = Worker.of(file)
@@ -220,7 +220,7 @@ def is_at_work(run: Path) -> bool | None:
     """Whether a process trains in the folder; None if its ``.lock`` cannot be read."""
     try:
         with open(run / PROCESS_LOCK, "rb", opener=open_regular) as file:
-            is_locked = _try_lock(file.fileno(), shared=True)
+            is_locked = try_lock(file.fileno(), shared=True)
             return _is_busy(run, Worker.of(file.fileno()), is_locked)
     except FileNotFoundError:  # as in a copy of the folder
         return False
@@ -278,7 +278,8 @@ def _age_s(path: Path) -> float:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: int, shared: bool = False) -> bool | None:
+    def try_lock(file: int, shared: bool = False) -> bool | None:
+        """Locks the file; returns whether it could, None if it cannot be known."""
         if shared:  # Windows has exclusive locks only
             return None
         os.lseek(file, 1 << 20, os.SEEK_SET)  # after the text, so that others can read the text
@@ -290,7 +291,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(file: int, shared: bool = False) -> bool | None:
+    def try_lock(file: int, shared: bool = False) -> bool | None:
         """Locks the file; returns whether it could, None if its file system has no locks."""
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -1,0 +1,182 @@
+"""Writes a network as a C file and its header, with a test of a sample."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc import __version__
+from netdesc.exchange.c.c_layers import EMITTERS, copy_output
+from netdesc.exchange.c.neurons import ascii_name
+from netdesc.exchange.c.program import UNIT, CProgram, LayerJob, Source, constant_array
+from netdesc.exchange.c.templates import fill
+from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.export_options import ExportOptions
+from netdesc.exchange.net_writer import write_content
+from netdesc.graph import INPUT, Graph
+from netdesc.hardware import FoldedModel, HardwareError, IntegerNetwork, Weights
+
+MAX_INPUT = (1 << 31) - 1
+"""The largest magnitude of an input value, in units of 1/4096."""
+
+MAX_EVENTS = 20_000
+"""The test has as many steps as have so many events, but at least one."""
+
+RANDOM_STEPS, RANDOM_RATE = 100, 0.2
+"""Random spikes take the place of a sample if there is none."""
+
+
+def write_c(model: FoldedModel, path: str | Path, options: ExportOptions) -> list[str]:
+    """Writes ``model`` as ``path``, and a header beside it, whose name ends in ``.h``.
+
+    ``options.note`` gets the sizes. Returns warnings; there are none. NetFileError if C cannot hold
+    a layer, or if a file cannot be written.
+    """
+    path = Path(path)
+    header = path.with_suffix(".h")
+    if re.search(r'[\x00-\x1f"\\]', header.name):
+        way = "choose one without quotes, backslashes and control characters"
+        raise NetFileError(path, f"C cannot name the header of a file with this name: {way}")
+    texts, program = _texts(model, path, options)
+    write_content(header, fill("header", **texts).encode() + b"\n")
+    write_content(path, fill("source", HEADER=header.name, **texts).encode() + b"\n")
+    tables, state = program.table_bytes, program.state_bytes()
+    options.note(f"{path}: tables of {tables:,} bytes, and a state of {state:,} bytes in RAM")
+    return []
+
+
+def _texts(
+    model: FoldedModel, path: Path, options: ExportOptions
+) -> tuple[dict[str, object], CProgram]:
+    """Returns the values of the two templates."""
+    graph, name = model.graph, ascii_name(path.stem)
+    shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
+    prefix = name if name[:1].isalpha() else f"net_{name}".strip("_")
+    program = CProgram(prefix, max(map(math.prod, shapes)) - 1)
+    inputs, outputs = math.prod(shapes[0]), math.prod(shapes[-1])
+    input_TN = np.random.default_rng(0).random((RANDOM_STEPS * graph.decimation, inputs))
+    input_TN = (input_TN < RANDOM_RATE).astype(np.float32)
+    if options.sample is not None:
+        input_TN = options.sample.input_TN.reshape(-1, inputs)
+    takes_values = graph.input_limits is not None or not _are_spikes(input_TN)
+    source = Source("input", takes_values, MAX_INPUT if takes_values else inputs, inputs, False)
+    weights = model.folded_state()
+    steps, output = _Steps(program, graph, weights, path).write(source)
+    values = "in units of 1/4096"
+    texts: dict[str, object] = {
+        "NAME": re.sub(r"[^\w.-]", "_", graph.name, flags=re.ASCII), "VERSION": __version__,
+        "DOCUMENT": f", document {options.document_sha256}" if options.document_sha256 else "",
+        "P": prefix, "GUARD": prefix.upper(), "INPUTS": inputs, "OUTPUTS": outputs,
+        "TAKES": f"values {values}" if takes_values else "spikes: an index may occur several times",
+        "GIVES": f"values {values}" if output.graded else "spikes",
+        "GAP": "" if graph.decimation == 1 else ", or 0 if this step has none",
+        "STATE": program.state_bytes(), "INDEX": program.index_type, "VALUE": program.value_type,
+        "FIELDS": [
+            f"{type} {name}{f'[{length}]' * (length > 0)};"
+            for name, type, length in program.sorted_fields()
+        ],
+        "TABLES": program.tables.values(), "FUNCTIONS": program.functions.values(), "STEPS": steps,
+        "OUTPUT_VALUE": "output->value[k]" if output.graded else 1,
+    }  # fmt: skip
+    add = "add_value" if takes_values else "add_spikes"
+    texts["ADD"] = fill(add, P=prefix, VALUE=program.value_type)
+    output_TN = IntegerNetwork(graph, weights).run_all(input_TN)
+    later_TN = np.zeros((len(input_TN), outputs), output_TN.dtype)
+    later_TN[graph.decimation - 1 :: graph.decimation] = output_TN[
+        : len(input_TN) // graph.decimation
+    ]
+    events = np.cumsum(np.count_nonzero(input_TN, axis=1) + np.count_nonzero(later_TN, axis=1))
+    length = max(1, int(np.searchsorted(events, MAX_EVENTS, side="right")))
+    pairs = ("input", input_TN, takes_values), ("output", later_TN, output.graded)
+    texts["LENGTH"], texts["TEST_TABLES"] = (
+        length,
+        [
+            constant_array(
+                program.value_type, f"{prefix}_test_{side}", _stream(each[:length], graded)
+            )
+            for side, each, graded in pairs
+        ],
+    )
+    return texts, program
+
+
+def _are_spikes(input_TN: NDArray[np.float32]) -> bool:
+    """Whether these are numbers of spikes, in each step no more than there are inputs."""
+    is_number = (input_TN >= 0) & (input_TN == np.trunc(input_TN))
+    return bool(is_number.all() and (input_TN.sum(axis=1) <= input_TN.shape[1]).all())
+
+
+def _stream(values_TN: NDArray[np.generic], graded: bool) -> list[str]:
+    """Returns, for each step, the number of events, and for each its index and its value: a
+    multiple of 1/4096 or, if they are not graded, the number of spikes."""
+    numbers: list[int] = []
+    for values in values_TN:
+        (index,) = np.nonzero(values)
+        scaled = values[index].astype(np.float64) * (UNIT if graded else 1)
+        pairs = np.stack([index, scaled.astype(np.int64)], axis=1)
+        numbers += [len(index), *pairs.reshape(-1).tolist()]
+    return [*map(str, numbers)]
+
+
+class _Steps:
+    """The layers that an output depends on, and the calls of their functions."""
+
+    def __init__(self, program: CProgram, graph: Graph, weights: Weights, path: Path) -> None:
+        self._program, self._graph, self._weights, self._path = program, graph, weights, path
+        self._texts: list[str] = []
+
+    def write(self, source: Source) -> tuple[list[str], Source]:
+        """Returns the statements of a step of an input, and the list of its output."""
+        graph, program = self._graph, self._program
+        needed = {graph.layers[-1].name}
+        for layer in reversed(graph.layers):
+            needed |= {*layer.inputs} if layer.name in needed else set()
+        signals: dict[str, tuple[Source, ...]] = {INPUT: (source,)}
+        shapes, ready = {INPUT: graph.input_shape}, {INPUT: ""}
+        for number, layer in enumerate(graph.layers):
+            if layer.name not in needed:
+                continue
+            tag, condition = f"l{number}_{ascii_name(layer.name)}", ready[layer.inputs[0]]
+            inputs = [(shapes[name], signals[name]) for name in layer.inputs]
+            job = LayerJob(program, tag, layer, self._weights, inputs)
+            signals[layer.name] = self._layer(job, condition)
+            shapes[layer.name], ready[layer.name] = layer.output_shape, condition
+            if layer.section.decimation != 1:
+                both = f"{condition} && " * bool(condition)
+                self._texts.append(f"const int {tag}_ready = {both}s->{tag}_steps == 0;")
+                ready[layer.name] = f"{tag}_ready"
+        last = graph.layers[-1]
+        output, condition = signals[last.name], ready[last.name]
+        if len(output) > 1 or output[0].maps or output[0] is source:
+            job = LayerJob(program, "output_list", last, self._weights, [((), output)])
+            output = copy_output(job)
+            self._call(job, condition)
+        self._texts += [f"s->output = {output[0].view[1:]};"]
+        self._texts += [
+            f"return {f'{condition} ? ' * bool(condition)}&s->output{' : 0' * bool(condition)};"
+        ]
+        return self._texts, output[0]
+
+    def _layer(self, job: LayerJob, condition: str) -> tuple[Source, ...]:
+        try:
+            signal = EMITTERS[type(job.layer.section)](job)
+            job.program.most_value = max(job.program.most_value, *(each.most for each in signal))
+            assert job.program.value_type
+        except LayerError as error:
+            problem = f'layer "{job.layer.name}" {error}: {error.hint}'
+            raise NetFileError(self._path, f"{problem} (see netdesc explain ND406)") from error
+        except HardwareError as error:
+            raise NetFileError(self._path, f"{error} (see netdesc explain ND406)") from error
+        if job.tag in job.program.functions:
+            self._call(job, condition)
+        return signal
+
+    def _call(self, job: LayerJob, condition: str) -> None:
+        views, prefix = "".join(f", {each.view}" for each in job.sources), job.program.prefix
+        call = f"{prefix}_{job.tag}(s{views});"
+        text = f"const {prefix}_events {job.tag} = {call}"
+        if condition:
+            text = f"{prefix}_events {job.tag} = {{0, 0, 0}};\nif ({condition}) {job.tag} = {call}"
+        self._texts.append(text)

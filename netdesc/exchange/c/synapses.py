@@ -1,0 +1,136 @@
+"""How events reach neurons: C text that adds half weights to sums, [pixels][channels] each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netdesc.exchange.c.program import UNIT, LayerJob, Source, times
+from netdesc.exchange.c.templates import fill
+from netdesc.graph import INPUT, layers
+from netdesc.hardware.integers import Integers
+from netdesc.kernels.kernel_shape import KernelShape
+
+
+class Synapses(NamedTuple):
+    """The way from events to what neurons read.
+
+    ``body`` returns the text for an event ``i`` of a source, from the texts of the sums, which
+    count in 1/``unit``. ``sums`` are the largest magnitudes of the sums, one for each input of the
+    neurons. ``arriving`` is the text of what arrives from a sum ``{}``, in units of 2^-``bits`` of
+    a weight, and ``bounds`` are its largest magnitudes.
+    """
+
+    unit: int
+    body: Callable[[Source, Sequence[str]], list[str]]
+    sums: list[int]
+    bounds: list[int]
+    bits: int
+    arriving: str = "{}"
+
+
+def sum_bound(weight: Integers, sources: Sequence[Source], unit: int) -> int:
+    """Bounds sums of weights [outputs, ...] over what arrives."""
+    magnitudes = np.abs(weight.astype(np.int64)).reshape(len(weight), -1)
+    row, largest = int(magnitudes.sum(axis=1).max()), int(magnitudes.max())
+    return sum(
+        row * each.most if each.graded else min(row * each.most, largest * each.total) * unit
+        for each in sources
+    )
+
+
+def halves(values: Integers) -> Integers:
+    """Returns half of the device's weights, which are even, so that 8 bits hold them."""
+    assert not (values % 2).any()
+    return values // 2
+
+
+def _half_bits(unit: int) -> int:
+    return unit.bit_length() - 2
+
+
+def dense(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
+    tables = [
+        job.program.table(f"{job.tag}_weights{at}", np.ascontiguousarray(weight.T))
+        for at, weight in enumerate(weights)
+    ]
+    bounds = [sum_bound(weight, job.sources, unit) for weight in weights]
+
+    def body(source: Source, sums: Sequence[str]) -> list[str]:
+        pairs = zip(tables, sums, strict=True)
+        return [add_row(*pair, "i", job.layer.neurons, times(source, unit)) for pair in pairs]
+
+    return Synapses(unit, body, bounds, bounds, _half_bits(unit))
+
+
+def add_row(table: str, sums: str, row: str, length: int, times: str) -> str:
+    """Returns text that adds a row of weights to sums."""
+    return fill("row", TABLE=table, SUM=sums, ROW=row, LENGTH=length, TIMES=times)
+
+
+def kernel(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
+    layer, section = job.layer, job.layer.section
+    channels, height, width = layer.input_shape
+    shape, size = KernelShape.of_section(section, channels), section.kernel_size
+    outputs, tables, bounds = layer.channels // shape.groups, list[str](), list[int]()
+    for at, each in enumerate(weights):
+        whole = np.broadcast_to(each, (channels, 1, *size)) if each.ndim == 1 else each
+        grouped = whole.reshape(shape.groups, outputs, -1, *size)  # [groups, outputs, inputs, ...]
+        values = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1))
+        tables.append(job.program.table(f"{job.tag}_weights{at}", values))
+        bounds.append(sum_bound(whole, job.sources, unit))
+    numbers: dict[str, Any] = {
+        "PIXELS": height * width, "WIDTH": width, "HEIGHT": height, "ROWS": size[0],
+        "COLUMNS": size[1], "OUT_HEIGHT": layer.output_shape[1], "OUT_WIDTH": layer.output_shape[2],
+        "CHANNELS": layer.channels, "GROUP": channels // shape.groups, "OUTPUTS": outputs,
+    }  # fmt: skip
+    for axis, name in enumerate("YX"):
+        stride, first, step = shape.stride[axis], shape.padding[axis], -shape.dilation[axis]
+        up, down = 1, stride
+        if shape.is_transposed:
+            up, down, first, step = stride, 1, -first, -step
+        pairs = {"UP": up, "DOWN": down, "FIRST": first, "STEP": step}
+        numbers |= {f"{key}_{name}": value for key, value in pairs.items()}
+
+    def body(source: Source, sums: Sequence[str]) -> list[str]:
+        adds = [
+            f"{total}[first + o] += {table}[tap * {outputs} + o]{times(source, unit)};"
+            for table, total in zip(tables, sums, strict=True)
+        ]
+        return [fill("kernel", ADD=adds, **numbers)]
+
+    return Synapses(unit, body, bounds, bounds, _half_bits(unit))
+
+
+_LOWEST, _HIGHEST = -4 * UNIT, 127 * UNIT // 32
+"""The range of weights, to which the input of the network is clipped, in 1/4096."""
+
+
+def one_to_one(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
+    weight, bias = map(int, weights[0])
+    channels, pixels = job.layer.channels, job.layer.neurons // job.layer.channels
+    index = "i" if pixels == 1 else f"i % {pixels} * {channels} + i / {pixels}"
+    is_rounded, prefix = INPUT in job.layer.inputs, job.program.prefix
+    unit = UNIT if is_rounded else unit
+
+    def body(source: Source, sums: Sequence[str]) -> list[str]:
+        return [f"{sums[0]}[{index}] += {'value' if source.graded else unit};"]
+
+    most = sum(each.most_in(unit) for each in job.sources)
+    if not is_rounded:
+        bound, text = most * abs(weight) + abs(bias) * unit, f"({{}} * {weight} + {bias * unit})"
+        return Synapses(unit, body, [most], [bound], _half_bits(unit), text)
+    job.program.functions["on_grid"] = fill("on_grid", P=prefix, LOW=_LOWEST, HIGH=_HIGHEST) + "\n"
+    bound, text = (
+        128 * abs(weight) + 32 * abs(bias),
+        f"({prefix}_on_grid({{}}) * {weight} + {32 * bias})",
+    )
+    return Synapses(unit, body, [most], [bound], 4, text)
+
+
+SYNAPSES: dict[type[layers.LayerSection], Callable[..., Synapses]] = {
+    **dict.fromkeys((layers.Dense, layers.Recurrent, layers.WinnerTakeAll), dense),
+    **dict.fromkeys((layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample), kernel),
+    layers.Neurons: one_to_one,
+}
+"""Class of a section -> what writes its synapses, from half weights for each input of a neuron."""

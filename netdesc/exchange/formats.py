@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.exchange.c import write_c
 from netdesc.exchange.errors import NetFileError, NetFileNameError
 from netdesc.exchange.export import export_net
 from netdesc.exchange.export_options import PLAIN, ExportOptions
@@ -52,6 +53,7 @@ FORMATS: dict[str, Format] = {
         shows_netx=True,
     ),
     ".py": Format(name="torch", write=write_torch, wants_sample=True),
+    ".c": Format(name="C99 for microcontrollers", write=write_c, wants_sample=True),
 }
 """Suffix in lower case -> the format of files whose names end so."""
 

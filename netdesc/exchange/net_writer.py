@@ -24,7 +24,11 @@ from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 def write_net(path: str | Path, net: NetFile) -> None:
     """Writes ``net`` atomically. NetFileError if the file cannot be written."""
-    content = _encode(net)
+    write_content(path, _encode(net))
+
+
+def write_content(path: str | Path, content: bytes) -> None:
+    """Writes the content of a network file atomically. NetFileError if it cannot be written."""
     try:
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)

@@ -148,16 +148,17 @@ class _Steps:
                 self._texts.append(f"const int {tag}_ready = {both}s->{tag}_steps == 0;")
                 ready[layer.name] = f"{tag}_ready"
         last = graph.layers[-1]
-        output, condition = signals[last.name], ready[last.name]
-        if len(output) > 1 or output[0].maps or output[0] is source:
-            job = LayerJob(program, "output_list", last, self._weights, [((), output)])
+        (output, *others), condition = signals[last.name], ready[last.name]
+        if others or output.maps or output is source:
+            whole = [((), signals[last.name])]
+            job = LayerJob(program, "output_list", last, self._weights, whole)
             output = copy_output(job)
             self._call(job, condition)
-        self._texts += [f"s->output = {output[0].view[1:]};"]
+        self._texts += [f"s->output = {output.view[1:]};"]
         self._texts += [
             f"return {f'{condition} ? ' * bool(condition)}&s->output{' : 0' * bool(condition)};"
         ]
-        return self._texts, output[0]
+        return self._texts, output
 
     def _layer(self, job: LayerJob, condition: str) -> tuple[Source, ...]:
         try:
@@ -166,9 +167,9 @@ class _Steps:
             assert job.program.value_type
         except LayerError as error:
             problem = f'layer "{job.layer.name}" {error}: {error.hint}'
-            raise NetFileError(self._path, f"{problem} (see netdesc explain ND406)") from error
+            raise NetFileError(self._path, f"{problem} (see netdesc explain ND408)") from error
         except HardwareError as error:
-            raise NetFileError(self._path, f"{error} (see netdesc explain ND406)") from error
+            raise NetFileError(self._path, f"{error} (see netdesc explain ND408)") from error
         if job.tag in job.program.functions:
             self._call(job, condition)
         return signal

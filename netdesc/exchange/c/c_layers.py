@@ -126,7 +126,7 @@ EMITTERS: dict[type[layers.LayerSection], Callable[[LayerJob], tuple[Source, ...
 """Class of a section -> what writes its layer, and returns what that hands on."""
 
 
-def copy_output(job: LayerJob) -> tuple[Source, ...]:
+def copy_output(job: LayerJob) -> Source:
     """Writes a layer that hands on its input in one list."""
     sources, unit = job.sources, unit_of(job.sources)
     job.program.list(job.tag, sum(each.total for each in sources), unit > 1)
@@ -135,4 +135,4 @@ def copy_output(job: LayerJob) -> tuple[Source, ...]:
         return job.program.push(job.tag, unit > 1, "i", "value" if source.graded else str(UNIT))
 
     job.program.function(job, event_loops(sources, job.program.value_type, body))
-    return (Source(f"&{job.tag}", unit > 1, 0, 0, False),)
+    return Source(f"&{job.tag}", unit > 1, 0, 0, False)

@@ -147,9 +147,10 @@ class _NeuronLayer:
     def _step(self, fired: str, x: Sequence[str]) -> str:
         layer, neuron, tag = self.layer, self.neuron, self.job.tag
         by_channel = self.pixels > 1 and any(each.size > 1 for each in self.parameters.values())
+        channel = "c" if by_channel else "n"
         leaves: dict[tuple[str, Value], dict[str, str]] = {
-            ("parameter", name): {"text": self._parameter(name, values, "c" if by_channel else "n")}
-            for name, values in self.parameters.items()
+            ("parameter", name): {"text": self._parameter(f"p{at}_{name}", values, channel)}
+            for at, (name, values) in enumerate(self.parameters.items())
         }
         leaves["fired_before", None] = {"text": f"{fired} != 0"}
         for name, total in zip(neuron.definition.inputs, x, strict=True):
@@ -193,4 +194,4 @@ class _NeuronLayer:
 
 def ascii_name(name: str) -> str:
     """Returns a part of an identifier of C."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:24]

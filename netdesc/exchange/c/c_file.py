@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from netdesc import __version__
 from netdesc.exchange.c.c_layers import EMITTERS, copy_output
-from netdesc.exchange.c.neurons import ascii_name
-from netdesc.exchange.c.program import UNIT, CProgram, LayerJob, Source, constant_array
+from netdesc.exchange.c.c_neurons import ascii_name
+from netdesc.exchange.c.c_program import UNIT, CProgram, LayerJob, Source, constant_array
 from netdesc.exchange.c.templates import fill
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.export_options import ExportOptions

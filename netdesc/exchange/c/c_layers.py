@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 
-from netdesc.exchange.c.neurons import HandOn, neurons
-from netdesc.exchange.c.program import UNIT, LayerJob, Source, event_loops, integer_type, unit_of
-from netdesc.exchange.c.synapses import SYNAPSES
+from netdesc.exchange.c.c_neurons import HandOn, neurons
+from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, event_loops, integer_type, unit_of
+from netdesc.exchange.c.c_synapses import SYNAPSES
 from netdesc.exchange.c.templates import fill
 from netdesc.graph import layers
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from netdesc.exchange.c.program import INT32, INT64
+from netdesc.exchange.c.c_program import INT32, INT64
 from netdesc.hardware.integer_neurons import PAYLOAD_BITS, StepLines, first_assignments
 from netdesc.kernels.fixed_point import DECAY_BITS
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT as LIMIT

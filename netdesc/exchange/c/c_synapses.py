@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netdesc.exchange.c.program import UNIT, LayerJob, Source, times
+from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, times
 from netdesc.exchange.c.templates import fill
 from netdesc.graph import INPUT, layers
 from netdesc.hardware.integers import Integers

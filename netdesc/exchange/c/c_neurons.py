@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.c.neuron_step import reads_last_spike, step_bounds, step_lines
-from netdesc.exchange.c.program import (
+from netdesc.exchange.c.c_program import (
     UNIT,
     LayerJob,
     Source,
@@ -17,7 +16,8 @@ from netdesc.exchange.c.program import (
     times,
     unit_of,
 )
-from netdesc.exchange.c.synapses import SYNAPSES, Synapses, add_row, halves, sum_bound
+from netdesc.exchange.c.c_step import reads_last_spike, step_bounds, step_lines
+from netdesc.exchange.c.c_synapses import SYNAPSES, Synapses, add_row, halves, sum_bound
 from netdesc.exchange.c.templates import fill
 from netdesc.hardware.integers import WEIGHT_BITS, layer_integers, recurrent_integers
 from netdesc.neurons.equations import read

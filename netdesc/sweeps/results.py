@@ -1,32 +1,22 @@
-"""Reads the folder of a sweep: its document, its trials, and which of them are best."""
+"""Reads the trials of a sweep from its journal, and finds which of them are best."""
 
 import contextlib
-import hashlib
-import json
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
-from netdesc.description.load import check_text, require_valid
-from netdesc.description.source import MAX_BYTES, Source
-from netdesc.description.sweep_space import SweepSpace, sweep_space
+from netdesc.description.sweep_space import SweepSpace
 from netdesc.runs.errors import RunError
-from netdesc.runs.folder import read_text
 from netdesc.runs.process_lock import is_at_work
 from netdesc.runs.sweep_table import SweepTable, TrialRow, TrialStatus
+from netdesc.sweeps import sweep_folder
 from netdesc.sweeps.journal import Journal, damaged
 
 if TYPE_CHECKING:
-    from optuna.storages.journal import JournalStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
-
-SWEEP_FILE, JOURNAL, WORKERS, TRIALS = "sweep.json", "journal.log", "workers", "trials"
-FORMAT = 1
-STUDY = "sweep"
 
 
 @contextlib.contextmanager
@@ -47,51 +37,38 @@ def quiet_optuna() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def open_storage(journal: Journal) -> "JournalStorage":
-    """Reads the journal into Optuna's storage. RunError if it is damaged."""
-    from optuna.storages.journal import JournalStorage
+def load_study(journal: Journal, space: SweepSpace) -> "Study":
+    """Loads Optuna's study, or creates it. RunError if the journal is damaged or missing."""
+    import optuna
 
     try:
-        return JournalStorage(cast("Any", journal))
+        storage = optuna.storages.JournalStorage(cast("Any", journal))
     except RunError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         raise damaged(str(journal.path)) from error
-
-
-def read_space(folder: Path) -> SweepSpace:
-    """Reads the document of a sweep. RunError if the file is missing or of another version."""
-    path = folder / SWEEP_FILE
-    if not folder.is_dir() or not path.exists():
-        begin = f"netdesc sweep DOCUMENT.json --dir {quote(str(folder))}"
-        text = f"{folder} is no sweep: there is no {SWEEP_FILE} in it; one begins with: {begin}"
-        raise RunError(text, exit_code=3)
-    try:
-        content = json.loads(read_text(path, 8 * MAX_BYTES))
-        form, text, document = content["format"], content["document"], Path(content["path"])
-        is_whole = hashlib.sha256(text.encode()).hexdigest() == content["sha256"]
-    except RunError:
-        raise
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        form, text, document, is_whole = FORMAT, "", path, False
-    if form != FORMAT or not is_whole:
-        what = "is damaged" if form == FORMAT else f"has format {form}, and this netdesc {FORMAT}"
-        way = "restore it, go on with the netdesc that wrote it, or name another folder"
-        raise RunError(f"{path} {what}; {way}")
-    return sweep_space(require_valid(check_text(Source(text, str(path)), document)))
-
-
-def trial_folder(folder: Path, number: int) -> Path:
-    """Returns the folder of a trial, in which each seed has the folder of a run, as ``seed0``."""
-    return folder / TRIALS / f"{number:04}"
+    if not storage.get_all_studies():
+        if (journal.path.parent / sweep_folder.TRIALS).exists():
+            way = "restore it from a copy, or name another folder"
+            raise RunError(f"{journal.path} is missing, but there are trials; {way}")
+        ways = optuna.study.StudyDirection
+        maximize = [objective.maximize for objective in space.objectives]
+        storage.create_new_study([ways.MAXIMIZE if m else ways.MINIMIZE for m in maximize], "sweep")
+    pruner = optuna.pruners.NopPruner()  # others would hide trials from the sampler
+    return optuna.load_study(study_name=None, storage=storage, pruner=pruner)
 
 
 def is_abandoned(folder: Path, trial: "FrozenTrial") -> bool:
     """Whether no process is at work on a trial that has not ended."""
-    owner = Path(trial.user_attrs.get("owner", "")).name
-    if owner and is_at_work(folder / WORKERS / owner) is not False:
+    owner = Path(trial.user_attrs["owner"]).name
+    if owner and is_at_work(folder / sweep_folder.WORKERS / owner) is not False:
         return False
-    return not any(is_at_work(run) for run in trial_folder(folder, trial.number).glob("seed*"))
+    return not any(is_at_work(run) for run in _runs(folder, trial.number))
+
+
+def _runs(folder: Path, number: int) -> list[Path]:
+    runs = sweep_folder.trial(folder, number).glob("seed*")
+    return sorted(runs, key=lambda run: (len(run.name), run.name))
 
 
 def read_table(folder: Path) -> SweepTable:
@@ -100,15 +77,11 @@ def read_table(folder: Path) -> SweepTable:
     RunError if there is no sweep, if it is damaged, or if Optuna is missing.
     """
     with quiet_optuna():
-        import optuna
-
-        space, trials = read_space(folder), list["FrozenTrial"]()
-        planned, importance = space.trials, dict[str, float]()
-        storage = open_storage(Journal(folder / JOURNAL))
-        if storage.get_all_studies():
-            study = optuna.load_study(study_name=STUDY, storage=storage)
-            planned, trials = study.user_attrs["planned"], study.get_trials(deepcopy=False)
-            importance = _importance(study)
+        space, journal = sweep_folder.read(folder), Journal(folder / sweep_folder.JOURNAL)
+        has_begun = bool(journal.read_logs(0))
+        study = load_study(journal, space) if has_begun else None
+        trials = study.get_trials(deepcopy=False) if study else []
+        importance = _importance(study) if study else {}
     rows = tuple(_row(folder, trial) for trial in trials)
     done = [(row.number, row.results) for row in rows if row.status == "done" and row.results]
     maximize = [objective.maximize for objective in space.objectives]
@@ -122,7 +95,7 @@ def read_table(folder: Path) -> SweepTable:
         trials=rows,
         front=tuple(done[index][0] for index in front),
         importance=importance,
-        planned=planned,
+        planned=study.user_attrs["planned"] if study else space.trials,
     )
 
 
@@ -130,7 +103,6 @@ def _row(folder: Path, trial: "FrozenTrial") -> TrialRow:
     attrs = trial.user_attrs
     ended: dict[str, TrialStatus] = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
     status = ended.get(trial.state.name)
-    runs = trial_folder(folder, trial.number).glob("seed*")
     by_objective = list(zip(*attrs.get("seeds", []), strict=True))
     return TrialRow(
         number=trial.number,
@@ -140,12 +112,8 @@ def _row(folder: Path, trial: "FrozenTrial") -> TrialRow:
         results=tuple(attrs.get("results", ())) or None,
         spreads=tuple(max(values) - min(values) for values in by_objective) or None,
         reason=attrs.get("reason", ""),
-        folders=tuple(str(run.relative_to(folder)) for run in sorted(runs, key=_natural)),
+        folders=tuple(str(run.relative_to(folder)) for run in _runs(folder, trial.number)),
     )
-
-
-def _natural(run: Path) -> tuple[int, str]:
-    return len(run.name), run.name
 
 
 def pareto_front(results: Sequence[Sequence[float]], maximize: Sequence[bool]) -> list[int]:

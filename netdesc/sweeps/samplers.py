@@ -16,33 +16,31 @@ from optuna.trial import Trial
 
 from netdesc.description.sweep_space import Parameter, SweepSpace, Variant
 
-VARIANT = "variant"
 
-
-def propose(study: Study, space: SweepSpace, number: int) -> tuple[Trial, Variant, dict[str, Any]]:
-    """Begins the trial ``number``, the next one of ``study``; returns it and its values."""
+def propose(study: Study, space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any]]:
+    """Begins the trial ``number``, the next one of ``study``; returns its values."""
     study.sampler = _sampler(space, number)
-    fixed = _fixed(space, number)
-    if fixed is not None:
-        variant, values = fixed
-        params = {
-            _name(space, variant, each): _json(each, values[each.path])
-            for each in variant.parameters
-        }
-        study.enqueue_trial({VARIANT: variant.name, **params})
+    if (fixed := _fixed(space, number)) is not None:
+        params: dict[str, Any] = {"variant": fixed[0].name}
+        for each in fixed[0].parameters:
+            value = fixed[1][each.path]
+            params[_name(space, fixed[0], each)] = (
+                value if each.choices is None else json.dumps(value)
+            )
+        study.enqueue_trial(params)
     trial, names = study.ask(), [variant.name for variant in space.variants]
     assert trial.number == number, "no other process changes the study"
-    name = trial.suggest_categorical(VARIANT, names) if len(names) > 1 else names[0]
+    name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
     variant = space.variants[names.index(name)]
     values = {each.path: _suggest(trial, space, variant, each) for each in variant.parameters}
-    return trial, variant, values
+    return variant, values
 
 
 def _suggest(trial: Trial, space: SweepSpace, variant: Variant, parameter: Parameter) -> Any:
     name, low, high = _name(space, variant, parameter), parameter.low, parameter.high
     if parameter.choices is not None:
-        texts = [json.dumps(choice) for choice in parameter.choices]  # Optuna takes no objects
-        return json.loads(trial.suggest_categorical(name, texts))
+        choices = [json.dumps(choice) for choice in parameter.choices]  # Optuna takes no objects
+        return json.loads(trial.suggest_categorical(name, choices))
     assert low is not None
     assert high is not None
     if parameter.is_integer:
@@ -50,14 +48,10 @@ def _suggest(trial: Trial, space: SweepSpace, variant: Variant, parameter: Param
     return trial.suggest_float(name, low, high, log=parameter.log)
 
 
-def _json(parameter: Parameter, value: Any) -> Any:
-    return value if parameter.choices is None else json.dumps(value)
-
-
 def _name(space: SweepSpace, variant: Variant, parameter: Parameter) -> str:
     """Returns a parameter's name in Optuna's study: its path, unless variants differ in it."""
     others = (each for variant in space.variants for each in variant.parameters)
-    is_shared = all(each == parameter for each in others if each.path == parameter.path)
+    is_shared = all(each[:-1] == parameter[:-1] for each in others if each.path == parameter.path)
     return parameter.path if is_shared else f"{parameter.path} of {variant.name}"
 
 

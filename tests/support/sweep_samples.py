@@ -13,7 +13,7 @@ from typing import Any
 
 from netdesc.description import Description, load
 from netdesc.runs.process_lock import lock_folder
-from netdesc.sweeps.results import trial_folder
+from netdesc.sweeps import sweep_folder
 from netdesc.sweeps.study import OpenTrial, SweepStudy, open_sweep
 
 RATE, UNITS = "training.optimizer.learning_rate", "layers.hidden.units"
@@ -63,7 +63,7 @@ def work(folder: Path) -> None:
     """Works in a sweep as a process of its own: trains nothing, but has a run's folder."""
 
     def pretend(trial: OpenTrial) -> None:
-        run = trial_folder(folder / "S", trial.number) / "seed0"
+        run = sweep_folder.trial(folder / "S", trial.number) / "seed0"
         (run / "checkpoints").mkdir(parents=True, exist_ok=True)
         with lock_folder(run):
             (run / "checkpoints" / "last.state").touch()

@@ -62,7 +62,7 @@ def test_nsga_finds_a_known_front(tmp_path: Path) -> None:
 def test_values_are_within_their_range(
     low: int, width: int, log: bool, is_integer: bool, share: float
 ) -> None:
-    parameter = Parameter("x", low, low + width, log, is_integer, None, None)
+    parameter = Parameter("x", low, low + width, log, is_integer, None, None, ())
     value = value_at(parameter, share)
     assert low <= value <= low + width
     assert isinstance(value, int) == is_integer or width == 0
@@ -70,8 +70,8 @@ def test_values_are_within_their_range(
 
 def test_all_integers_and_choices_are_equally_likely() -> None:
     shares = [index / 1000 for index in range(1000)]
-    ranged = Parameter("x", 1, 4, False, True, None, None)
-    chosen = Parameter("x", None, None, False, False, (1, None, [2], "a"), None)
+    ranged = Parameter("x", 1, 4, False, True, None, None, ())
+    chosen = Parameter("x", None, None, False, False, (1, None, [2], "a"), None, ())
     for parameter in (ranged, chosen):
         values = [str(value_at(parameter, share)) for share in shares]
         assert [values.count(value) for value in dict.fromkeys(values)] == pytest.approx(

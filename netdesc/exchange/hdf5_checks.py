@@ -9,6 +9,7 @@ import io
 import math
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import h5py
@@ -69,35 +70,54 @@ def _exceeds(dataset: h5py.Dataset, place: tuple[int, ...], limit: int, deflate:
 
 _REFERENCE = struct.Struct("<IQI")
 """A reference to a text: length of the text, address of its heap, index in the heap."""
+REFERENCE_BYTES = _REFERENCE.size
 
 _HEAP_HEADER = struct.Struct("<4sB3xQ")
 _OBJECT_HEADER = struct.Struct("<HH4xQ")
+_MAX_OBJECTS = (1 << 16) - 1
 
 
-def read_heap_text(file: BinaryIO, offset: int, base: int, max_length: int) -> bytes:
-    """Reads the reference at ``offset`` of the file and returns the text to which it points.
+class TextHeaps:
+    """The texts in the heaps of an open file. Addresses in the file count from ``base``."""
 
-    Addresses in the file count from ``base``. ValueError if the text has more than ``max_length``
-    bytes or the heap is damaged.
-    """
-    length, address, target = _unpack(_REFERENCE, file, offset)
-    if length > max_length:
-        raise ValueError(f"the text has {length} bytes")
-    place = base + address
-    signature, version, heap_size = _unpack(_HEAP_HEADER, file, place)
-    if signature != b"GCOL" or version != 1:
-        raise ValueError("the address of the text does not lead to a heap")
-    end = place + heap_size
-    place += _HEAP_HEADER.size
-    while place + _OBJECT_HEADER.size <= end:
-        number, _, size = _unpack(_OBJECT_HEADER, file, place)
-        place += _OBJECT_HEADER.size
-        if number == target and length <= size:
-            return _read(file, place, length)
-        if number == 0:  # object 0 is the free space at the end of the heap
-            break
-        place += -(-size // 8) * 8
-    raise ValueError("the text is missing from its heap")
+    def __init__(self, file: BinaryIO, base: int) -> None:
+        self._file, self._base = file, base
+        self._objects: dict[int, dict[int, tuple[int, int]]] = {}
+        """Address of a heap -> index of an object in it -> offset in the file, and size."""
+
+    def read(self, offset: int, max_length: int) -> bytes:
+        """Reads the reference at ``offset`` of the file and returns the text to which it points.
+
+        ValueError if the text has more than ``max_length`` bytes or the heap is damaged.
+        """
+        length, address, target = _unpack(_REFERENCE, self._file, offset)
+        if length > max_length:
+            raise ValueError(f"the text has {length} bytes")
+        if length == 0:
+            return b""
+        if address not in self._objects:
+            self._objects[address] = dict(self._list_objects(address))
+        place, size = self._objects[address].get(target, (0, -1))
+        if length > size:
+            raise ValueError("the text is missing from its heap")
+        return _read(self._file, place, length)
+
+    def _list_objects(self, address: int) -> Iterator[tuple[int, tuple[int, int]]]:
+        place = self._base + address
+        signature, version, heap_size = _unpack(_HEAP_HEADER, self._file, place)
+        if signature != b"GCOL" or version != 1:
+            raise ValueError("the address of the text does not lead to a heap")
+        end = place + heap_size
+        place += _HEAP_HEADER.size
+        for _ in range(_MAX_OBJECTS):
+            if place + _OBJECT_HEADER.size > end:
+                return
+            number, _, size = _unpack(_OBJECT_HEADER, self._file, place)
+            place += _OBJECT_HEADER.size
+            if number == 0:  # object 0 is the free space at the end of the heap
+                return
+            yield number, (place, size)
+            place += -(-size // 8) * 8
 
 
 def _unpack(layout: struct.Struct, file: BinaryIO, offset: int) -> tuple:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError
-from netdesc.exchange.hdf5_checks import check_chunks, read_heap_text
+from netdesc.exchange.hdf5_checks import REFERENCE_BYTES, TextHeaps, check_chunks
 from netdesc.hardware.integers import CHUNK_NUMBERS, LARGE, Integers
 
 MAX_FILE_BYTES = 1 << 30
@@ -80,7 +80,7 @@ def _check_file(path: Path) -> None:
     if start == LFS_POINTER:
         raise NetFileError(path, "is a pointer of Git LFS, not the file; fetch it: git lfs pull")
     if not h5py.is_hdf5(path):
-        raise NetFileError(path, "this is not an hdf5 file, as .net files are")
+        raise NetFileError(path, "this is not an hdf5 file, as .net and .nir files are")
 
 
 def _cause(error: BaseException) -> str:
@@ -147,33 +147,52 @@ class Hdf5Group:
     def is_group(self, name: str) -> bool:
         return isinstance(self._child(name), h5py.Group)
 
-    def text(self, name: str) -> str:
-        """Reads an ASCII text from a dataset of one string, which has fixed or variable length.
+    def is_text(self, name: str) -> bool:
+        """Whether a dataset holds text. NetFileError if there is no such dataset."""
+        return h5py.check_string_dtype(self._dataset(name).dtype) is not None
 
-        NetFileError if the dataset is not one printable text of at most ``MAX_TEXT_LENGTH``
-        characters.
+    def text(self, name: str, longest: int = MAX_TEXT_LENGTH) -> str:
+        """Reads a text from a dataset of one string, which has fixed or variable length.
+
+        NetFileError if the dataset is not one printable text of at most ``longest`` bytes.
+        """
+        texts = self.texts(name, 1, longest)
+        if len(texts) != 1:
+            raise self.error(name, "is not one short text")
+        return texts[0]
+
+    def texts(self, name: str, most: int, longest: int = MAX_TEXT_LENGTH) -> list[str]:
+        """Reads the texts of an array, in the order of its flat form. The errors of ``text``, and
+        one if there are more than ``most``.
         """
         dataset = self._dataset(name)
         with self.explain(name):
             string = h5py.check_string_dtype(dataset.dtype)
             if string is None:
                 raise self.error(name, f"holds {_type_name(dataset.dtype)}, not text")
-            if dataset.size != 1 or (string.length or 0) > MAX_TEXT_LENGTH:
-                raise self.error(name, "is not one short text")
-            text = self._read_text(name, dataset, string.length).decode("ascii")
-        if len(text) > MAX_TEXT_LENGTH or not text.isprintable():
-            raise self.error(name, "is not one short text")
-        return text
+            if dataset.size is None or dataset.size > most or (string.length or 0) > longest:
+                what = "one short text" if most == 1 else f"at most {most} short texts"
+                raise self.error(name, f"is not {what}")
+            texts = [
+                text.decode() for text in self._read_texts(name, dataset, string.length, longest)
+            ]
+        for text in texts:
+            if len(text.encode()) > longest or not text.isprintable():
+                raise self.error(name, "is not one short text" if most == 1 else "is damaged")
+        return texts
 
-    def _read_text(self, name: str, dataset: h5py.Dataset, width: int | None) -> bytes:
+    def _read_texts(
+        self, name: str, dataset: h5py.Dataset, width: int | None, longest: int
+    ) -> list[bytes]:
         if width is not None:
-            value: Any = dataset[()]
-            return bytes(value.item() if isinstance(value, np.ndarray) else value)
+            return [bytes(text) for text in np.asarray(dataset[()]).reshape(-1)]
         offset = dataset.id.get_offset()
         if offset is None:
             raise self.error(name, "is not stored contiguously")
         with self._file.path.open("rb") as file:
-            return read_heap_text(file, offset, self._file.base, MAX_TEXT_LENGTH).rstrip(b"\0")
+            heaps = TextHeaps(file, self._file.base)
+            places = (offset + REFERENCE_BYTES * index for index in range(dataset.size or 0))
+            return [heaps.read(place, longest).rstrip(b"\0") for place in places]
 
     def shape(self, path: str) -> tuple[int, ...]:
         """Returns the shape of a dataset, whose numbers are not read."""
@@ -217,6 +236,13 @@ class Hdf5Group:
                 values = np.asarray(dataset[part]).reshape(-1)
             for first in range(0, values.size, CHUNK_NUMBERS):
                 yield start * row + first, values[first : first + CHUNK_NUMBERS]
+
+    def reals(self, name: str) -> NDArray[np.floating]:
+        """Reads numbers of any type: float32 as they are, others as float64."""
+        dataset = self._numbers(name)
+        with self.explain(name):
+            values = np.asarray(dataset[()])
+        return values if values.dtype == np.float32 else values.astype(np.float64)
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Reads one number; ``default``, if it is not None, stands for a missing dataset."""

@@ -141,13 +141,12 @@ def import_net(
     (['dense0', 'dense1'], 102400)
     """
     path = Path(path)
-    _require_range("steps", steps, MAX_STEPS)
-    _require_range("step_ms", step_ms, MAX_STEP_MS)
+    require_times(steps, step_ms)
     net, warnings, notes = read_net(path)
     time, is_timed = net.simulation or DEFAULT_TIME, net.simulation is not None
     lengths = {"steps": steps, "step_ms": step_ms}
     is_assumed = {name: not is_timed and value is None for name, value in lengths.items()}
-    name = name or re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
+    name = name or network_name(path)
     parts: dict[str, LayerImport] = {}
     for index, layer in enumerate(net.layers):
         part_name = f"{layer.kind}{index}"
@@ -172,28 +171,42 @@ def import_net(
         "training": TRAINING,
         "weights": {"path": f"{name}.safetensors"},
     }
-    try:
-        graph = build_graph(Document.model_validate_json(json.dumps(description)))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise NetFileError(path, f"a document cannot have this {field}: {first['msg']}") from error
+    graph = graph_of(path, description)
     weights: dict[str, NDArray[np.float32]] = {}
     for (_, record), layer in zip(_neuron_records(net), graph.neuron_layers, strict=True):
         weights |= _layer_state(layer, record)
     return_freed_memory()  # of which large arrays take much
     table = _make_table(net, parts, notes)
-    assumptions = _list_assumptions(description, is_assumed, graph)
+    assumptions = [
+        *describe_assumptions(description, is_assumed),
+        *_name_neuron_fields(description["neurons"]),
+        *_name_axonal_steps(graph),
+    ]
     return ImportedNetwork(description, weights, table, warnings, assumptions, *is_assumed.values())
+
+
+def network_name(path: Path) -> str:
+    """Returns the name of the network that a file holds, made of the name of the file."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
+
+
+def graph_of(path: Path, description: JsonObject) -> Graph:
+    """Builds the graph of an imported document. NetFileError if it cannot have its values."""
+    try:
+        return build_graph(Document.model_validate_json(json.dumps(description)))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise NetFileError(path, f"a document cannot have this {field}: {first['msg']}") from error
 
 
 def _state_surrogate(section: JsonObject) -> JsonObject:
     """States slayer's default surrogate gradient, with which most of these networks learnt."""
-    spikes = _neuron_section(section).equations().spike is not None
+    spikes = neuron_section(section).equations().spike is not None
     return section | ({"tau_grad": 1.0, "scale_grad": 1.0} if spikes else {})
 
 
-def _neuron_section(section: JsonObject) -> NeuronSection:
+def neuron_section(section: JsonObject) -> NeuronSection:
     return NEURONS[section["type"]].model_validate_json(json.dumps(section))
 
 
@@ -215,9 +228,8 @@ def _make_table(
     return table
 
 
-def _list_assumptions(
-    description: JsonObject, is_assumed: dict[str, bool], graph: Graph
-) -> list[str]:
+def describe_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:
+    """Returns a sentence for each value that no file of a network holds."""
     times = {"steps": STEPS_ASSUMED, "step_ms": STEP_MS_ASSUMED}
     texts = {
         **{f"time.{name}": times[name] for name in times if is_assumed[name]},
@@ -229,16 +241,20 @@ def _list_assumptions(
     for field, text in texts.items():
         value = functools.reduce(operator.getitem, field.split("."), description)
         named.append(f"{text} (--set {shlex.quote(f'{field}={json.dumps(value)}')})")
+    return named
+
+
+def _name_axonal_steps(graph: Graph) -> Iterator[str]:
     names = [layer.name for layer in graph.neuron_layers if layer.delay]
     options = " ".join(f"--set layers.{name}.axonal_delay_step=false" for name in names)
-    step = f"an axonal delay step behind spikes, as with delay_shift=True in slayer ({options})"
-    return [*named, *_name_neuron_fields(description["neurons"]), *([step] if names else [])]
+    if names:
+        yield f"an axonal delay step behind spikes, as with delay_shift=True in slayer ({options})"
 
 
 def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
     """Yields sentences for values of neurons that no ``.net`` file holds."""
     for name, section in neurons.items():
-        learnable = _neuron_section(section).learnable()
+        learnable = neuron_section(section).learnable()
         if learnable and not section.get("fine_units"):
             values = {"learn": [*learnable][-1:], "dropout": 0.1, "tau_grad": 1, "scale_grad": 1}
             learn, dropout, *surrogate = (
@@ -260,6 +276,12 @@ def _describe(section: JsonObject) -> str:
         f"{name} {each if isinstance(each, str) else f'{each:g}'}" for name, each in values.items()
     )
     return " with ".join([section["type"], *([" and ".join(texts)] if values else [])])
+
+
+def require_times(steps: int | None, step_ms: float | None) -> None:
+    """ValueError if a number of steps or their length is out of range."""
+    _require_range("steps", steps, MAX_STEPS)
+    _require_range("step_ms", step_ms, MAX_STEP_MS)
 
 
 def _require_range(name: str, value: float | None, largest: float) -> None:

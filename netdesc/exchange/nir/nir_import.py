@@ -1,0 +1,269 @@
+"""Imports a NIR file as a document and its weights."""
+
+import itertools
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.description.diagnostics.wording import escape
+from netdesc.description.models.document import FORMAT
+from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.import_layers import NUMBERS_LOSS, SPIKE_LOSS, name_neurons, stored_values
+from netdesc.exchange.importer import (
+    DEFAULT_TIME,
+    TRAINING,
+    ImportedLayer,
+    ImportedNetwork,
+    describe_assumptions,
+    graph_of,
+    network_name,
+    neuron_section,
+    require_times,
+)
+from netdesc.exchange.nir.nir_builder import Builder, JsonObject, NirLayer
+from netdesc.exchange.nir.nir_layers import node_text
+from netdesc.exchange.nir.nir_neurons import RESETS, NeuronImport, Reals, make_neuron
+from netdesc.exchange.nir.nir_notes import read_notes
+from netdesc.exchange.nir.nir_reader import read_graph
+from netdesc.exchange.nir.nir_record import DT
+from netdesc.kernels.fixed_point import DECAY_ONE, MAX_BIAS, WEIGHT_UNIT, weight_limits
+from netdesc.neurons.models.integrator import IDENTITY
+
+SCALED_THRESHOLD = 256.0
+"""The threshold of neurons with unquantised weights. To multiply weights, thresholds and biases by
+a factor changes no spike, and makes the grid of states, of 1/4096, finer beside them."""
+
+MAX_SCALED_THRESHOLD = 2047.0
+LARGEST_WEIGHT = weight_limits(8)[1] / WEIGHT_UNIT
+_BITS = {None: None, "float": "float", "8": 8, 8: 8}
+NEAR = 1e-5
+"""How near numbers, in units of the grid, are to integers if they are on the device's grid."""
+
+
+def import_nir(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    steps: int | None = None,
+    step_ms: float | None = None,
+    dt: float | None = None,
+    reset: str | None = None,
+    bits: int | str | None = None,
+) -> ImportedNetwork:
+    """Reads a NIR file as a document and its weights. ``import_net`` has the first parameters.
+
+    ``dt`` is the length of a step in seconds, by which time constants are divided; by default that
+    in the file, or 1e-4. ``reset`` is what spikes do to voltages, which no file says: "zero" (to
+    v_reset; the default), "subtract" or "subtract_delayed". ``bits`` is 8 for the device's weights,
+    or "float" for unquantised ones, whose spikes are those of the file; the default is 8 if all
+    numbers in the file are on the device's grid. NetFileError, with the node, if the file is
+    invalid or a document cannot express the network, ValueError if an option is out of range.
+    """
+    path = Path(path)
+    require_times(steps, step_ms)
+    if dt is not None and not 0 < dt < math.inf:
+        raise ValueError(f"dt is {dt}; it is a positive number of seconds")
+    if reset not in (None, *RESETS):
+        raise ValueError(f"reset is {reset!r}; it is one of {', '.join(RESETS)}")
+    if bits not in _BITS:
+        raise ValueError(f'bits is {bits!r}; it is 8 or "float"')
+    graph, warnings = read_graph(path), list[str]()
+    notes = read_notes(graph, warnings)
+    stored = float(graph.metadata.get("dt", DT))
+    if not 0 < stored < math.inf:
+        raise NetFileError(path, f"is {stored:g}, not a positive number", None, "node/metadata/dt")
+    try:
+        built = Builder(graph, dt or stored, reset, notes)
+        parts = [*_import_layers(built.layers, _BITS[bits])]
+    except LayerError as error:
+        problem = f"{error.problem}{error.hint and f': {error.hint}'}"
+        raise NetFileError(path, problem, None, error.dataset) from error
+    weighted = [layer for layer in built.layers if layer.weights]
+    if not weighted:
+        raise NetFileError(path, "there is no layer of neurons or weights in it")
+    time = (notes.steps, notes.step_ms) if notes else (DEFAULT_TIME.steps, DEFAULT_TIME.step_ms)
+    is_assumed = {"steps": not notes and steps is None, "step_ms": not notes and step_ms is None}
+    neurons, sections = name_neurons([part.section for part in parts])
+    name = name or (notes.name if notes else network_name(path))
+    loss = NUMBERS_LOSS[math.prod(weighted[-1].shape) > 1]
+    description: JsonObject = {
+        "format": FORMAT,
+        "name": name,
+        "description": f"Imported from {escape(path.name)}.",
+        "time": {
+            "steps": time[0] if steps is None else operator.index(steps),
+            "step_ms": float(time[1] if step_ms is None else step_ms),
+        },
+        "input": {"shape": list(built.input_shape)},
+        "neurons": neurons,
+        "layers": sections,
+        "loss": loss if weighted[-1].threshold is None else SPIKE_LOSS,
+        "training": TRAINING,
+        "weights": {"path": f"{name}.safetensors"},
+    }
+    graph_of(path, description)
+    assumptions = describe_assumptions(description, is_assumed)
+    if notes is None:
+        dt_is_assumed = dt is None and "dt" not in graph.metadata
+        assumptions += _assumptions(built.layers, dt_is_assumed, reset)
+    rows = [_row(*row) for row in zip(itertools.count(), built.layers, parts, strict=False)]
+    weights = {key: value for part in parts for key, value in part.state.items()}
+    unused = [f"{node_text(name)} leads from no input to an output" for name in built.unused]
+    warnings = [f"{path}: {text}" for text in [*warnings, *unused, *_doubts(built.layers)]]
+    return ImportedNetwork(description, weights, rows, warnings, assumptions, *is_assumed.values())
+
+
+_SUM = NeuronImport(
+    IDENTITY.model_dump(), {name: np.array(1, np.float32) for name in IDENTITY.values()}
+)
+"""The neurons of a layer whose output is the sum of what arrives."""
+
+
+class _LayerImport(NamedTuple):
+    """A layer of the document, its part of the state dict, and what is said of it."""
+
+    section: JsonObject
+    state: dict[str, NDArray[np.float32]]
+    neuron: NeuronImport
+    inferred: list[str]
+
+
+def _import_layers(layers: list[NirLayer], bits: int | str | None) -> Iterator[_LayerImport]:
+    is_exact = bits != "float" and all(map(_is_on_grid, layers))
+    for layer in layers:
+        is_float = layer.note is not None and layer.note.bits is None
+        if not layer.weights:
+            yield _LayerImport(layer.section, {}, _SUM, [])
+        elif is_exact or (is_float and bits is None):
+            for array, unit in () if is_float else _on_grid(layer):
+                array[...] = np.rint(array / unit) * unit
+            yield _import_layer(layer, 1.0, None if is_float else 8)
+        else:
+            yield _import_layer(layer, _scale_of(layer, bits == 8), 8 if bits == 8 else None)
+
+
+def _on_grid(layer: NirLayer) -> Iterator[tuple[Reals, float]]:
+    """Yields all numbers that the device has as integers, and the units of these."""
+    yield from ((weight, 2 / WEIGHT_UNIT) for weight in layer.weights.values())
+    yield layer.bias, 1 / WEIGHT_UNIT
+    if layer.threshold is not None:
+        yield layer.threshold, 1 / WEIGHT_UNIT
+
+
+def _is_on_grid(layer: NirLayer) -> bool:
+    """Whether the device's integers hold all numbers of a layer, if its weights are quantised."""
+    if layer.note is not None and layer.note.bits is None:
+        return True
+    low, high = weight_limits(8)
+    numbers = [(array / unit, np.rint(array / unit)) for array, unit in _on_grid(layer)]
+    weights = [2 * integers for _, integers in numbers[: len(layer.weights)]]
+    return (
+        all((np.abs(number - integers) < NEAR).all() for number, integers in numbers)
+        and all(low <= weight.min() and weight.max() <= high for weight in weights)
+        and bool((np.abs(layer.bias) <= MAX_BIAS).all())
+    )
+
+
+def _scale_of(layer: NirLayer, has_bits: bool) -> float:
+    """Returns a factor of weights, thresholds and biases. It changes no spike.
+
+    The output of a layer that does not spike is multiplied by it.
+    """
+    largest = max(float(np.abs(weight).max()) for weight in layer.weights.values())
+    bias = float(np.abs(layer.bias).max())
+    threshold = 0.0 if layer.threshold is None else float(layer.threshold.max())
+    limits = [(MAX_BIAS, bias)]
+    if has_bits:
+        limits += [(LARGEST_WEIGHT, largest), (MAX_SCALED_THRESHOLD, threshold)]
+    else:
+        limits += [(1, 1) if layer.threshold is None else (SCALED_THRESHOLD, threshold or largest)]
+    scale = min((limit / value for limit, value in limits if value), default=1.0)
+    if threshold:  # which is a multiple of 1/64
+        scale = max(1, math.floor(WEIGHT_UNIT * threshold * scale)) / (WEIGHT_UNIT * threshold)
+    return scale
+
+
+def _import_layer(layer: NirLayer, scale: float, bits: int | None) -> _LayerImport:
+    note, channels, neuron = layer.note, layer.shape[0], _SUM
+    section, inferred = dict(layer.section), list[str]()
+    state: dict[str, NDArray[Any]] = {
+        f"{name}.weight": weight * scale for name, weight in layer.weights.items()
+    }
+    if section["type"] == "neurons":
+        state["synapse.weight"] = np.append(state["synapse.weight"], 0.0)
+    if layer.dynamics is not None:
+        kind = None if note is None else note.neuron
+        neuron = make_neuron(layer.dynamics, scale, layer.reset, kind)
+        section["neuron"] = neuron.section
+    if note is None and bits is None and neuron.section["type"] == "integrator" and layer.dynamics:
+        neuron.section["fine_units"] = True
+    parsed = neuron_section(neuron.section)
+    for name, value in stored_values(parsed, neuron.values).items():
+        shape = (channels,) if parsed.per_channel else ()
+        state[f"neuron.{name}"] = np.broadcast_to(value, shape)
+    if layer.bias.any() or (note is not None and note.bias):
+        section["bias"] = True
+        state["neuron.bias"] = np.broadcast_to(layer.bias * scale, (channels,))
+    if bits is None:
+        section["quantization"] = None
+    elif note is not None and note.bits not in (None, 8):
+        largest = max(float(np.abs(weight).max()) for weight in layer.weights.values())
+        least = max(largest, 2.0**note.bits / WEIGHT_UNIT)
+        section["quantization"] = {"bits": note.bits, "range": 2.0 ** math.ceil(math.log2(least))}
+    if layer.threshold is not None and note is None:
+        section["axonal_delay_step"] = False
+        inferred.append("no axonal delay step")
+    elif note is not None and note.axonal_delay_step is not None:
+        section["axonal_delay_step"] = note.axonal_delay_step
+    if layer.delays.ndim or (note is not None and note.delay.learn):
+        limits = [float(layer.delays.min()), float(layer.delays.max())]
+        section["delay"] = {"learn": True, "initial_steps": limits}
+        state["neuron.axonal.delay"] = np.broadcast_to(layer.delays, (channels,))
+    elif layer.delays.any():
+        section["delay"] = {"steps": int(layer.delays)}
+    if scale != 1:
+        what = "output" if layer.threshold is None else "thresholds"
+        inferred.append(f"weights and {what} times {scale:g}")
+    with np.errstate(over="ignore"):
+        arrays = {
+            f"layers.{layer.name}.{name}": np.array(value, np.float32, order="C")
+            for name, value in state.items()
+        }
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise layer.draft.error("has numbers that are too large")
+    return _LayerImport(section, arrays, neuron, inferred)
+
+
+def _doubts(layers: Sequence[NirLayer]) -> Iterator[str]:
+    neurons = [layer.dynamics for layer in layers if layer.dynamics is not None]
+    decays = [each.voltage_decay for each in neurons if each.leaks]
+    if decays and not any(np.rint(decay * DECAY_ONE).any() for decay in decays):
+        yield "all decays of voltages round to 0: is the length of a step (--dt) right?"
+
+
+def _assumptions(
+    layers: Sequence[NirLayer], dt_is_assumed: bool, reset: str | None
+) -> Iterator[str]:
+    yield "neurons that training does not change, with netdesc's default surrogate gradient"
+    if dt_is_assumed:
+        yield f"steps of {DT:g} s, by which time constants are divided (import with --dt)"
+    if reset is None and any(layer.threshold is not None for layer in layers):
+        yield (
+            "spikes that set the voltage to v_reset, as NIR knows no other reset (import with "
+            "--reset subtract or, for snnTorch's default, --reset subtract_delayed)"
+        )
+
+
+def _row(index: int, layer: NirLayer, part: _LayerImport) -> ImportedLayer:
+    section, values = part.section, part.neuron.values
+    neuron = (section.get("neuron") or {"type": "none"})["type"] if layer.weights else ""
+    levels = np.unique(values.get("threshold", ()))
+    threshold = float(levels[0]) if levels.size == 1 else None
+    weights = sum(weight.size for weight in layer.weights.values())
+    names, shapes = (layer.name, section["type"], neuron), (layer.input_shape, layer.shape)
+    return ImportedLayer(index, *names, *shapes, threshold, weights, tuple(part.inferred), ())

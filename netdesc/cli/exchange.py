@@ -72,9 +72,26 @@ def export(output: Output, source: Path, target: Path, reader: str | None, force
     type=options.Number(min=0, min_open=True, max=1e6),
     help="Length of a step in ms. Default: the length in the file, or 1 if it has none.",
 )
+@click.option(
+    "--dt",
+    type=options.Number(min=0, min_open=True, max=1e6),
+    help="Of .nir files: seconds by which time constants are divided. Default: those in the file, "
+    "or 1e-4.",
+)
+@click.option(
+    "--reset",
+    type=click.Choice(["zero", "subtract", "subtract_delayed"]),
+    help="Of .nir files, which do not say it: what spikes do to voltages. Default: zero.",
+)
+@click.option(
+    "--bits",
+    type=click.Choice(["8", "float"]),
+    help="Of .nir files: weights of 8 bits, or unquantised ones, whose spikes are those of the "
+    "file. Default: 8 if the device's grid holds all numbers.",
+)
 @options.json_and_quiet
 def import_command(
-    output: Output, file: Path, folder: Path, steps: int | None, step_ms: float | None
+    output: Output, file: Path, folder: Path, steps: int | None, **values: float | str | None
 ) -> None:
     """Convert a network file to a document, NAME.json, and a file of weights, and show the layers.
 
@@ -87,7 +104,7 @@ def import_command(
 
     if steps is not None and steps > MAX_STEPS:
         raise click.UsageError(f"--steps: a sample has at most {MAX_STEPS:,} steps, not {steps:,}")
-    imported = read_network(file, steps=steps, step_ms=step_ms)
+    imported = read_network(file, steps=steps, **values)
     document = imported.save(folder)
     output.warn(*imported.warnings)
     if output.as_json:

@@ -12,6 +12,8 @@ from netdesc.exchange.errors import NetFileError, NetFileNameError
 from netdesc.exchange.export import export_net
 from netdesc.exchange.export_options import PLAIN, ExportOptions
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
+from netdesc.exchange.nir.nir_import import import_nir
+from netdesc.exchange.nir.nir_weights import read_nir_weights
 from netdesc.exchange.torch_file.torch_writer import write_torch
 from netdesc.graph import Graph
 from netdesc.hardware import FoldedModel
@@ -54,6 +56,12 @@ FORMATS: dict[str, Format] = {
     ),
     ".py": Format(name="torch", write=write_torch, wants_sample=True),
     ".c": Format(name="C99 for microcontrollers", write=write_c, wants_sample=True),
+    ".nir": Format(
+        name="NIR",
+        read=import_nir,
+        read_weights=read_nir_weights,
+        read_options=("dt", "reset", "bits"),
+    ),
 }
 """Suffix in lower case -> the format of files whose names end so."""
 

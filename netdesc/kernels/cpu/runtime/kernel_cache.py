@@ -18,7 +18,6 @@ import numba
 
 from netdesc.kernels.cache_folder import source_digest, version_folder
 from netdesc.kernels.cpu.runtime.numba_internals import (
-    IS_PLAIN,
     KernelCache,
     jit_no_refcount,
     on_threads_of,
@@ -64,8 +63,7 @@ def neuron_kernel(function: Callable[..., Any]) -> Any:
 def _compile_later(function: Callable[..., Any], cached: Callable[..., Any]) -> Any:
     """Returns ``function`` as Numba compiles it at its first call, and caches it as ``cached``."""
     compiled: Any = numba.njit(**_OPTIONS)(function)
-    # NUMBA_DISABLE_JIT returns a plain function, and some Numba has other caches.
-    if hasattr(compiled, "stats") and not IS_PLAIN:
+    if hasattr(compiled, "stats"):  # NUMBA_DISABLE_JIT returns a plain function
         source = Path(cached.__code__.co_filename)
         is_generated = cached.__module__.startswith(GENERATED)
         folder = source.parent / "__pycache__" if is_generated else version_folder()
@@ -82,7 +80,7 @@ def _digest(source: Path) -> str:
 _OPTIONS: Mapping[str, Any] = {
     "nogil": True,
     "error_model": "numpy",  # divisions do not look for 0
-    **({} if IS_PLAIN else {"no_cfunc_wrapper": True}),
+    "no_cfunc_wrapper": True,
 }
 
 

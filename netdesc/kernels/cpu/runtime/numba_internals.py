@@ -1,8 +1,4 @@
-"""What kernels use of Numba beyond its documented interface, and what they use without it.
-
-The names below are not in Numba's manual. If one is missing, ``IS_PLAIN`` is True: then kernels are
-compiled by ``numba.njit`` alone, compute on one thread and are not cached. They are slower, and
-compute the same.
+"""What kernels use of Numba beyond its documented interface, in the versions that are required.
 
 - **Reference counts.** Numba counts the references to an array. Each use of an array in a tuple
   adds a reference and drops it, with a function call each. In a time loop this happens at every
@@ -29,6 +25,8 @@ from typing import Any
 import numba
 from llvmlite import ir
 from numba import types
+from numba.core import caching, codegen, compiler, event, serialize
+from numba.np.ufunc import parallel
 
 from netdesc.kernels.cache_folder import read_checked, write_checked
 from netdesc.kernels.cpu.runtime.llvm_code import (
@@ -39,25 +37,6 @@ from netdesc.kernels.cpu.runtime.llvm_code import (
     unpack_tuple,
 )
 from netdesc.kernels.cpu.runtime.simd import intrinsic
-
-_event: Any = None
-_parallel: Any = None
-_result: Any = None
-_dumps: Any = None
-_NullCache: Any = object
-_CodeLibrary: Any = object
-_BaseCompiler: Any = object
-try:
-    from numba.core import caching, codegen, compiler, event, serialize
-    from numba.np.ufunc import parallel
-
-    _NullCache, _CodeLibrary = caching.NullCache, codegen.JITCodeLibrary
-    _BaseCompiler, _event, _parallel = compiler.Compiler, event, parallel
-    _result, _dumps = compiler.CompileResult, serialize.dumps
-except (ImportError, AttributeError):
-    IS_PLAIN = True
-else:
-    IS_PLAIN = False
 
 _BYTES, _INT, _INTEGER = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
 _ITEM = ir.FunctionType(
@@ -70,7 +49,7 @@ first item; the first count is the number of items.
 """
 
 
-class _LinkedLibrary(_CodeLibrary):
+class _LinkedLibrary(codegen.JITCodeLibrary):
     """The code of a function that becomes part of the function that calls it, as Numba reads it."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
@@ -95,7 +74,7 @@ class _LinkedLibrary(_CodeLibrary):
         """There is no machine code that could read the environment."""
 
 
-class _Compiler(_BaseCompiler):
+class _Compiler(compiler.Compiler):
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *others: Any) -> None:
         library = _LinkedLibrary(targetctx.codegen(), "linked")
         super().__init__(typingctx, targetctx, library, *others)
@@ -106,16 +85,14 @@ _NO_COUNTS: Any = {
 }  # fmt: skip
 """Leaves out what only Python and C could call, and counts of references."""
 
-jit_no_refcount: Any = numba.njit if IS_PLAIN else numba.njit(**_NO_COUNTS)
+jit_no_refcount: Any = numba.njit(**_NO_COUNTS)
 """Compiles a function that only kernels call, without reference counts."""
 
-step_function: Any = (
-    numba.njit(inline="always") if IS_PLAIN else numba.njit(forceinline=True, **_NO_COUNTS)
-)
+step_function: Any = numba.njit(forceinline=True, **_NO_COUNTS)
 """Compiles ``jit_no_refcount`` functions so that they become part of the loops that call them."""
 
 
-class KernelCache(_NullCache):
+class KernelCache(caching.NullCache):
     """The cache of a kernel. Where a file is missing, damaged or cannot be written, it compiles.
 
     Files have the path ``prefix`` with a hash of the signature and of ``facts``, on which compiled
@@ -138,31 +115,28 @@ class KernelCache(_NullCache):
         KernelCache.begun += 1
         target_context.refresh()
         content = read_checked(self._path(sig))
-        return content and _result._rebuild(target_context, *pickle.loads(content))
+        return content and compiler.CompileResult._rebuild(target_context, *pickle.loads(content))
 
     def save_overload(self, sig: Any, cres: Any) -> None:
         """Saves a compiled kernel if the folder can be written and is not full."""
-        write_checked(self._path(sig), _dumps(cres._reduce()))
+        write_checked(self._path(sig), serialize.dumps(cres._reduce()))
 
 
 def call_while_compiling(call: Callable[[int], None]) -> contextlib.AbstractContextManager[object]:
-    """Within the block, calls ``call`` before each pass of Numba's compiler; never if plain.
+    """Within the block, calls ``call`` before each pass of Numba's compiler.
 
     The argument is the number of the kernel in this block, from 1. To stop, ``call`` raises an
     exception: unlike an exception of a signal's handler, it leaves no lock of the compiler taken.
     """
-    if IS_PLAIN:
-        return contextlib.nullcontext()
-
     before = KernelCache.begun
 
-    class Listener(_event.Listener):
+    class Listener(event.Listener):
         def on_start(self, event: Any) -> None:
             call(KernelCache.begun - before)
 
         def on_end(self, event: Any) -> None: ...
 
-    return _event.install_listener("numba:run_pass", Listener())
+    return event.install_listener("numba:run_pass", Listener())
 
 
 def thread_count_reader() -> Callable[[], int]:
@@ -170,7 +144,7 @@ def thread_count_reader() -> Callable[[], int]:
 
     Numba's own ``get_num_threads`` takes two locks of processes first.
     """
-    return getattr(_parallel, "_get_num_threads", None) or numba.get_num_threads
+    return getattr(parallel, "_get_num_threads", None) or numba.get_num_threads
 
 
 @intrinsic
@@ -198,19 +172,6 @@ def _end_flush(context: Any, control: Any) -> Any:
     return types.void(types.int64), build
 
 
-def _on_one_thread(function: Any) -> Any:
-    """Returns what ``on_threads_of`` returns if Numba is plain."""
-
-    @numba.njit
-    def call(threads: Any, arguments: Any) -> None:
-        control = _begin_flush()
-        for thread in range(threads):
-            function(*(*arguments, thread))
-        _end_flush(control)
-
-    return call
-
-
 def on_threads_of(function: Any) -> Any:
     """Builds a function that calls ``function(*arguments, thread)`` for each number of a thread.
 
@@ -218,8 +179,6 @@ def on_threads_of(function: Any) -> Any:
     ``arguments``. ``function`` is compiled by ``jit_no_refcount``. The threads round denormal
     floats to 0.
     """
-    if IS_PLAIN:
-        return _on_one_thread(function)
 
     @intrinsic
     def call(context: Any, threads: Any, arguments: Any) -> Any:

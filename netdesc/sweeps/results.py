@@ -41,20 +41,26 @@ def load_study(journal: Journal, space: SweepSpace) -> "Study":
     """Loads Optuna's study, or creates it. RunError if the journal is damaged or missing."""
     import optuna
 
+    pruner = optuna.pruners.NopPruner()  # others would hide trials from the sampler
+    names = [variant.name for variant in space.variants]
     try:
         storage = optuna.storages.JournalStorage(cast("Any", journal))
+        if storage.get_all_studies():
+            study = optuna.load_study(study_name=None, storage=storage, pruner=pruner)
+            for attrs in (trial.user_attrs for trial in study.get_trials(deepcopy=False)):
+                _ = names.index(attrs["variant"]), Path(attrs["owner"]), dict(attrs["values"])
+            _ = range(study.user_attrs["planned"])
+            return study
     except RunError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         raise damaged(str(journal.path)) from error
-    if not storage.get_all_studies():
-        if (journal.path.parent / sweep_folder.TRIALS).exists():
-            way = "restore it from a copy, or name another folder"
-            raise RunError(f"{journal.path} is missing, but there are trials; {way}")
-        ways = optuna.study.StudyDirection
-        maximize = [objective.maximize for objective in space.objectives]
-        storage.create_new_study([ways.MAXIMIZE if m else ways.MINIMIZE for m in maximize], "sweep")
-    pruner = optuna.pruners.NopPruner()  # others would hide trials from the sampler
+    if (journal.path.parent / sweep_folder.TRIALS).exists():
+        way = "restore it from a copy, or name another folder"
+        raise RunError(f"{journal.path} is missing, but there are trials; {way}")
+    ways = optuna.study.StudyDirection
+    maximize = [objective.maximize for objective in space.objectives]
+    storage.create_new_study([ways.MAXIMIZE if m else ways.MINIMIZE for m in maximize], "sweep")
     return optuna.load_study(study_name=None, storage=storage, pruner=pruner)
 
 

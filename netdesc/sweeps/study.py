@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from netdesc.description import Description
 from netdesc.description.sweep_space import SweepSpace, Variant, sweep_space
-from netdesc.runs.errors import storing
+from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import CHECKPOINTS, STATE
 from netdesc.runs.process_lock import Worker, lock_folder
 from netdesc.runs.sweep_table import SweepTable
@@ -73,18 +73,20 @@ class SweepStudy:
                 if trial.user_attrs["owner"] == worker:
                     _set(study, trial.number, {"owner": ""})
 
-        if self._worker:
-            worker, self._worker = self._worker, ""
-            self._at_end.close()
-            self._change(release)
+        worker = self._worker
+        if worker:
+            with self._at_end, contextlib.suppress(RunError):  # a dead one needs no release
+                self._change(release)
             shutil.rmtree(self.folder / sweep_folder.WORKERS / worker, ignore_errors=True)
+            self._worker = ""
 
     def plan(self, trials: int | None = None, add: int = 0) -> None:
         """Replaces the number of planned trials and adds to it; a grid has no more than points."""
 
         def change(study: "Study") -> None:
             old = study.user_attrs.get("planned")
-            planned = ((old or self.space.trials) if trials is None else trials) + add
+            first = self.space.trials if old is None else old
+            planned = (first if trials is None else trials) + add
             if self.space.method == "grid":
                 planned = min(planned, self.space.grid_size())
             if planned != old:
@@ -108,16 +110,26 @@ class SweepStudy:
         return self._change(self._take)
 
     def report(self, trial: OpenTrial, epoch: int, value: float) -> bool:
-        """Returns whether to prune a trial whose objective is ``value`` after ``epoch`` epochs."""
+        """Returns whether to prune a trial whose objective is ``value`` after ``epoch`` epochs.
+
+        If a resumed trial comes to an epoch again, the answer is the same.
+        """
         pruner = self._pruner
 
         def add(study: "Study") -> bool:
             from optuna.trial import Trial
 
-            if pruner is None or not self._has(study, trial.number):
+            assert pruner is not None
+            if not self._has(study, trial.number):
                 return False  # a worker that took it over reports
-            Trial(study, trial.number).report(float(value), epoch)
-            return pruner.prune(study, study.get_trials(deepcopy=False)[trial.number])
+            stored = study.get_trials(deepcopy=False)[trial.number]
+            if epoch not in stored.intermediate_values:
+                Trial(study, trial.number).report(float(value), epoch)
+                stored = study.get_trials(deepcopy=False)[trial.number]
+                if pruner.prune(study, stored):
+                    _set(study, trial.number, {"pruned_after": epoch})
+                    return True
+            return stored.user_attrs.get("pruned_after", math.inf) <= epoch
 
         return pruner is not None and self._change(add, is_durable=False)
 

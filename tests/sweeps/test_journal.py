@@ -68,14 +68,15 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "journal.owner").exists()
 
 
-@pytest.mark.parametrize(
-    "line", ["{", "[1]", "7", '{"op_code": 99, "worker_id": "w"}', "[" * 99_999]
-)
+FOREIGN = '{"op_code": 4, "worker_id": "w", "study_id": 0, "datetime_start": null}'
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "7", '{"op_code": 99}', "[" * 99_999, FOREIGN])
 def test_a_damaged_line_is_named(line: str, tmp_path: Path) -> None:
     description, folder = sweep_of(tmp_path), tmp_path / "S"
     open_sweep(description, folder)
     lines = (folder / "journal.log").read_text().splitlines()
-    (folder / "journal.log").write_text("\n".join([line, *lines]) + "\n")
+    (folder / "journal.log").write_text("\n".join([*lines, line]) + "\n")
     with pytest.raises(RunError, match=r"journal\.log"):
         open_sweep(description, folder)
 

@@ -160,6 +160,8 @@ def test_a_poor_trial_is_pruned_and_a_good_one_is_not(prune: str, tmp_path: Path
             loss = 100.0 if trial.number == 11 else 1.0 - trial.number / 100
             epochs = (epoch for epoch in range(1, 28) if study.report(trial, epoch, loss))
             ended.append(next(epochs, 0))
+            again = (epoch for epoch in range(1, 28) if study.report(trial, epoch, 0.0))
+            assert next(again, 0) == ended[-1], "a resumed trial is told the same"
             state = "pruned" if ended[-1] else "complete"
             study.tell(trial, [loss], state, reason="poor" if ended[-1] else "")
         table = study.table()

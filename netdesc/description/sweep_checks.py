@@ -6,8 +6,8 @@ What is wrong with the result is shown at the entry of the sweep.
 
 import itertools
 import random
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from netdesc.description.diagnostics.diagnostic import Diagnostic, first_diagnostics
 from netdesc.description.file_references import file_references
@@ -15,9 +15,8 @@ from netdesc.description.json.literals import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.load import CheckFiles, Description, check_changed
 from netdesc.description.models import Document
-from netdesc.description.models.sweep import TRIAL_METRICS, Sweep
+from netdesc.description.models.sweep import TRIAL_METRICS, Sweep, SweptValues
 from netdesc.description.overrides import json_text, override_arguments
-from netdesc.description.source_map import On
 from netdesc.description.spelling import allowed_note, did_you_mean
 from netdesc.description.sweep_space import (
     Parameter,
@@ -35,18 +34,9 @@ _FIXED = ("sweep", "format", "name", "description", "$schema", "lock")
 """What is the same in all trials."""
 
 
-class _Problem(NamedTuple):
-    """An error of a sweep: its code, its place in the document, and its texts."""
-
-    code: str
-    parts: Parts
-    message: str
-    hint: str = ""
-    notes: tuple[str, ...] = ()
-    on: On = "value"
-
-
-_Problems = Iterator[_Problem]
+_Found = Iterator[Diagnostic]
+_Report = Callable[..., Diagnostic]
+"""``SourceMap.diagnostic``."""
 
 
 def check_sweep(
@@ -57,100 +47,98 @@ def check_sweep(
     ``check_files`` is that of ``load.check``. It is called again where trials have other data. Of
     very many or very large trials, only the first ones are checked.
     """
-    if description.document.sweep is None:
+    sweep, report = description.document.sweep, description.source_map.diagnostic
+    if sweep is None:
         return []
-    problems = [*_section_problems(description.document, description.document.sweep)]
-    if not problems:
+    found = [*_objectives(description.document, sweep, report), *_entries(sweep, report)]
+    if not found:
         space = sweep_space(description)
-        problems = [*_path_problems(space)] or _value_problems(space, check_files)
-    found = (
-        description.source_map.diagnostic(code, at, message, hint=hint, notes=notes, on=on)
-        for code, at, message, hint, notes, on in problems
-    )
+        found = [*_paths(space, report)] or _values(space, report, check_files)
     return sorted(first_diagnostics(found, MAX_DIAGNOSTICS), key=lambda each: each.line or 0)
 
 
-def _section_problems(document: Document, sweep: Sweep) -> _Problems:
-    """Yields what is wrong before anything is applied to the document."""
-    yield from _objective_problems(document, sweep)
-    swept = [(("sweep", "over", path), values) for path, values in sweep.over.items()]
-    names: list[str] = []
-    for index, variant in enumerate(sweep.variants):
-        at: Parts = ("sweep", "variants", index)
-        if variant.name in names:
-            message = f'there are two variants "{variant.name}"'
-            yield _Problem("ND293", (*at, "name"), message, "give each a name of its own")
-        names.append(variant.name)
-        swept += [((*at, "over", path), values) for path, values in variant.over.items()]
-        for path in variant.set.keys() & {**sweep.over, **variant.over}.keys():
-            message = f'{path} is set and varies in variant "{variant.name}"'
-            yield _Problem("ND291", (*at, "set", path), message, "keep one of the two", on="key")
-    for at, values in swept:
-        states = {"range": values.range, "log": values.log, "choices": values.choices}
-        form, *others = [name for name, value in states.items() if value is not None] or [""]
-        low, high = values.range or values.log or (0.0, 1.0)
-        if others or not form:
-            hint = 'write {"range": [0.2, 1]}, {"log": [0.001, 0.1]} or {"choices": [64, 128]}'
-            message = f"{at[-1]} needs one of range, log and choices"
-            yield _Problem("ND292", at, message, hint)
-        elif low >= high:
-            message = f"{at[-1]}: the lower end {low:g} is not below the upper end {high:g}"
-            yield _Problem("ND292", (*at, form), message, "write [low, high]")
-        elif values.log is not None and low <= 0:
-            message = f"{at[-1]}: a logarithmic range begins above 0, not at {low:g}"
-            yield _Problem("ND292", (*at, form, 0), message, 'write "range" for "log"')
-        elif values.choices is not None and values.steps is not None:
-            message = f"{at[-1]}: choices have no steps"
-            yield _Problem("ND292", (*at, "steps"), message, "leave steps out", on="key")
-        elif sweep.method == "grid" and values.choices is None and values.steps is None:
-            message = f"{at[-1]}: a grid needs the number of values of a range"
-            yield _Problem("ND292", (*at, form), message, 'write "steps": 5 beside it', on="key")
-    if sweep.trials is None and sweep.method != "grid":
-        hint = 'write "trials": 50'
-        yield _Problem("ND293", ("sweep", "trials"), '"trials" is missing in sweep', hint)
+def _entries(sweep: Sweep, report: _Report) -> _Found:
+    """Yields what is wrong in ``over`` and ``variants``, whatever the document is."""
+    at: Parts = ("sweep", "over")
+    swept = [((*at, path), values) for path, values in sweep.over.items()]
     if not swept and not sweep.variants:
         hint = 'write "over": {"training.optimizer.learning_rate": {"log": [0.001, 0.1]}}'
-        yield _Problem("ND293", ("sweep", "over"), "nothing varies in the sweep", hint)
+        yield report("ND293", at, "nothing varies in the sweep", hint=hint)
+    if sweep.trials is None and sweep.method != "grid":
+        message = '"trials" is missing in sweep'
+        yield report("ND293", ("sweep", "trials"), message, hint='write "trials": 50')
+    names: list[str] = []
+    for index, variant in enumerate(sweep.variants):
+        at = ("sweep", "variants", index)
+        if variant.name in names:
+            yield report("ND293", (*at, "name"), f'there are two variants "{variant.name}"')
+        names.append(variant.name)
+        swept += [((*at, "over", path), values) for path, values in variant.over.items()]
+        for path in [path for path in {**sweep.over, **variant.over} if path in variant.set]:
+            message = f'{path} is set and varies in variant "{variant.name}"'
+            yield report("ND291", (*at, "set", path), message, hint="keep one of the two")
+    for at, values in swept:
+        form, message, hint = _fault(values, sweep.method == "grid")
+        if message:
+            yield report("ND292", (*at, *form), f"{at[-1]}: {message}", hint=hint)
 
 
-def _objective_problems(document: Document, sweep: Sweep) -> _Problems:
-    allowed = _metrics(document)
-    metrics: list[str] = []
+def _fault(values: SweptValues, is_grid: bool) -> tuple[Parts, str, str]:
+    """Returns the place of what is wrong in the values of a path, a message, which is empty if
+    nothing is, and a hint.
+    """
+    states = {"range": values.range, "log": values.log, "choices": values.choices}
+    form, *others = [name for name, value in states.items() if value is not None] or [""]
+    if others or not form:
+        hint = 'write {"range": [0.2, 1]}, {"log": [0.001, 0.1]} or {"choices": [64, 128]}'
+        return (), "one of range, log and choices is needed", hint
+    if values.choices is not None:
+        texts = [json_text(value) for value in values.choices]
+        twice = [index for index, text in enumerate(texts) if text in texts[:index]][:1]
+        if twice or values.steps is None:
+            message = f"the choice {cut(texts[twice[0]])} stands twice" if twice else ""
+            return (form, *twice), message, "remove one of them"
+        return ("steps",), "choices have no steps", "leave steps out"
+    low, high = values.ends
+    if low >= high:
+        return (form,), f"the lower end {low:g} is not below the upper end {high:g}", ""
+    if form == "log" and low <= 0:
+        return (form, 0), f"a logarithmic range begins above 0, not at {low:g}", 'write "range"'
+    message = "a grid needs the number of values of a range"
+    return (
+        (form,),
+        message if is_grid and values.steps is None else "",
+        'write "steps": 5 beside it',
+    )
+
+
+def _objectives(document: Document, sweep: Sweep, report: _Report) -> _Found:
+    """Yields what is wrong with the objectives, and with pruning by them."""
+    allowed, metrics = _metrics(document), list[str]()
     for index, each in enumerate(sweep.objectives):
-        stated = [
-            (p, m) for p, m in (("maximize", each.maximize), ("minimize", each.minimize)) if m
-        ]
-        part, metric = stated[0] if stated else ("", "")
         at: Parts = ("sweep", "objectives", index)
-        if len(stated) != 1:
-            message, hint = (
-                "an objective has maximize or minimize",
-                f'{{"maximize": "{allowed[0]}"}}',
-            )
-            yield _Problem("ND294", at, message, f"write {hint}")
+        part = "minimize" if each.maximize is None else "maximize"
+        metric = each.maximize or each.minimize or ""
+        if (each.maximize is None) == (each.minimize is None):
+            hint = f'write {{"maximize": "{allowed[0]}"}}'
+            yield report("ND294", at, "an objective has one of maximize and minimize", hint=hint)
         elif metric not in allowed:
             message = f'trials of this document have no metric "{cut(metric)}"'
             hint, notes = did_you_mean(metric, allowed), (allowed_note(allowed),)
-            yield _Problem("ND294", (*at, part), message, hint, notes)
+            yield report("ND294", (*at, part), message, hint=hint, notes=notes)
         elif metric in metrics:
-            yield _Problem("ND294", (*at, part), f"two objectives name {metric}", "remove one")
+            yield report("ND294", (*at, part), f"two objectives name {metric}", hint="remove one")
         metrics.append(metric)
-    objectives, epochs = objectives_of(document), document.training.epochs
-    if sweep.prune is None:
-        return
-    at = ("sweep", "prune")
-    if len(objectives) != 1 or objectives[0].metric in TRIAL_METRICS:
-        found = " and ".join(each.metric for each in objectives)
-        message = f"pruning needs one objective, which each epoch has; this sweep has {found}"
-        yield _Problem("ND293", at, message, "leave prune out", on="key")
-    elif sweep.prune.min_epochs >= epochs:
-        message = f"trials of {epochs} epochs end before {sweep.prune.min_epochs} epochs are over"
-        hint = f"write less than {epochs}"
-        yield _Problem("ND293", (*at, "min_epochs"), message, hint)
+    objectives = objectives_of(document)
+    if sweep.prune and (len(objectives) != 1 or objectives[0].metric in TRIAL_METRICS):
+        stated = " and ".join(each.metric for each in objectives)
+        message = f"pruning needs one objective, which each epoch has; this sweep has {stated}"
+        yield report("ND293", ("sweep", "prune"), message, hint="leave prune out")
 
 
-def _path_problems(space: SweepSpace) -> _Problems:
+def _paths(space: SweepSpace, report: _Report) -> _Found:
     """Yields what is wrong with the paths, with ranges of what is no number, and with a grid."""
+    seeds, trials = space.section.seeds, space.section.trials
     for index, variant in enumerate(space.variants):
         of = f' in variant "{variant.name}"' if variant.name else ""
         places: dict[str, Parts] = {
@@ -163,41 +151,42 @@ def _path_problems(space: SweepSpace) -> _Problems:
         refused = {(each.override or "").partition("=")[0]: each for each in applied.refused}
         for path, at in places.items():
             inner, refusal = applied.places.get(path), refused.get(path)
-            message = hint = ""
+            code, message, hint = "ND291", "", ""
+            notes: tuple[str, ...] = ()
             if refusal is not None:
-                yield _Problem(
-                    "ND291", at, refusal.message + of, refusal.hint, refusal.notes, "key"
+                message, notes = refusal.message + of, refusal.notes
+                is_shared = of and at[1] == "over"
+                hint = refusal.hint or (
+                    "write it in the variants that have it" if is_shared else ""
                 )
             elif inner is None or "=" in path:
                 message = f"{path} is no path, or another entry replaces its values{of}"
             elif inner[0] in _FIXED:
                 message = f"{path} is the same in all trials"
-            elif inner == ("training", "seed") and path in first and space.section.seeds > 1:
-                message = f"{path} cannot vary, because each trial has {space.section.seeds} seeds"
-                hint = 'leave it out, or "seeds"'
+            elif inner == ("training", "seed") and path in first and seeds > 1:
+                message = f"{path} cannot vary, because each trial has {seeds} seeds"
             elif path in ranges and takes_integers(inner, applied.data) is None:
+                code, hint = "ND292", 'write {"choices": […]}'
                 message = f"{path} takes no numbers{of}, so it has no range"
-                yield _Problem("ND292", at, message, 'write {"choices": […]}', on="key")
-                message = ""
             if message:
-                yield _Problem("ND291", at, message, hint, on="key")
-    trials, is_grid = space.section.trials, space.method == "grid"
-    if is_grid and trials is not None and space.grid_size() > trials:
+                yield report(code, at, message, hint=hint, notes=notes)
+    if space.method == "grid" and trials is not None and space.grid_size() > trials:
         message = f"the grid has {space.grid_size():,} points, more than {trials:,} trials"
-        yield _Problem("ND293", ("sweep", "trials"), message, "leave trials out")
+        yield report("ND293", ("sweep", "trials"), message, hint="leave trials out")
 
 
 _Options = dict[str, tuple[Any, Parts]]
 """Path -> a value and its place in the sweep."""
 
 
-def _candidates(space: SweepSpace) -> Iterator[tuple[Parts, _Options, list[str]]]:
+def _candidates(space: SweepSpace) -> Iterator[tuple[Parts, _Options, list[str], bool]]:
     """Yields documents to check: a place for their problems, options, and the paths in question.
 
-    First come all options of each entry, beside the first ones of all others; then combinations.
+    First come all options of each entry, beside the first ones of all others; then combinations
+    that are drawn.
     """
     chance = random.Random(space.section.seed)
-    combinations: list[tuple[Parts, _Options, list[str]]] = []
+    combinations: list[tuple[Parts, _Options, list[str], bool]] = []
     for index, variant in enumerate(space.variants):
         form = ("sweep", "variants", index)
         at = (*form, "name") if variant.name else ("sweep", "over")
@@ -205,13 +194,13 @@ def _candidates(space: SweepSpace) -> Iterator[tuple[Parts, _Options, list[str]]
             **{path: (value, (*form, "set", path)) for path, value in variant.settings.items()},
             **{each.path: each.options[0] for each in variant.parameters},
         }
-        yield at, first, []
+        yield at, first, [], False
         for each in variant.parameters:
             for option in each.options[1:]:
-                yield at, {**first, each.path: option}, [each.path]
+                yield at, {**first, each.path: option}, [each.path], False
         for _ in range(MAX_COMBINATIONS // len(space.variants)):
             drawn = {each.path: _draw(each, chance, space.method) for each in variant.parameters}
-            combinations.append((at, {**first, **drawn}, [*drawn]))
+            combinations.append((at, {**first, **drawn}, [*drawn], True))
     yield from combinations
 
 
@@ -224,7 +213,7 @@ def _draw(parameter: Parameter, chance: random.Random, method: str) -> tuple[Any
     return value, place
 
 
-def _value_problems(space: SweepSpace, check_files: CheckFiles | None) -> _Problems:
+def _values(space: SweepSpace, report: _Report, check_files: CheckFiles | None) -> _Found:
     """Yields the errors of the documents of trials, each of them once.
 
     Combinations are checked if each value alone is right. One error of each place is enough then.
@@ -233,28 +222,27 @@ def _value_problems(space: SweepSpace, check_files: CheckFiles | None) -> _Probl
     count = max(1, _MAX_CHARACTERS // (entries * len(space.description.text)))
     reported: set[tuple[object, ...]] = set()
     read: list[Any] = []
-    for at, options, paths in itertools.islice(_candidates(space), count):
-        is_combination = len(paths) > 1
-        if is_combination and any(len(key) == 3 for key in reported):
+    for at, options, paths, is_drawn in itertools.islice(_candidates(space), count):
+        if is_drawn and any(len(key) == 3 for key in reported):
             return
         values = {path: value for path, (value, _) in options.items()}
         arguments = dict(zip(override_arguments(values), values, strict=True))
         changed, found = check_changed(space.description, values)
         errors = [each for each in found if each.is_error]
         if changed is not None and not errors:
-            may_read = None if is_combination else check_files
+            may_read = None if is_drawn else check_files
             errors = list(_data_errors(changed, space, may_read, read))
         for error in errors:
             sources = (error.override, *(each.override for each in error.related))
             cause = next((arguments[by] for by in sources if by in arguments), None)
             at = ("sweep", "objectives") if error.code == "ND294" else at
             place = options[cause or paths[0]][1] if cause or len(paths) == 1 else at
-            key = (place,) if is_combination else (error.code, error.pointer, error.message)
+            key = (place,) if is_drawn else (error.code, error.pointer, error.message)
             if key not in reported:
                 named = dict.fromkeys(filter(None, (cause, *paths)))
                 shown = ", ".join(f"{path} = {cut(json_text(values[path]))}" for path in named)
                 message = f"with {shown}: {error.message}" if shown else error.message
-                yield _Problem(error.code, place, message, error.hint, error.notes)
+                yield report(error.code, place, message, hint=error.hint, notes=error.notes)
             reported.add(key)
 
 

@@ -14,8 +14,6 @@ from netdesc.description.models import Document
 from netdesc.description.models.sweep import Sweep, SweptValues
 from netdesc.description.overrides import apply_overrides, override_arguments
 
-SEED = "training.seed"
-
 
 class Parameter(NamedTuple):
     """A path that varies, with a range from ``low`` to ``high``, or with ``choices``.
@@ -116,8 +114,8 @@ class SweepSpace(NamedTuple):
         settings = {**variant.settings, **values}
         applied = apply_settings(self.description, settings)
         absolute = {path: lookup(applied.data, parts) for path, parts in applied.places.items()}
-        seed = settings.get(SEED, self.description.document.training.seed)
-        return {**settings, **absolute, SEED: seed + seed_number}
+        seed = lookup(applied.data, ("training", "seed")) or 0  # 0 is the default
+        return {**settings, **absolute, "training.seed": seed + seed_number}
 
 
 class Applied(NamedTuple):

@@ -9,8 +9,10 @@ from netdesc.sections import Name, Section, field
 
 SweptPath = Annotated[str, Field(min_length=1, max_length=1000)]
 Ends = tuple[float, float]
+Method = Literal["tpe", "nsga2", "qmc", "random", "grid"]
 
 OVER_EXAMPLE = {"training.optimizer.learning_rate": {"log": [0.001, 0.1]}}
+VARIANT_EXAMPLE = {"name": "low", "set": {"neurons.cuba.threshold": 0.5}}
 TRIAL_METRICS = ("spikes_per_sample", "parameters", "seconds")
 """The metrics of a whole training that an objective may name beside those of an epoch."""
 
@@ -18,30 +20,26 @@ TRIAL_METRICS = ("spikes_per_sample", "parameters", "seconds")
 class SweptValues(Section):
     """The values of one path: a range, a logarithmic range or choices.
 
-    The ends of a range belong to it. Whether the values are integers or real follows from the
-    field at the path.
+    The ends of a range belong to it. Whether its values are integers or real follows from the field
+    at the path.
     """
 
     range: Ends | None = field(
-        "The lowest and the highest value. Values between them are equally likely.",
+        "Lowest and highest value. All values between them are equally likely.",
         default=None,
         example=[0.2, 1.0],
     )
     log: Ends | None = field(
-        "The lowest and the highest value, greater than 0. Their logarithms are equally likely.",
+        "Lowest and highest value, greater than 0. All logarithms between them are equally likely.",
         default=None,
         example=[0.001, 0.1],
     )
-    choices: tuple[Any, ...] | None = field(
-        "The values, which are of any kind that the field allows.",
-        default=None,
-        example=[64, 128, 256],
-        min_length=1,
-        max_length=1000,
+    choices: Annotated[tuple[Any, ...], Field(min_length=1, max_length=1000)] | None = field(
+        "Values of any kind that the field takes.", default=None, example=[64, 128, 256]
     )
     steps: int | None = field(
         "Number of values of a range in a grid, with both ends: at equal distances, or at equal "
-        "ratios if the range is logarithmic. Null is for the other methods.",
+        "ratios if the range is logarithmic. The other methods ignore it.",
         unit="1",
         default=None,
         example=5,
@@ -96,15 +94,15 @@ class MedianPruning(Pruning):
 class VariantSection(Section):
     """A form of the network that has values, and ranges, of its own."""
 
-    name: Name = field("Name of the variant.", example="alif")
+    name: Name = field("Name of the variant.", example="low")
     set: dict[SweptPath, Any] = field(
         "The values of the variant, by their paths.",
         default={},
-        example={"neurons.cuba.reset": "soft"},
+        example=VARIANT_EXAMPLE["set"],
         max_length=100,
     )
     over: dict[SweptPath, SweptValues] = field(
-        "Paths that vary in this variant only, or in another range than in the others.",
+        "Paths that vary in this variant only, or otherwise than in the others.",
         default={},
         example=OVER_EXAMPLE,
         max_length=100,
@@ -117,21 +115,17 @@ class Sweep(Section):
     Paths are those of --set. netdesc sweep runs the trials; netdesc train ignores this section.
     """
 
-    trials: int | None = field(
+    trials: Annotated[int, Field(ge=1, le=100_000)] | None = field(
         "Number of trials. Null is for a grid, which is tried as a whole.",
         unit="1",
         default=None,
         example=50,
-        ge=1,
-        le=100_000,
     )
-    seed: int = field(
-        "Seed by which the trials' values are drawn.", default=0, ge=0, le=(1 << 31) - 1
-    )
-    method: Literal["tpe", "nsga2", "qmc", "random", "grid"] | None = field(
-        "How values are chosen. tpe draws more near the best trials, nsga2 crosses the best "
-        "ones, qmc spreads them evenly, random draws them at random, grid tries all combinations. "
-        "Null is tpe with one objective and nsga2 with several.",
+    seed: int = field("Seed by which values are drawn.", default=0, ge=0, le=(1 << 31) - 1)
+    method: Method | None = field(
+        "How values are chosen. tpe draws more near the best trials, nsga2 crosses the best ones, "
+        "qmc spreads them evenly, random draws them at random, grid tries all combinations. Null "
+        "is tpe with one objective and nsga2 with several.",
         default=None,
         example="tpe",
     )
@@ -145,15 +139,14 @@ class Sweep(Section):
         le=1000,
     )
     objectives: tuple[ObjectiveSection, ...] = field(
-        "What makes a trial better. Trials are a front if there are several objectives. An empty "
-        "list is the metric that training.best takes by default.",
+        "What makes a trial better. The best trials are a front if there are several objectives. "
+        "An empty list is the metric that training.best takes by default.",
         default=(),
         example=[{"maximize": "validation_accuracy"}],
         max_length=4,
     )
     prune: Annotated[Hyperband | MedianPruning, Field(discriminator="type")] | None = field(
-        "Ends poor trials early, by the objective after each epoch of the first seed; null ends "
-        "none.",
+        "Ends poor trials early, by the objective after each epoch of the first seed.",
         default=None,
         example={"type": "hyperband", "min_epochs": 5},
     )
@@ -163,6 +156,6 @@ class Sweep(Section):
     variants: tuple[VariantSection, ...] = field(
         "Forms of the network among which trials choose; an empty list is one form.",
         default=(),
-        example=[{"name": "alif", "set": {"neurons.cuba.reset": "soft"}}],
+        example=[VARIANT_EXAMPLE],
         max_length=100,
     )

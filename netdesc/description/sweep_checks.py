@@ -258,10 +258,12 @@ def _data_errors(
         if metric not in _metrics(document):
             message = f"trials have no metric {metric}"
             yield changed.source_map.diagnostic("ND294", ("sweep", "objectives"), message)
+    if check_files is None:
+        return
     training, files = document.training, [each.path for each in file_references(document)]
     layers, network = document.layers, (document.time, document.input, document.loss)
     needed = (document.data, network, layers[-1], training.validation_split, files)
-    if check_files is None or needed in read:
+    if needed in read:
         return
     read.append(needed)
     best = next((each for each in objectives if each.startswith("validation_")), training.best)

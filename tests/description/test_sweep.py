@@ -5,9 +5,9 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.description_samples import LABELLED, UNHURRIED, write_files
+from support.description_samples import LABELLED, write_files
 from support.sweep_sections import RATE, UNITS, UNSOUND_SECTIONS, sound_sections
 
 from netdesc.api.load import check, load, load_without_data
@@ -211,7 +211,7 @@ def test_a_lock_has_no_sweep(folder, tmp_path):
     assert not any(at.startswith("/sweep") for at in lock["lock"]["origins"])
 
 
-@UNHURRIED
+@settings(max_examples=15)
 @given(sound_sections(), st.randoms(use_true_random=False))
 def test_what_passes_can_be_trained(tmp_path_factory, sweep, chance):
     folder = tmp_path_factory.getbasetemp()
@@ -239,7 +239,6 @@ def _value(parameter, chance: random.Random):
     return value
 
 
-@UNHURRIED
 @given(UNSOUND_SECTIONS)
 def test_any_section_is_read_or_refused(tmp_path_factory, sweep):
     folder = tmp_path_factory.getbasetemp()

@@ -78,7 +78,7 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
 
 @rule("ND240")
 def idle_field(context: Context) -> Found:
-    for parts, section in context.sections():
+    for parts, section in context.sections:
         for name, reason in section.idle_fields().items():
             hint = "leave it out"
             if isinstance(section, NeuronSection) and name == "norm":
@@ -109,7 +109,7 @@ def _hint_without_norm(neuron: NeuronSection) -> str:
 
 @rule("ND241")
 def missing_field(context: Context) -> Found:
-    for parts, section in context.sections():
+    for parts, section in context.sections:
         for name, reason in section.missing_fields().items():
             value = json.dumps(example(fields(type(section))[name]))
             message = f"{name} is missing: {reason}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from netdesc.description.codes import ENTRIES, Entry
@@ -57,7 +58,7 @@ class NeuronParameter:
         return self.name == "threshold" and not is_own and neuron.equations().spike is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """A rule's input: a document of valid structure, and the shapes of its layers."""
 
@@ -81,9 +82,10 @@ class Context:
         for at, loss in enumerate(self.document.losses):
             yield ("loss", at) if is_list else ("loss",), loss, indices.get(loss.from_)
 
-    def sections(self) -> Iterator[tuple[Parts, Section]]:
-        """Yields every object of the document, but for samples, with its place."""
-        yield from _sections((), self.document)
+    @cached_property
+    def sections(self) -> tuple[tuple[Parts, Section], ...]:
+        """Every object of the document, but for samples, with its place."""
+        return tuple(_sections((), self.document))
 
     def neuron_layers(self) -> Iterator[tuple[int, SynapticSection]]:
         """Yields every layer that has synapses and neurons, with its index."""
@@ -99,7 +101,7 @@ class Context:
         """Yields every neuron with its place: first the entries of ``neurons``, then the neurons
         that layers contain.
         """
-        for parts, section in self.sections():
+        for parts, section in self.sections:
             if isinstance(section, NeuronSection):
                 yield parts, section
 

@@ -27,6 +27,7 @@ from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_loss
 from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.evaluate import Score, build_counter, measure
+from netdesc.training.neurobench import OperationCounter, neurobench_metrics
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
@@ -79,6 +80,8 @@ class Evaluation(Outlined):
     errors: ValueErrors | None
     layers: list[LayerRate]
     warnings: list[str]
+    neurobench: dict[str, Any] | None = None
+    """Metrics of NeuroBench by its names, of a mean sample; None unless they were asked for."""
 
     def outline(self) -> Outline:
         facts: list[tuple[str, Cell]] = [("loss", self.loss)]
@@ -99,6 +102,8 @@ def evaluate(
     part: Part | None = None,
     data: Mapping[str, Any] | None = None,
     predictions: str | Path | None = None,
+    *,
+    neurobench: bool = False,
 ) -> Evaluation:
     """Measures a network on the split ``part`` of its data: loss, spike rates and score.
 
@@ -110,7 +115,8 @@ def evaluate(
     then; its training samples, too, are divided by ``training.validation_split``. With ``data``,
     ``run`` is anything that ``compile`` takes, or its result; random encodings of a network without
     a document have the seed 0. ``predictions`` is the name of an .npz or .csv file for the outputs
-    and classes of all samples (see ``Predictions``).
+    and classes of all samples (see ``Predictions``). ``neurobench`` also counts operations, which
+    takes longer.
 
     DataError if the split has no samples, the data does not fit or the network names none, or
     ``predictions`` has another suffix, OSError if it cannot be written, DescriptionError if the
@@ -164,13 +170,32 @@ def evaluate(
         seed = training.seed
     device = next(compiled.model.parameters()).device
     batches = Batches(found[chosen], batch_size, device, seed)
-    if predictions is None:
-        return _evaluate(compiled, chosen, batches, warnings)
-    with prediction_file(predictions, compiled.graph) as write:
-        collector = PredictionCollector(compiled)
-        evaluation = _evaluate(compiled, chosen, batches, warnings, collector)
-        write(collector.predictions(batches.samples.indices, warnings))
-    return evaluation
+    counter = OperationCounter(compiled.model) if neurobench else None
+    try:
+        if predictions is None:
+            evaluation = _evaluate(compiled, chosen, batches, warnings)
+        else:
+            with prediction_file(predictions, compiled.graph) as write:
+                collector = PredictionCollector(compiled)
+                evaluation = _evaluate(compiled, chosen, batches, warnings, collector)
+                write(collector.predictions(batches.samples.indices, warnings))
+    finally:
+        if counter is not None:
+            counter.remove()
+    return evaluation if counter is None else _with_neurobench(evaluation, compiled, counter)
+
+
+def _with_neurobench(
+    evaluation: Evaluation, compiled: Compiled, counter: OperationCounter
+) -> Evaluation:
+    operations = {name: counts / evaluation.samples for name, counts in counter.counts.items()}
+    rates = {each.layer: each.rate for each in evaluation.layers}
+    metrics = neurobench_metrics(compiled.model, operations, rates)
+    if (score := evaluation.score) is not None:
+        metrics["ClassificationAccuracy"] = score.accuracy
+    if (errors := evaluation.errors) is not None:
+        metrics |= {"MSE": errors.root_mean_squared_error**2, "SMAPE": 100 * errors.smape}
+    return replace(evaluation, neurobench=metrics)
 
 
 def read_parts(

@@ -1,12 +1,7 @@
-"""The options and the tables of ``netdesc show --target``."""
+"""The table of ``netdesc show --target``."""
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from netdesc.cli.output import Output
 
@@ -15,48 +10,17 @@ if TYPE_CHECKING:
     from netdesc.graph.device_report import DeviceReport, Target
 
 
-@dataclass(frozen=True)
-class DeviceOptions:
-    """The device that ``--target`` names; ``flash_kb`` and ``ram_kb`` are in 1,024 bytes."""
+def read_report(
+    graph: "Graph", source: Path, target: "Target", flash_kb: int | None, ram_kb: int | None
+) -> "DeviceReport":
+    """Returns what a graph needs, with the operations of ``source`` if it is a run."""
+    from netdesc.graph.device_report import device_report
+    from netdesc.runs.activity_file import read_activity
 
-    target: "Target"
-    flash_kb: int | None
-    ram_kb: int | None
-
-    def report(self, graph: "Graph", source: Path) -> "DeviceReport":
-        """Returns what a graph needs, with the spikes of ``source`` if it is a run."""
-        from netdesc.description.shapes import INPUT
-        from netdesc.graph.device_report import KILOBYTE, device_report
-        from netdesc.runs.activity_file import read_activity
-
-        activity = read_activity(source, graph) if source.is_dir() else None
-        events: dict[str, Any] = {} if activity is None else dict(activity.rates)
-        if activity is not None and activity.input_rates is not None:
-            events[INPUT] = activity.input_rates
-        flash, ram = (kb and kb * KILOBYTE for kb in (self.flash_kb, self.ram_kb))
-        return device_report(graph, self.target, events, flash=flash, ram=ram)
-
-
-def device_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds ``--target``, ``--flash`` and ``--ram`` to a command, as the parameter ``device``."""
-
-    @click.option(
-        "--target",
-        type=click.Choice(["loihi2", "microcontroller"]),
-        help="Show what the network needs on this device.",
-    )
-    @click.option("--flash", type=click.IntRange(min=1), metavar="KB", help="Its flash, in KB.")
-    @click.option("--ram", type=click.IntRange(min=1), metavar="KB", help="Its RAM, in KB.")
-    @functools.wraps(command)
-    def with_device(
-        *args: Any, target: "Target | None", flash: int | None, ram: int | None, **more: Any
-    ) -> Any:
-        if target != "microcontroller" and (flash, ram) != (None, None):
-            raise click.UsageError("--flash and --ram need --target microcontroller")
-        device = None if target is None else DeviceOptions(target, flash, ram)
-        return command(*args, device=device, **more)
-
-    return with_device
+    activity = read_activity(source, graph) if source.is_dir() else None
+    operations: dict[str, Any] = {} if activity is None else activity.operations
+    flash, ram = (kb and 1024 * kb for kb in (flash_kb, ram_kb))
+    return device_report(graph, target, operations, flash, ram)
 
 
 def print_report(output: Output, report: "DeviceReport") -> None:

@@ -37,14 +37,15 @@ def evaluate(output: Output, network: Path, part: "Part | None", predictions: Pa
     """Measure a network on its data: loss, accuracy, confusion matrix and spike rates.
 
     The network is a run with its best weights, or a document. A document has the weights of the
-    file that it names, or untrained weights. Rates count values other than 0 as spikes.
+    file that it names, or untrained weights. Rates count values other than 0 as spikes. With
+    --json, "neurobench" has NeuroBench's metrics of a mean sample.
     """
     from netdesc.api import evaluate as evaluation
     from netdesc.description.diagnostics.wording import amount
 
     if predictions is not None and predictions.exists():
         refuse_used("--predictions", predictions, network)
-    result = evaluation.evaluate(network, part, predictions=predictions)
+    result = evaluation.evaluate(network, part, predictions=predictions, neurobench=output.as_json)
     output.warn(*result.warnings)
     if output.as_json:
         record: dict[str, Any] = {"network": str(network), **asdict(result)}

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from netdesc.cli import options
-from netdesc.cli.device import DeviceOptions, device_options, print_report
+from netdesc.cli.device import print_report, read_report
 from netdesc.cli.output import Output
 
 if TYPE_CHECKING:
     from netdesc.data.data_context import TrainingSet
     from netdesc.description import Description, Document
     from netdesc.graph import Graph, SynapticNode
+    from netdesc.graph.device_report import Target
     from netdesc.graph.memory import MemoryEstimate
     from netdesc.runs.state import RunState
 
@@ -53,10 +54,21 @@ class Overview:
     "source", metavar="FILE.json|RUN|FILE.net|FILE.nir", type=click.Path(path_type=Path)
 )
 @options.overrides
-@device_options
+@click.option(
+    "--target",
+    type=click.Choice(["loihi2", "microcontroller"]),
+    help="Show what the network needs on this device.",
+)
+@click.option("--flash", type=click.IntRange(min=1), metavar="KB", help="Its flash, in KB.")
+@click.option("--ram", type=click.IntRange(min=1), metavar="KB", help="Its RAM, in KB.")
 @options.json_and_quiet
 def show(
-    output: Output, source: Path, overrides: tuple[str, ...], device: DeviceOptions | None
+    output: Output,
+    source: Path,
+    overrides: tuple[str, ...],
+    target: Target | None,
+    flash: int | None,
+    ram: int | None,
 ) -> None:
     """Show a network: its layers, neurons and memory, and what netdesc infers.
 
@@ -74,13 +86,15 @@ def show(
     is_file = is_network_file(source)
     if overrides and (source.is_dir() or is_file):
         raise click.UsageError("--set changes documents, not a run or a network file")
+    if target != "microcontroller" and (flash, ram) != (None, None):
+        raise click.UsageError("--flash and --ram need --target microcontroller")
     overview = _read_network(source) if is_file else _read_document(source, overrides)
     memory = estimate_memory(overview.graph, overview.document.training, overview.samples)
     output.warn(*overview.warnings)
-    report = device and device.report(overview.graph, source)
+    report = target and read_report(overview.graph, source, target, flash, ram)
     if output.as_json:
-        target = {} if report is None else {"target": report.record()}
-        output.print_json(_record(overview, memory) | target)
+        needs = {} if report is None else {"target": report.record()}
+        output.print_json(_record(overview, memory) | needs)
     elif report is not None:
         print_report(output, report)
     else:

@@ -12,7 +12,7 @@ from torch.nn.modules.module import _has_any_global_hook
 from netdesc.caller import warn
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.kernels import operators
-from netdesc.kernels.engines import engine_name
+from netdesc.kernels.engines import engine_name, use_engine
 from netdesc.kernels.kernel_shape import KernelShape
 from netdesc.kernels.layer_neurons import LayerCounts
 from netdesc.modules.neuron import NeuronModule
@@ -168,6 +168,23 @@ class SynapticBlock(Block):
 
     def _recurrent_weights(self) -> list[Tensor]:
         return [] if self.recurrent is None else self.recurrent.weights()
+
+    @torch.enable_grad()
+    def connections(self) -> tuple[Tensor, Tensor]:
+        """Returns how many weights other than 0 each value of the input meets, [*input shape], and
+        each of the layer's own outputs, [neurons].
+        """
+        weights = self.synapse.weights()
+        shape = 1, 1, *self._layer.input_shape
+        ones = torch.ones(shape, device=weights[0].device, requires_grad=True)
+        with use_engine("reference"):  # compiles nothing
+            exist = [(weight != 0).float() for weight in weights]
+            sums = [self._arrive_by(self._layer, ones, each, False)[0].sum() for each in exist]
+            (counts,) = torch.autograd.grad(sums, ones)
+        own = counts.new_zeros(self._layer.neurons)
+        for weight in self._recurrent_weights():
+            own += (weight != 0).sum(0)
+        return counts[0, 0], own
 
     @property
     def synapses(self) -> dict[str, Synapse]:

@@ -78,6 +78,9 @@ class Page:
         self.verification = verified and tables.verification_table(verified)
         self.neurons = neuron_views(run)
         self.rates = tables.rates_table(run) if run.rates else None
+        self.neurobench = None
+        if activity is not None and activity.neurobench:
+            self.neurobench = tables.neurobench_table(activity.neurobench)
         self.rate_plot = training_plots.rate_plot(run)
         self.rate_histograms = training_plots.rate_histograms(run)
         self.gradients = training_plots.gradient_plot(run)

@@ -1,8 +1,9 @@
 """The tables of the report, as headings and formatted cells."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +105,20 @@ def verification_table(found: VerificationRecord) -> Table:
             [each.layer, *(f"{getattr(each, field):,}" for field in columns.values())]
             for each in found.layers
         ],
+    )
+
+
+def neurobench_table(metrics: Mapping[str, Any]) -> Table:
+    """Lists metrics of NeuroBench; those of a group have the group's name in front."""
+    rows: list[list[str]] = []
+    for name, value in metrics.items():
+        group = value.items() if isinstance(value, dict) else [("", value)]
+        rows += [[f"{name} {key}".rstrip(), number(float(each))] for key, each in group]
+    return Table(
+        caption="Metrics by the definitions of NeuroBench 2.3, of a mean sample. An operation is a "
+        "weight other than 0 that meets an event: an AC adds it, a MAC multiplies first.",
+        headings=["Metric", "Value"],
+        rows=rows,
     )
 
 

@@ -13,6 +13,8 @@ The report draws its pictures from these arrays:
   of the first neurons, and its targets, [steps, neurons] or [1, neurons]
 - ``hidden_k_<layer>``: the events of a hidden layer for sample k, as ``output_k``
 - ``rate_<layer>``: each neuron's mean spikes per step over the samples, float32 [neurons]
+- ``operations_<layer>``: events that reach a layer in a step, its additions of weights, and those
+  that multiply before, on average over the samples, float64 [3]; ``neurobench``: JSON
 - ``trace_<layer>``: what a few neurons of a layer did in the first steps of sample 0, float32
   [signals, neurons, steps] in the unit of the threshold: the output, each input, each state before
   its reset, and for most neurons that spike the threshold; ``traced_<layer>``: the indices of these
@@ -23,6 +25,7 @@ The report draws its pictures from these arrays:
 """
 
 import io
+import json
 import math
 import zipfile
 import zlib
@@ -107,12 +110,6 @@ class SpikeRaster:
     cells: int
     cut: int | None
 
-    @property
-    def rates(self) -> NDArray[np.float64]:
-        """Spikes per step of each cell, [cells], over the steps whose spikes are stored."""
-        steps = self.steps if self.cut is None else max(1, self.cut)
-        return np.bincount(self.events[:, 1], minlength=self.cells) / steps
-
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -167,8 +164,10 @@ class Activity:
 
     The network has the weights that it had after epoch ``epoch``, which counts from 1 (in the file
     from 0); 0 stands for the weights before training. ``rates`` maps each layer to the spikes per
-    step of its neurons, [neurons], over ``sample_count`` samples. ``samples`` are the first few of
-    these samples. ``traces`` maps layers to their traces; it is empty in a run of an older netdesc.
+    step of its neurons, [neurons], over ``sample_count`` samples, ``operations`` to its events,
+    additions and multiplications per step, and ``neurobench`` metrics of NeuroBench, or groups of
+    them, to numbers. ``samples`` are the first few of these samples. ``traces`` maps layers to
+    their traces. The last three of these maps are empty in a run of an older netdesc.
     """
 
     def __init__(self, arrays: "_Arrays", graph: Any) -> None:
@@ -187,11 +186,14 @@ class Activity:
         self.rates = {
             layer.name: arrays.rates(f"rate_{layer.name}", layer.neurons) for layer in layers
         }
-        rasters = [sample.input for sample in self.samples if sample.input is not None]
-        self.input_rates: NDArray[Any] | None = None
-        """Spikes per step of each value of the input in the samples; None for real numbers."""
-        if rasters:
-            self.input_rates = np.mean([raster.rates for raster in rasters], axis=0)
+        self.operations = {
+            layer.name: arrays.rates(name, 3)
+            for layer in layers
+            if (name := f"operations_{layer.name}") in arrays
+        }
+        self.neurobench: dict[str, Any] = {}
+        if "neurobench" in arrays:
+            self.neurobench = numbers_by_name(str(arrays["neurobench"]))
         self.snapshots = [
             OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
             for number, epochs in enumerate(arrays.array("frame_epochs", 1, "iu"))
@@ -199,6 +201,20 @@ class Activity:
         self.traces = {
             layer.name: arrays.traces(layer) for layer in layers if f"trace_{layer.name}" in arrays
         }
+
+
+def numbers_by_name(text: str) -> dict[str, Any]:
+    """Returns a JSON object of numbers and objects of numbers; ValueError if it is none."""
+    try:
+        found: Any = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("neurobench is nested too deeply") from error
+    values = list[Any]()
+    for each in found.values() if isinstance(found, dict) else [text]:
+        values += each.values() if isinstance(each, dict) else [each]
+    if not all(isinstance(each, (int, float)) and 0 <= each < 1e18 for each in values):
+        raise ValueError("neurobench holds something else than numbers")
+    return found
 
 
 def read_activity(run: Path, graph: Any) -> Activity | None:

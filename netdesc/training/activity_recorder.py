@@ -1,5 +1,6 @@
 """Records spikes of a few samples with the best weights and during training, for the report."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from netdesc.runs.activity_file import (
     raster,
     write_activity,
 )
+from netdesc.training.neurobench import OperationCounter, neurobench_metrics
 
 MAX_SAMPLES = 64
 """Largest number of samples over which spike rates are computed."""
@@ -101,6 +103,7 @@ class ActivityProbe:
         self._traced_layers = self._kept_layers + output
         for name, block in self.network.blocks():
             block.register_forward_hook(partial(self._count, name))
+        self.operations = OperationCounter(self.network)
 
     def _count(self, name: str, _block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
         # Sample by sample, because torch copies what it counts.
@@ -241,8 +244,12 @@ class ActivityRecorder:
         spikes: NamedArrays = {}
         traces: NamedArrays = {}
         number, has_wrong = 0, False
+        operations: dict[str, NDArray[np.float64]] = {}
         for batch in self._batches.in_order():
+            self._probe.operations.counts = {}
             snapshot = self._probe(batch)
+            for name, counts in self._probe.operations.counts.items():
+                operations[name] = operations.get(name, 0) + counts
             traces = traces or self._probe.traces(batch)
             for sample in range(batch.size):
                 is_first_wrong = not has_wrong and snapshot.is_wrong(sample)
@@ -258,7 +265,15 @@ class ActivityRecorder:
             f"rate_{name}": np.float32(counts / (number * self.graph.lengths[name]))
             for name, counts in spikes.items()
         }
-        return arrays | traces | rates
+        of_steps: NamedArrays = {
+            f"operations_{name}": counts / (number * self.graph.lengths[name])
+            for name, counts in operations.items()
+        }
+        of_sample = {name: counts / number for name, counts in operations.items()}
+        shares = {name: float(rates[f"rate_{name}"].mean()) for name in operations}
+        metrics = neurobench_metrics(self._probe.network, of_sample, shares)
+        of_steps["neurobench"] = np.array(json.dumps(metrics))
+        return arrays | traces | rates | of_steps
 
 
 def evenly_spaced(samples: int, count: int) -> NDArray[np.int64]:

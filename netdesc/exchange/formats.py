@@ -12,8 +12,10 @@ from netdesc.exchange.errors import NetFileError, NetFileNameError
 from netdesc.exchange.export import export_net
 from netdesc.exchange.export_options import PLAIN, ExportOptions
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
+from netdesc.exchange.nir.nir_export import write_nir
 from netdesc.exchange.nir.nir_import import import_nir
 from netdesc.exchange.nir.nir_weights import read_nir_weights
+from netdesc.exchange.nir.peers import TOOLS
 from netdesc.exchange.torch_file.torch_writer import write_torch
 from netdesc.graph import Graph
 from netdesc.hardware import FoldedModel
@@ -58,15 +60,15 @@ FORMATS: dict[str, Format] = {
     ".c": Format(name="C99 for microcontrollers", write=write_c, wants_sample=True),
     ".nir": Format(
         name="NIR",
+        write=write_nir,
         read=import_nir,
         read_weights=read_nir_weights,
         read_options=("dt", "reset", "bits"),
+        targets=tuple(TOOLS),
+        wants_sample=True,
     ),
 }
 """Suffix in lower case -> the format of files whose names end so."""
-
-TARGETS = tuple(sorted({target for each in FORMATS.values() for target in each.targets}))
-"""All values of ``ExportOptions.target``."""
 
 
 def format_to_write(path: str | Path, options: ExportOptions = PLAIN) -> Format:

@@ -1,0 +1,410 @@
+"""Exports a trained model as a NIR file."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.export_options import PLAIN, ExportOptions
+from netdesc.exchange.nir.layer_values import LayerValues, layer_values, recurrent_values
+from netdesc.exchange.nir.nir_record import METADATA, NEVER, FieldValue, NirGraph, NirNode
+from netdesc.exchange.nir.nir_writer import write_graph
+from netdesc.exchange.nir.peers import AS_IT_IS, TOOLS, Adaptation, reading_notes
+from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
+from netdesc.hardware import FoldedModel, HardwareError, Weights
+from netdesc.kernels.fixed_point import DECAY_ONE
+
+
+def write_nir(model: FoldedModel, path: str | Path, options: ExportOptions = PLAIN) -> list[str]:
+    """Writes ``model`` as a NIR file, and returns warnings; the model stays unchanged.
+
+    Notes say how snnTorch, Norse and SpikingJelly, or the target of ``options``, read the file, and
+    how many spikes of the sample differ there. NetFileError, by the layer's name, if NIR cannot say
+    what a layer does.
+    """
+    graph, warnings, early = nir_of(model, path, options)
+    write_graph(path, graph)
+    for note in reading_notes(graph, path, options, early):
+        options.note(note)
+    return [f"{path}: {warning}" for warning in warnings]
+
+
+def nir_of(
+    model: FoldedModel, path: str | Path, options: ExportOptions = PLAIN
+) -> tuple[NirGraph, list[str], int]:
+    """Returns the record of ``model``, warnings, and the steps by which its output is early."""
+    adaptation = AS_IT_IS if options.target is None else TOOLS[options.target].adaptation
+    export = _Export(model.graph, model.folded_state(), adaptation, is_forced=options.force)
+    for layer in export.needed():
+        try:
+            EXPORTERS.get(type(layer.section), _refuse)(export, layer)
+        except LayerError as error:
+            hint = f": {error.hint}" if error.hint else ""
+            problem = f'layer "{layer.name}" {error}; NIR cannot say that{hint}'
+            raise NetFileError(path, f"{problem} (see netdesc explain ND406)") from error
+        except HardwareError as error:
+            raise NetFileError(path, str(error)) from error
+    return export.finish()
+
+
+@dataclass
+class _End:
+    """Where values of a layer leave, and how many steps earlier than in the trained network."""
+
+    node: str
+    early: int
+
+
+@dataclass
+class _Export:
+    """The nodes, edges, warnings and metadata of the layers so far."""
+
+    graph: Graph
+    weights: Weights
+    adaptation: Adaptation
+    is_forced: bool = False
+    nodes: dict[str, NirNode] = field(default_factory=dict[str, NirNode])
+    edges: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    warnings: list[str] = field(default_factory=list[str])
+    layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    ends: dict[str, _End] = field(default_factory=dict[str, _End])
+
+    def __post_init__(self) -> None:
+        self.nodes["input"] = NirNode("Input", {"shape": np.array(self.graph.input_shape)})
+        self.ends[INPUT] = _End("input", 0)
+
+    def needed(self) -> Iterator[LayerNode]:
+        """Yields the layers from which values reach the output, and warns of others."""
+        names = {self.graph.layers[-1].name}
+        for layer in reversed(self.graph.layers):
+            if layer.name in names:
+                names.update(layer.inputs)
+        for layer in self.graph.layers:
+            if layer.name in names:
+                yield layer
+            else:
+                self.warn(layer, "is left out, because nothing of it reaches the output")
+
+    def warn(self, layer: LayerNode, text: str) -> None:
+        self.warnings.append(f'layer "{layer.name}" {text}')
+
+    def begin(self, layer: LayerNode) -> int:
+        """Notes a layer, and returns by how many steps what arrives at it is early."""
+        record: dict[str, Any] = {"name": layer.name, "type": layer.section.type_name()}
+        self.layers.append(record | {"nodes": [], "from": [*layer.inputs]})
+        return min(self.ends[name].early for name in layer.inputs)
+
+    def note(self, **metadata: Any) -> None:
+        self.layers[-1] |= metadata
+
+    def add(self, layer: LayerNode, suffix: str, kind: str, **fields: FieldValue) -> None:
+        """Adds a node behind the last one of the layer, or behind the layers that it reads."""
+        name, nodes = layer.name + suffix, self.layers[-1]["nodes"]
+        self.nodes[name] = NirNode(kind, fields)
+        if nodes:
+            self.edges.append((nodes[-1], name))
+        else:
+            self._connect(layer, name)
+        nodes.append(name)
+
+    def _connect(self, layer: LayerNode, name: str) -> None:
+        ends = [self.ends[each] for each in layer.inputs]
+        least = min(end.early for end in ends)
+        for number, end in enumerate(ends):
+            if end.early == least:
+                self.edges.append((end.node, name))
+                continue
+            steps, delay = end.early - least, f"{layer.name}_align{number}"
+            shape = layer.input_shape
+            self.nodes[delay] = NirNode("Delay", {"delay": np.full(shape, steps * self.dt)})
+            self.edges += [(end.node, delay), (delay, name)]
+            self.warn(layer, f"reads paths of different lengths: a Delay of {steps} aligns them")
+
+    def end(self, layer: LayerNode, early: int) -> None:
+        nodes = self.layers[-1]["nodes"]
+        if not nodes:  # a layer that hands on what it reads
+            raise LayerError("", "has no effect that a node could have")
+        self.ends[layer.name] = _End(nodes[-1], early)
+
+    @property
+    def dt(self) -> float:
+        return self.adaptation.dt
+
+    def finish(self) -> tuple[NirGraph, list[str], int]:
+        graph, last = self.graph, self.ends[self.graph.layers[-1].name]
+        shape = np.array(graph.layers[-1].output_shape)
+        self.nodes["output"] = NirNode("Output", {"shape": shape})
+        self.edges.append((last.node, "output"))
+        time = {"steps": graph.steps, "step_ms": graph.step_ms, "dt": self.dt}
+        record = {"format": 1, "name": graph.name, **time, "layers": self.layers}
+        metadata: dict[str, str | float] = {METADATA: json.dumps(record), "dt": self.dt}
+        return NirGraph(self.nodes, self.edges, metadata), self.warnings, last.early
+
+
+# Synapses
+
+
+def _export_dense(export: _Export, layer: SynapticNode) -> None:
+    values = _begin_synapses(export, layer)
+    _add_product(export, layer, "_w", values.weight, values.input_bias)
+    _add_neurons(export, layer, values)
+
+
+def _add_product(
+    export: _Export, layer: LayerNode, suffix: str, weight: NDArray[Any], bias: NDArray[Any] | None
+) -> None:
+    if bias is None and export.adaptation.needs_affine:
+        bias = np.zeros(len(weight), np.float32)
+    fields = {} if bias is None else {"bias": bias}
+    export.add(layer, suffix, "Linear" if bias is None else "Affine", weight=weight, **fields)
+
+
+def _export_recurrent(export: _Export, layer: SynapticNode) -> None:
+    values = _begin_synapses(export, layer)
+    if layer.section.neuron is None:
+        raise LayerError("", "is recurrent and has no neurons")
+    _add_product(export, layer, "_w", values.weight, values.input_bias)
+    _add_neurons(export, layer, values, ".lif")
+    own = recurrent_values(layer, export.weights)
+    name, back = f"{layer.name}.lif", f"{layer.name}.w_rec"
+    fields: dict[str, FieldValue] = {"weight": own}
+    if export.adaptation.needs_affine:
+        fields["bias"] = np.zeros(len(own), np.float32)
+    export.nodes[back] = NirNode("Affine" if len(fields) > 1 else "Linear", fields)
+    export.edges += [(name, back), (back, name)]
+    nodes = export.layers[-1]["nodes"]
+    nodes.insert(nodes.index(name) + 1, back)
+
+
+def _export_conv(export: _Export, layer: SynapticNode) -> None:
+    values, section = _begin_synapses(export, layer), cast("layers.Conv", layer.section)
+    if section.groups > 1:
+        export.note(groups=section.groups)
+    kernel = expand_groups(values.weight, section.groups)
+    _add_convolution(export, layer, kernel, values)
+    _add_neurons(export, layer, values)
+
+
+def expand_groups(weight: NDArray[Any], groups: int) -> NDArray[Any]:
+    """Returns a kernel of one group, [outputs, all inputs, rows, columns].
+
+    It has zeros between the groups of ``weight`` [outputs, inputs of a group, …]. The types of the
+    package nir know one group only, and SpikingJelly refuses others.
+    """
+    if groups == 1:
+        return weight
+    outputs, inputs = weight.shape[:2]
+    result = np.zeros((outputs, inputs * groups, *weight.shape[2:]), weight.dtype)
+    for group, part in enumerate(np.split(weight, groups)):
+        rows = slice(group * len(part), (group + 1) * len(part))
+        result[rows, group * inputs : (group + 1) * inputs] = part
+    return result
+
+
+def _add_convolution(
+    export: _Export, layer: SynapticNode, kernel: NDArray[Any], values: LayerValues
+) -> None:
+    section = cast("layers.KernelSection", layer.section)
+    height, width = section.kernel_size
+    if height != width:
+        hint = "the package nir takes the width from the height"
+        raise LayerError("", f"has a kernel of {height}×{width}", hint=hint)
+    bias = values.input_bias
+    export.add(
+        layer,
+        "_w",
+        "Conv2d",
+        input_shape=np.array(layer.input_shape[1:]),
+        weight=kernel,
+        stride=np.array(section.strides),
+        padding=np.array(section.paddings),
+        dilation=np.array(section.dilations),
+        groups=1,
+        bias=np.zeros(layer.channels, np.float32) if bias is None else bias,
+    )
+
+
+def _export_sum_pool(export: _Export, layer: SynapticNode) -> None:
+    values, section = _begin_synapses(export, layer), cast("layers.SumPool", layer.section)
+    weight = values.weight.reshape(())
+    has_factor = weight != 1 and (export.adaptation.pools_by_kernels or values.has_no_neuron)
+    if values.input_bias is not None or has_factor:
+        kernel = np.zeros((layer.channels, layer.channels, *section.kernel_size), np.float32)
+        kernel[range(layer.channels), range(layer.channels)] = weight
+        _add_convolution(export, layer, kernel, values)
+    else:
+        sizes = {"kernel_size": section.kernel_size, "stride": section.strides}
+        arrays = {name: np.array(each) for name, each in sizes.items()}
+        padding = np.array(section.paddings)
+        export.add(layer, "_pool", "SumPool2d", **arrays, padding=padding)
+        values = replace(values, input_scale=float(weight))
+    _add_neurons(export, layer, values)
+
+
+# Neurons
+
+
+def _begin_synapses(export: _Export, layer: SynapticNode) -> LayerValues:
+    kind, neuron = layer.neuron.type_name(), layer.neuron
+    if kind not in NEURONS:
+        hint = "export a .net or a .c file, or train with cuba or lif"
+        raise LayerError("", f'has neurons of type "{kind}"', hint=hint)
+    if neuron.graded:
+        raise LayerError("", "sends values with its spikes", hint='train with "graded": false')
+    reset = neuron.model_dump().get("reset", "zero")
+    if reset != "zero" and not export.is_forced:
+        hint = "--force writes the reset to zero in its place"
+        raise LayerError("", f'has "reset": "{reset}"', hint=hint)
+    early = export.begin(layer)
+    values = layer_values(layer, export.weights)
+    export.note(neuron=None if layer.section.neuron is None else kind, bits=layer.bits)
+    if reset != "zero":
+        export.note(reset=reset)
+        export.warn(layer, f'has "reset": "{reset}", and the file a reset to zero: spikes differ')
+    if values.bias is not None:
+        export.note(bias=True)
+        if early and values.bias.any():
+            text = f"has a bias, which acts {early} steps alone before its input; not in the file"
+            export.warn(layer, text)
+    return values
+
+
+def _add_neurons(
+    export: _Export, layer: SynapticNode, values: LayerValues, suffix: str = "_lif"
+) -> None:
+    """Adds the neurons of a layer and their delays, and ends the layer."""
+    if not values.has_no_neuron:
+        kind, fields = NEURONS[layer.neuron.type_name()](export, layer, values)
+        shape = layer.output_shape
+        full = {name: _per_neuron(np.asarray(value), shape) for name, value in fields.items()}
+        export.add(layer, suffix, kind, **full)
+    if values.delays is not None:
+        steps = _per_neuron(values.delays, layer.output_shape)
+        export.add(layer, "_delay", "Delay", delay=steps * export.dt)
+        is_learnt = layer.section.delay is not None and layer.section.delay.steps is None
+        export.note(delay={"learn": True} if is_learnt else {"steps": int(steps.flat[0])})
+        export.warn(layer, "has delays, which snnTorch, Norse and SpikingJelly do not read")
+    export.note(axonal_delay_step=bool(layer.delay))
+    inputs = [export.ends[name].early for name in layer.inputs]
+    export.end(layer, min(inputs) + layer.delay)
+
+
+def _per_neuron(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Returns values, [] or [channels], as one number for each neuron."""
+    if values.ndim:
+        values = values.reshape(-1, *[1] * (len(shape) - 1))
+    return np.broadcast_to(values, shape).astype(np.float64)
+
+
+Fields = dict[str, Any]
+"""Parameters of neurons in NIR, [] or [channels]."""
+
+
+def _rates(values: LayerValues, name: str) -> NDArray[np.float64]:
+    """Returns how many steps a time constant takes: 1/decay."""
+    decays = np.asarray(values.parameters[name], np.float64)
+    return np.where(decays == 0, NEVER, DECAY_ONE / np.maximum(decays, 1))
+
+
+def _membrane(export: _Export, layer: SynapticNode, values: LayerValues) -> Fields:
+    steps = _rates(values, "voltage_decay")
+    rest: Any = 0.0
+    if values.voltage_bias is not None:
+        rest = values.voltage_bias * steps
+        export.warn(layer, "has a bias behind a current, which is v_leak in NIR: no tool reads it")
+    return {"r": steps, "v_leak": rest, "tau": steps * export.dt}
+
+
+def _firing(export: _Export, values: LayerValues) -> Fields:
+    shift = export.adaptation.threshold_shift
+    if shift:
+        export.note(threshold_shift=shift)
+    return {"v_threshold": values.threshold + shift, "v_reset": 0.0}
+
+
+def _synapse(export: _Export, values: LayerValues) -> Fields:
+    """Returns tau_syn and w_in; neurons without a current lose it in one step."""
+    has_current = "current_decay" in values.parameters
+    steps = _rates(values, "current_decay") if has_current else np.ones(())
+    return {"tau_syn": steps * export.dt, "w_in": steps * values.input_scale}
+
+
+def _lif(export: _Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
+    membrane, firing = _membrane(export, layer, values), _firing(export, values)
+    synapse = _synapse(export, values)
+    tau = membrane.pop("tau")
+    if export.adaptation.needs_lif:
+        if np.any(synapse["tau_syn"] != export.dt):
+            hint = 'train with "current_decay": 1, or the neuron "lif"'
+            raise LayerError("", "has a current, which sinabs does not read", hint=hint)
+        membrane["r"] = membrane["r"] * values.input_scale
+        return "LIF", {"tau": tau, **membrane, **firing}
+    return "CubaLIF", {"tau_mem": tau, **membrane, **firing, **synapse}
+
+
+def _integrator(export: _Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
+    export.warn(layer, "hands on its voltage (CubaLI): no tool reads that without loss")
+    membrane = _membrane(export, layer, values)
+    return "CubaLI", {"tau_mem": membrane.pop("tau"), **membrane, **_synapse(export, values)}
+
+
+NEURONS: dict[str, Callable[..., tuple[str, Fields]]] = {
+    "cuba": _lif,
+    "lif": _lif,
+    "integrator": _integrator,
+}
+"""Type of neurons -> what makes the type and the fields of their node."""
+
+
+# Layers without synapses
+
+
+def _refuse(export: _Export, layer: LayerNode) -> None:
+    raise LayerError("", f'is of type "{layer.section.type_name()}"')
+
+
+def _export_flatten(export: _Export, layer: LayerNode) -> None:
+    early = export.begin(layer)
+    shape = np.array(layer.input_shape)
+    export.add(layer, "_flat", "Flatten", input_type=shape, start_dim=0, end_dim=-1)
+    export.end(layer, early)
+
+
+def _export_reshape(export: _Export, layer: LayerNode) -> None:
+    if len(layer.output_shape) > 1:
+        raise LayerError("", f"gives its input the shape {[*layer.output_shape]}")
+    _export_flatten(export, layer)
+
+
+def _export_average_pool(export: _Export, layer: LayerNode) -> None:
+    section = cast("layers.AveragePool", layer.section)
+    kernel, stride, padding = (np.array(each) for each in section.window)
+    early = export.begin(layer)
+    export.add(layer, "_pool", "AvgPool2d", kernel_size=kernel, stride=stride, padding=padding)
+    export.end(layer, early)
+
+
+def _export_delay(export: _Export, layer: LayerNode) -> None:
+    early, steps = export.begin(layer), layer.section.own_delay
+    delay = np.full(layer.output_shape, steps * export.dt)
+    export.add(layer, "_delay", "Delay", delay=delay)
+    export.warn(layer, "is a Delay, which snnTorch, Norse and SpikingJelly do not read")
+    export.end(layer, early)
+
+
+EXPORTERS: dict[type, Callable[[_Export, Any], None]] = {
+    layers.Dense: _export_dense,
+    layers.Recurrent: _export_recurrent,
+    layers.Conv: _export_conv,
+    layers.SumPool: _export_sum_pool,
+    layers.AveragePool: _export_average_pool,
+    layers.Flatten: _export_flatten,
+    layers.Reshape: _export_reshape,
+    layers.Delay: _export_delay,
+}
+"""Class of a section -> what adds the nodes of its layer."""

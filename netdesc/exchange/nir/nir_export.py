@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from netdesc.exchange.nir.peers import AS_IT_IS, TOOLS, Adaptation, reading_note
 from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError, Weights
 from netdesc.kernels.fixed_point import DECAY_ONE
+
+NOBODY_DELAYS = "has a Delay, which snnTorch, Norse and SpikingJelly do not read"
 
 
 def write_nir(model: FoldedModel, path: str | Path, options: ExportOptions = PLAIN) -> list[str]:
@@ -126,10 +129,7 @@ class _Export:
             self.warn(layer, f"reads paths of different lengths: a Delay of {steps} aligns them")
 
     def end(self, layer: LayerNode, early: int) -> None:
-        nodes = self.layers[-1]["nodes"]
-        if not nodes:  # a layer that hands on what it reads
-            raise LayerError("", "has no effect that a node could have")
-        self.ends[layer.name] = _End(nodes[-1], early)
+        self.ends[layer.name] = _End(self.layers[-1]["nodes"][-1], early)
 
     @property
     def dt(self) -> float:
@@ -288,7 +288,7 @@ def _add_neurons(
         export.add(layer, "_delay", "Delay", delay=steps * export.dt)
         is_learnt = layer.section.delay is not None and layer.section.delay.steps is None
         export.note(delay={"learn": True} if is_learnt else {"steps": int(steps.flat[0])})
-        export.warn(layer, "has delays, which snnTorch, Norse and SpikingJelly do not read")
+        export.warn(layer, NOBODY_DELAYS)
     export.note(axonal_delay_step=bool(layer.delay))
     inputs = [export.ends[name].early for name in layer.inputs]
     export.end(layer, min(inputs) + layer.delay)
@@ -368,33 +368,32 @@ def _refuse(export: _Export, layer: LayerNode) -> None:
     raise LayerError("", f'is of type "{layer.section.type_name()}"')
 
 
-def _export_flatten(export: _Export, layer: LayerNode) -> None:
+def _export_plain(
+    suffix: str,
+    kind: str,
+    make: Callable[[_Export, Any], Fields],
+    export: _Export,
+    layer: LayerNode,
+) -> None:
     early = export.begin(layer)
-    shape = np.array(layer.input_shape)
-    export.add(layer, "_flat", "Flatten", input_type=shape, start_dim=0, end_dim=-1)
+    export.add(layer, suffix, kind, **make(export, layer))
     export.end(layer, early)
 
 
-def _export_reshape(export: _Export, layer: LayerNode) -> None:
+def _flatten(_export: _Export, layer: LayerNode) -> Fields:
     if len(layer.output_shape) > 1:
         raise LayerError("", f"gives its input the shape {[*layer.output_shape]}")
-    _export_flatten(export, layer)
+    return {"input_type": np.array(layer.input_shape), "start_dim": 0, "end_dim": -1}
 
 
-def _export_average_pool(export: _Export, layer: LayerNode) -> None:
-    section = cast("layers.AveragePool", layer.section)
-    kernel, stride, padding = (np.array(each) for each in section.window)
-    early = export.begin(layer)
-    export.add(layer, "_pool", "AvgPool2d", kernel_size=kernel, stride=stride, padding=padding)
-    export.end(layer, early)
+def _average(_export: _Export, layer: LayerNode) -> Fields:
+    window = cast("layers.AveragePool", layer.section).window
+    return dict(zip(("kernel_size", "stride", "padding"), map(np.array, window), strict=True))
 
 
-def _export_delay(export: _Export, layer: LayerNode) -> None:
-    early, steps = export.begin(layer), layer.section.own_delay
-    delay = np.full(layer.output_shape, steps * export.dt)
-    export.add(layer, "_delay", "Delay", delay=delay)
-    export.warn(layer, "is a Delay, which snnTorch, Norse and SpikingJelly do not read")
-    export.end(layer, early)
+def _delay(export: _Export, layer: LayerNode) -> Fields:
+    export.warn(layer, NOBODY_DELAYS)
+    return {"delay": np.full(layer.output_shape, layer.section.own_delay * export.dt)}
 
 
 EXPORTERS: dict[type, Callable[[_Export, Any], None]] = {
@@ -402,9 +401,9 @@ EXPORTERS: dict[type, Callable[[_Export, Any], None]] = {
     layers.Recurrent: _export_recurrent,
     layers.Conv: _export_conv,
     layers.SumPool: _export_sum_pool,
-    layers.AveragePool: _export_average_pool,
-    layers.Flatten: _export_flatten,
-    layers.Reshape: _export_reshape,
-    layers.Delay: _export_delay,
+    layers.AveragePool: partial(_export_plain, "_pool", "AvgPool2d", _average),
+    layers.Flatten: partial(_export_plain, "_flat", "Flatten", _flatten),
+    layers.Reshape: partial(_export_plain, "_flat", "Flatten", _flatten),
+    layers.Delay: partial(_export_plain, "_delay", "Delay", _delay),
 }
 """Class of a section -> what adds the nodes of its layer."""

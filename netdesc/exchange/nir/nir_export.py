@@ -1,8 +1,7 @@
 """Exports a trained model as a NIR file."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -12,12 +11,13 @@ from numpy.typing import NDArray
 
 from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.export_options import PLAIN, ExportOptions
+from netdesc.exchange.nir.export_nodes import Export
 from netdesc.exchange.nir.layer_values import LayerValues, layer_values, recurrent_values
-from netdesc.exchange.nir.nir_record import METADATA, NEVER, FieldValue, NirGraph, NirNode
+from netdesc.exchange.nir.nir_record import NEVER, FieldValue, NirGraph, NirNode
 from netdesc.exchange.nir.nir_writer import write_graph
-from netdesc.exchange.nir.peers import AS_IT_IS, TOOLS, Adaptation, reading_notes
-from netdesc.graph import INPUT, Graph, LayerNode, SynapticNode, layers
-from netdesc.hardware import FoldedModel, HardwareError, Weights
+from netdesc.exchange.nir.peers import AS_IT_IS, TOOLS, reading_notes
+from netdesc.graph import LayerNode, SynapticNode, layers
+from netdesc.hardware import FoldedModel, HardwareError
 from netdesc.kernels.fixed_point import DECAY_ONE
 
 NOBODY_DELAYS = "has a Delay, which snnTorch, Norse and SpikingJelly do not read"
@@ -42,7 +42,7 @@ def nir_of(
 ) -> tuple[NirGraph, list[str], int]:
     """Returns the record of ``model``, warnings, and the steps by which its output is early."""
     adaptation = AS_IT_IS if options.target is None else TOOLS[options.target].adaptation
-    export = _Export(model.graph, model.folded_state(), adaptation, is_forced=options.force)
+    export = Export(model.graph, model.folded_state(), adaptation, is_forced=options.force)
     for layer in export.needed():
         try:
             EXPORTERS.get(type(layer.section), _refuse)(export, layer)
@@ -55,108 +55,17 @@ def nir_of(
     return export.finish()
 
 
-@dataclass
-class _End:
-    """Where values of a layer leave, and how many steps earlier than in the trained network."""
-
-    node: str
-    early: int
-
-
-@dataclass
-class _Export:
-    """The nodes, edges, warnings and metadata of the layers so far."""
-
-    graph: Graph
-    weights: Weights
-    adaptation: Adaptation
-    is_forced: bool = False
-    nodes: dict[str, NirNode] = field(default_factory=dict[str, NirNode])
-    edges: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    warnings: list[str] = field(default_factory=list[str])
-    layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    ends: dict[str, _End] = field(default_factory=dict[str, _End])
-
-    def __post_init__(self) -> None:
-        self.nodes["input"] = NirNode("Input", {"shape": np.array(self.graph.input_shape)})
-        self.ends[INPUT] = _End("input", 0)
-
-    def needed(self) -> Iterator[LayerNode]:
-        """Yields the layers from which values reach the output, and warns of others."""
-        names = {self.graph.layers[-1].name}
-        for layer in reversed(self.graph.layers):
-            if layer.name in names:
-                names.update(layer.inputs)
-        for layer in self.graph.layers:
-            if layer.name in names:
-                yield layer
-            else:
-                self.warn(layer, "is left out, because nothing of it reaches the output")
-
-    def warn(self, layer: LayerNode, text: str) -> None:
-        self.warnings.append(f'layer "{layer.name}" {text}')
-
-    def begin(self, layer: LayerNode) -> int:
-        """Notes a layer, and returns by how many steps what arrives at it is early."""
-        record: dict[str, Any] = {"name": layer.name, "type": layer.section.type_name()}
-        self.layers.append(record | {"nodes": [], "from": [*layer.inputs]})
-        return min(self.ends[name].early for name in layer.inputs)
-
-    def note(self, **metadata: Any) -> None:
-        self.layers[-1] |= metadata
-
-    def add(self, layer: LayerNode, suffix: str, kind: str, **fields: FieldValue) -> None:
-        """Adds a node behind the last one of the layer, or behind the layers that it reads."""
-        name, nodes = layer.name + suffix, self.layers[-1]["nodes"]
-        self.nodes[name] = NirNode(kind, fields)
-        if nodes:
-            self.edges.append((nodes[-1], name))
-        else:
-            self._connect(layer, name)
-        nodes.append(name)
-
-    def _connect(self, layer: LayerNode, name: str) -> None:
-        ends = [self.ends[each] for each in layer.inputs]
-        least = min(end.early for end in ends)
-        for number, end in enumerate(ends):
-            if end.early == least:
-                self.edges.append((end.node, name))
-                continue
-            steps, delay = end.early - least, f"{layer.name}_align{number}"
-            shape = layer.input_shape
-            self.nodes[delay] = NirNode("Delay", {"delay": np.full(shape, steps * self.dt)})
-            self.edges += [(end.node, delay), (delay, name)]
-            self.warn(layer, f"reads paths of different lengths: a Delay of {steps} aligns them")
-
-    def end(self, layer: LayerNode, early: int) -> None:
-        self.ends[layer.name] = _End(self.layers[-1]["nodes"][-1], early)
-
-    @property
-    def dt(self) -> float:
-        return self.adaptation.dt
-
-    def finish(self) -> tuple[NirGraph, list[str], int]:
-        graph, last = self.graph, self.ends[self.graph.layers[-1].name]
-        shape = np.array(graph.layers[-1].output_shape)
-        self.nodes["output"] = NirNode("Output", {"shape": shape})
-        self.edges.append((last.node, "output"))
-        time = {"steps": graph.steps, "step_ms": graph.step_ms, "dt": self.dt}
-        record = {"format": 1, "name": graph.name, **time, "layers": self.layers}
-        metadata: dict[str, str | float] = {METADATA: json.dumps(record), "dt": self.dt}
-        return NirGraph(self.nodes, self.edges, metadata), self.warnings, last.early
-
-
 # Synapses
 
 
-def _export_dense(export: _Export, layer: SynapticNode) -> None:
+def _export_dense(export: Export, layer: SynapticNode) -> None:
     values = _begin_synapses(export, layer)
     _add_product(export, layer, "_w", values.weight, values.input_bias)
     _add_neurons(export, layer, values)
 
 
 def _add_product(
-    export: _Export, layer: LayerNode, suffix: str, weight: NDArray[Any], bias: NDArray[Any] | None
+    export: Export, layer: LayerNode, suffix: str, weight: NDArray[Any], bias: NDArray[Any] | None
 ) -> None:
     if bias is None and export.adaptation.needs_affine:
         bias = np.zeros(len(weight), np.float32)
@@ -164,7 +73,7 @@ def _add_product(
     export.add(layer, suffix, "Linear" if bias is None else "Affine", weight=weight, **fields)
 
 
-def _export_recurrent(export: _Export, layer: SynapticNode) -> None:
+def _export_recurrent(export: Export, layer: SynapticNode) -> None:
     values = _begin_synapses(export, layer)
     if layer.section.neuron is None:
         raise LayerError("", "is recurrent and has no neurons")
@@ -181,7 +90,7 @@ def _export_recurrent(export: _Export, layer: SynapticNode) -> None:
     nodes.insert(nodes.index(name) + 1, back)
 
 
-def _export_conv(export: _Export, layer: SynapticNode) -> None:
+def _export_conv(export: Export, layer: SynapticNode) -> None:
     values, section = _begin_synapses(export, layer), cast("layers.Conv", layer.section)
     if section.groups > 1:
         export.note(groups=section.groups)
@@ -207,7 +116,7 @@ def expand_groups(weight: NDArray[Any], groups: int) -> NDArray[Any]:
 
 
 def _add_convolution(
-    export: _Export, layer: SynapticNode, kernel: NDArray[Any], values: LayerValues
+    export: Export, layer: SynapticNode, kernel: NDArray[Any], values: LayerValues
 ) -> None:
     section = cast("layers.KernelSection", layer.section)
     height, width = section.kernel_size
@@ -229,7 +138,7 @@ def _add_convolution(
     )
 
 
-def _export_sum_pool(export: _Export, layer: SynapticNode) -> None:
+def _export_sum_pool(export: Export, layer: SynapticNode) -> None:
     values, section = _begin_synapses(export, layer), cast("layers.SumPool", layer.section)
     weight = values.weight.reshape(())
     has_factor = weight != 1 and (export.adaptation.pools_by_kernels or values.has_no_neuron)
@@ -249,7 +158,7 @@ def _export_sum_pool(export: _Export, layer: SynapticNode) -> None:
 # Neurons
 
 
-def _begin_synapses(export: _Export, layer: SynapticNode) -> LayerValues:
+def _begin_synapses(export: Export, layer: SynapticNode) -> LayerValues:
     kind, neuron = layer.neuron.type_name(), layer.neuron
     if kind not in NEURONS:
         hint = "export a .net or a .c file, or train with cuba or lif"
@@ -275,7 +184,7 @@ def _begin_synapses(export: _Export, layer: SynapticNode) -> LayerValues:
 
 
 def _add_neurons(
-    export: _Export, layer: SynapticNode, values: LayerValues, suffix: str = "_lif"
+    export: Export, layer: SynapticNode, values: LayerValues, suffix: str = "_lif"
 ) -> None:
     """Adds the neurons of a layer and their delays, and ends the layer."""
     if not values.has_no_neuron:
@@ -311,7 +220,7 @@ def _rates(values: LayerValues, name: str) -> NDArray[np.float64]:
     return np.where(decays == 0, NEVER, DECAY_ONE / np.maximum(decays, 1))
 
 
-def _membrane(export: _Export, layer: SynapticNode, values: LayerValues) -> Fields:
+def _membrane(export: Export, layer: SynapticNode, values: LayerValues) -> Fields:
     steps = _rates(values, "voltage_decay")
     rest: Any = 0.0
     if values.voltage_bias is not None:
@@ -320,21 +229,21 @@ def _membrane(export: _Export, layer: SynapticNode, values: LayerValues) -> Fiel
     return {"r": steps, "v_leak": rest, "tau": steps * export.dt}
 
 
-def _firing(export: _Export, values: LayerValues) -> Fields:
+def _firing(export: Export, values: LayerValues) -> Fields:
     shift = export.adaptation.threshold_shift
     if shift:
         export.note(threshold_shift=shift)
     return {"v_threshold": values.threshold + shift, "v_reset": 0.0}
 
 
-def _synapse(export: _Export, values: LayerValues) -> Fields:
+def _synapse(export: Export, values: LayerValues) -> Fields:
     """Returns tau_syn and w_in; neurons without a current lose it in one step."""
     has_current = "current_decay" in values.parameters
     steps = _rates(values, "current_decay") if has_current else np.ones(())
     return {"tau_syn": steps * export.dt, "w_in": steps * values.input_scale}
 
 
-def _lif(export: _Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
+def _lif(export: Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
     membrane, firing = _membrane(export, layer, values), _firing(export, values)
     synapse = _synapse(export, values)
     tau = membrane.pop("tau")
@@ -347,7 +256,7 @@ def _lif(export: _Export, layer: SynapticNode, values: LayerValues) -> tuple[str
     return "CubaLIF", {"tau_mem": tau, **membrane, **firing, **synapse}
 
 
-def _integrator(export: _Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
+def _integrator(export: Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
     export.warn(layer, "hands on its voltage (CubaLI): no tool reads that without loss")
     membrane = _membrane(export, layer, values)
     return "CubaLI", {"tau_mem": membrane.pop("tau"), **membrane, **_synapse(export, values)}
@@ -364,39 +273,35 @@ NEURONS: dict[str, Callable[..., tuple[str, Fields]]] = {
 # Layers without synapses
 
 
-def _refuse(export: _Export, layer: LayerNode) -> None:
+def _refuse(export: Export, layer: LayerNode) -> None:
     raise LayerError("", f'is of type "{layer.section.type_name()}"')
 
 
 def _export_plain(
-    suffix: str,
-    kind: str,
-    make: Callable[[_Export, Any], Fields],
-    export: _Export,
-    layer: LayerNode,
+    suffix: str, kind: str, make: Callable[[Export, Any], Fields], export: Export, layer: LayerNode
 ) -> None:
     early = export.begin(layer)
     export.add(layer, suffix, kind, **make(export, layer))
     export.end(layer, early)
 
 
-def _flatten(_export: _Export, layer: LayerNode) -> Fields:
+def _flatten(_export: Export, layer: LayerNode) -> Fields:
     if len(layer.output_shape) > 1:
         raise LayerError("", f"gives its input the shape {[*layer.output_shape]}")
     return {"input_type": np.array(layer.input_shape), "start_dim": 0, "end_dim": -1}
 
 
-def _average(_export: _Export, layer: LayerNode) -> Fields:
+def _average(_export: Export, layer: LayerNode) -> Fields:
     window = cast("layers.AveragePool", layer.section).window
     return dict(zip(("kernel_size", "stride", "padding"), map(np.array, window), strict=True))
 
 
-def _delay(export: _Export, layer: LayerNode) -> Fields:
+def _delay(export: Export, layer: LayerNode) -> Fields:
     export.warn(layer, NOBODY_DELAYS)
     return {"delay": np.full(layer.output_shape, layer.section.own_delay * export.dt)}
 
 
-EXPORTERS: dict[type, Callable[[_Export, Any], None]] = {
+EXPORTERS: dict[type, Callable[[Export, Any], None]] = {
     layers.Dense: _export_dense,
     layers.Recurrent: _export_recurrent,
     layers.Conv: _export_conv,

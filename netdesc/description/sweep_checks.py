@@ -15,7 +15,7 @@ from netdesc.description.json.literals import cut
 from netdesc.description.json.tree import Parts
 from netdesc.description.load import CheckFiles, Description, check_changed
 from netdesc.description.models import Document
-from netdesc.description.models.sweep import TRIAL_METRICS, Sweep, SweptValues
+from netdesc.description.models.sweep import MAX_TRIALS, TRIAL_METRICS, Sweep, SweptValues
 from netdesc.description.overrides import json_text, override_arguments
 from netdesc.description.spelling import allowed_note, did_you_mean
 from netdesc.description.sweep_space import (
@@ -94,7 +94,8 @@ def _fault(values: SweptValues, is_grid: bool) -> tuple[Parts, str, str]:
         return (), "one of range, log and choices is needed", hint
     if values.choices is not None:
         texts = [json_text(value) for value in values.choices]
-        twice = [index for index, text in enumerate(texts) if text in texts[:index]][:1]
+        first = {text: index for index, text in reversed([*enumerate(texts)])}
+        twice = [index for index, text in enumerate(texts) if first[text] < index][:1]
         if twice or values.steps is None:
             message = f"the choice {cut(texts[twice[0]])} stands twice" if twice else ""
             return (form, *twice), message, "remove one of them"
@@ -170,9 +171,10 @@ def _paths(space: SweepSpace, report: _Report) -> _Found:
                 message = f"{path} takes no numbers{of}, so it has no range"
             if message:
                 yield report(code, at, message, hint=hint, notes=notes)
-    if space.method == "grid" and trials is not None and space.grid_size() > trials:
-        message = f"the grid has {space.grid_size():,} points, more than {trials:,} trials"
-        yield report("ND293", ("sweep", "trials"), message, hint="leave trials out")
+    if space.method == "grid" and (size := space.grid_size()) > (trials or MAX_TRIALS):
+        message = f"the grid has {size:,} points, more than {trials or MAX_TRIALS:,} trials"
+        hint = "leave trials out" if size <= MAX_TRIALS else "use fewer steps, or another method"
+        yield report("ND293", ("sweep", "trials"), message, hint=hint)
 
 
 _Options = dict[str, tuple[Any, Parts]]

@@ -13,6 +13,7 @@ Method = Literal["tpe", "nsga2", "qmc", "random", "grid"]
 
 OVER_EXAMPLE = {"training.optimizer.learning_rate": {"log": [0.001, 0.1]}}
 VARIANT_EXAMPLE = {"name": "low", "set": {"neurons.cuba.threshold": 0.5}}
+MAX_TRIALS = 100_000
 TRIAL_METRICS = ("spikes_per_sample", "parameters", "seconds")
 """The metrics of a whole training that an objective may name beside those of an epoch."""
 
@@ -115,7 +116,7 @@ class Sweep(Section):
     Paths are those of --set. netdesc sweep runs the trials; netdesc train ignores this section.
     """
 
-    trials: Annotated[int, Field(ge=1, le=100_000)] | None = field(
+    trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] | None = field(
         "Number of trials. Null is for a grid, which is tried as a whole.",
         unit="1",
         default=None,

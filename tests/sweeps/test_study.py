@@ -49,16 +49,18 @@ def test_trials_are_equal_for_any_number_of_workers(method: str, tmp_path: Path)
     one = alone(tmp_path / "one", **sweep)
     description = sweep_of(tmp_path, **sweep)
     workers = [open_sweep(description, tmp_path / "S") for _ in range(3)]
-    taken = [worker.next_trial() for worker in (*workers, *reversed(workers))]
-    for worker, trial in zip((*workers, *reversed(workers)), reversed(taken), strict=True):
+    taken = [(worker, worker.next_trial()) for worker in (*workers, *reversed(workers))]
+    for worker, trial in reversed(taken):
         assert trial is not None
-        worker.tell(trial, [loss_of(trial)], "complete")  # that another one has: nothing happens
+        worker.tell(trial, [loss_of(trial)], "complete")
     for worker in workers:
         worker.close()
         with open_sweep(description, tmp_path / "S") as last:
             finish(last)
     together = read_table(tmp_path / "S")
     assert settings(together) == settings(one)
+    other = alone(tmp_path / "other", **{**sweep, "seed": 6})
+    assert (settings(other) == settings(one)) == (method == "grid")
     assert len({json.dumps(each) for each in settings(one)}) > 15
     assert {row.variant for row in one.trials} == {"plain", "narrow"}
     assert {row.status for row in together.trials} == {"done"}
@@ -109,6 +111,8 @@ def test_the_next_worker_resumes_the_trial_of_a_dead_one(tmp_path: Path) -> None
         one.close()
         resumed = other.next_trial()
         assert resumed == first._replace(is_resumed=True)
+        one.tell(first, [7.0], "complete")  # it has lost the trial
+        assert [row.status for row in one.table().trials] == ["running"] * 2
 
 
 def test_a_trial_that_kills_its_workers_fails(tmp_path: Path) -> None:

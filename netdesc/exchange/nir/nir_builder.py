@@ -151,7 +151,7 @@ class Builder:
         layer.dynamics = dynamics = read_dynamics(draft, layer.shape, self._dt, layer.reset)
         gain = np.array(1.0) if dynamics is None else dynamics.gain
         if note is not None and dynamics is not None and dynamics.threshold is not None:
-            dynamics.threshold = dynamics.threshold - note.threshold_shift
+            dynamics.threshold = np.array(dynamics.threshold - note.threshold_shift)
         arriving = _bias(layer, own) * gain
         scaled: list[Reals] = []
         for arm, weight, shape in zip(draft.arms, weights, shapes, strict=True):
@@ -170,7 +170,7 @@ class Builder:
         if arriving.any() and dynamics is not None and dynamics.has_current:
             problem = "has a bias that arrives at a current; a document adds biases to voltages"
             raise draft.error(problem, "train without it (bias=False), or with LIF neurons")
-        layer.bias = arriving + (0.0 if dynamics is None else dynamics.bias)
+        layer.bias = np.array(arriving + (0.0 if dynamics is None else dynamics.bias))
         if layer.bias.any() and layer.section["type"] == "neurons":
             raise draft.error("has a v_leak and no weights; a document has no such bias")
 

@@ -91,7 +91,7 @@ def read_dynamics(draft: Draft, shape: tuple[int, ...], dt: float, reset: str) -
     rest = fields.get("v_reset", _zero()) if reset == "zero" else _zero()
     dynamics.bias = np.asarray((fields.get("v_leak", 0.0) - rest) * dynamics.voltage_decay)
     if "v_threshold" in fields:
-        dynamics.threshold = np.asarray(fields["v_threshold"] - rest)
+        dynamics.threshold = np.array(fields["v_threshold"] - rest)
     if "readout" in parts and "threshold" in parts:
         level = parts["threshold"].fields["threshold"]
         dynamics.threshold = channel_values(draft, "threshold", "threshold", level, shape)

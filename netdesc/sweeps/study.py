@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+EPOCHS = "training.epochs"
 MAX_DEATHS = 3
 """Number of workers that may die at a trial before its first checkpoint."""
 
@@ -112,9 +113,10 @@ class SweepStudy:
     def report(self, trial: OpenTrial, epoch: int, value: float) -> bool:
         """Returns whether to prune a trial whose objective is ``value`` after ``epoch`` epochs.
 
-        If a resumed trial comes to an epoch again, the answer is the same.
+        If a resumed trial comes to an epoch again, the answer is the same. Not after the last one.
         """
-        pruner = self._pruner
+        pruner, training = self._pruner, self.space.description.document.training
+        epochs = {**trial.variant.settings, **trial.values}.get(EPOCHS, training.epochs)
 
         def add(study: "Study") -> bool:
             from optuna.trial import Trial
@@ -126,7 +128,7 @@ class SweepStudy:
             if epoch not in stored.intermediate_values:
                 Trial(study, trial.number).report(float(value), epoch)
                 stored = study.get_trials(deepcopy=False)[trial.number]
-                if pruner.prune(study, stored):
+                if pruner.prune(study, stored) and epoch < epochs:
                     _set(study, trial.number, {"pruned_after": epoch})
                     return True
             return stored.user_attrs.get("pruned_after", math.inf) <= epoch

@@ -16,7 +16,7 @@ from netdesc.description import load
 from netdesc.runs.errors import RunError
 from netdesc.runs.sweep_table import SweepTable
 from netdesc.sweeps.results import read_table
-from netdesc.sweeps.study import MAX_DEATHS, open_sweep
+from netdesc.sweeps.study import EPOCHS, MAX_DEATHS, open_sweep
 
 
 def settings(table: SweepTable) -> list[tuple[str, dict[str, Any]]]:
@@ -173,6 +173,18 @@ def test_a_poor_trial_is_pruned_and_a_good_one_is_not(prune: str, tmp_path: Path
     assert ended[:11] == [0] * 11
     assert [row.status for row in table.trials] == ["done"] * 11 + ["pruned"]
     assert table.trials[11].results == (100.0,)
+
+
+@pytest.mark.parametrize("prune", ["hyperband", "median"])
+def test_no_trial_is_pruned_after_its_last_epoch(prune: str, tmp_path: Path) -> None:
+    last: dict[str, Any] = {
+        "prune": {"type": prune},
+        "variants": [{"name": "v", "set": {EPOCHS: 9}}],
+    }
+    with open_sweep(sweep_of(tmp_path, **last), tmp_path / "S") as study:
+        while (trial := study.next_trial()) is not None:
+            assert not study.report(trial, 9, float(trial.number))
+            study.tell(trial, [float(trial.number)], "complete")
 
 
 def test_results_are_medians_with_spreads_and_finite(tmp_path: Path) -> None:

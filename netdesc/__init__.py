@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netdesc.api.predict import predict as predict
     from netdesc.api.run import run as run
     from netdesc.api.run import run_integer as run_integer
+    from netdesc.api.sweep import sweep as sweep
     from netdesc.api.train import train as train
     from netdesc.api.trained_run import Run as Run
     from netdesc.api.verify import verify as verify
@@ -41,6 +42,7 @@ _NAMES = {
     "netdesc.api.load": ("check", "load", "loads"),
     "netdesc.api.predict": ("predict",),
     "netdesc.api.run": ("run", "run_integer"),
+    "netdesc.api.sweep": ("sweep",),
     "netdesc.api.train": ("train",),
     "netdesc.api.trained_run": ("Run",),
     "netdesc.api.verify": ("verify",),

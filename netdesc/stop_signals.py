@@ -17,6 +17,10 @@ CTRL_C = 130
 STOPPED = 75
 """The exit code after another signal. It is EX_TEMPFAIL of BSD's sysexits.h: try again later."""
 
+PARENT = "NETDESC_PARENT"
+"""Variable of processes that a command starts. They end with it: their standard input is a pipe
+that closes when it ends."""
+
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 STOP_SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 """Those that this system has. Windows has the first two."""

@@ -19,14 +19,11 @@ import click
 from netdesc.cli.output import Output
 from netdesc.machine import cores
 from netdesc.runs.folder import LOCK
-from netdesc.stop_signals import CTRL_C, STOP_SIGNALS, STOPPED, exit_code
+from netdesc.stop_signals import CTRL_C, PARENT, STOP_SIGNALS, STOPPED, exit_code
 
 if TYPE_CHECKING:
     from netdesc.training.ranks import Ranks
 
-PARENT = "NETDESC_PARENT"
-"""Variable of processes that this command starts. They end with it: their standard input is a pipe
-that closes when it ends."""
 _QUIT_S = 5.0
 """Time in which all must end after a second signal."""
 _SAVING = (4, STOPPED, CTRL_C)
@@ -46,7 +43,7 @@ def join_launched(output: Output, device: str) -> Iterator[dict[str, "Ranks"]]:
         yield {}
         return
     if os.environ.pop(PARENT, None):
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # torch would print lost connections
     from netdesc.training.joining import join
 
@@ -55,7 +52,8 @@ def join_launched(output: Output, device: str) -> Iterator[dict[str, "Ranks"]]:
         yield {"ranks": ranks}
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Waits until the process that started this one ends, and then ends this one, too."""
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

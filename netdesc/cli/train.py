@@ -12,10 +12,11 @@ import click
 
 from netdesc.cli import diagnostics_text, options
 from netdesc.cli.output import Output
-from netdesc.cli.processes import PARENT, join_launched, train_by_processes
+from netdesc.cli.processes import join_launched, train_by_processes
 from netdesc.cli.show import graph_record, print_graph
 from netdesc.description.source import BEST_WEIGHTS
 from netdesc.runs.folder import NETWORK, REPORT
+from netdesc.stop_signals import PARENT
 
 if TYPE_CHECKING:
     from netdesc.api.trained_run import Run

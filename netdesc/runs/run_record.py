@@ -250,6 +250,9 @@ class RunRecord(RecordPart):
     """Whether each step has a label; None without labels, or in a run of an older netdesc."""
     parameters: int | None = None
     synapses: int | None = None
+    spikes_per_sample: float | None = None
+    """The mean number of spikes of all neurons for a validation sample, without validation a
+    training sample, with the best weights; only of trials of a sweep that compares it."""
     silence: SilentLosses | None = None
     epochs_done: Count = 0
     seconds: float | None = None

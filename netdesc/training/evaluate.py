@@ -291,6 +291,23 @@ def measure(
 
 
 @torch.no_grad()
+def spikes_per_sample(network: Network, batches: Batches, check: Callable[[], None]) -> float:
+    """Counts the outputs but 0 of all neurons over all steps, and returns their mean over samples.
+
+    The network is in evaluation mode. ``check`` is called after each batch, and may raise.
+    """
+    spikes = 0
+    with network.evaluating():
+        for batch in batches.in_order():
+            network.reset_state()
+            network(batch.input_TBN)
+            counts = (block.counts for _, block in network.blocks())
+            spikes += sum(int(layer.spikes) for layer in counts if layer is not None)
+            check()
+    return spikes / len(batches.samples)
+
+
+@torch.no_grad()
 def silent_loss(
     graph: Graph, loss: TotalLoss, batches: Batches, check: Callable[[], None], ranks: Ranks = ALONE
 ) -> float:

@@ -17,10 +17,10 @@ from netdesc.runs.errors import storing
 from netdesc.runs.folder import open_regular
 from netdesc.runs.metrics_file import LOWER_IS_BETTER
 
-Style = Literal["auto", "live", "plain", "quiet"]
+Style = Literal["auto", "live", "plain", "quiet", "silent"]
 """``live`` redraws one line, in a notebook with a bar; ``plain`` prints a line every few seconds,
-``quiet`` prints only warnings. ``auto`` means ``live`` in a terminal and in a notebook, and
-``plain`` elsewhere."""
+``quiet`` prints only warnings, ``silent`` nothing. ``auto`` means ``live`` in a terminal and in a
+notebook, and ``plain`` elsewhere."""
 
 Best = tuple[str, float]
 """The metric of the best epoch, and its value there."""
@@ -53,13 +53,13 @@ class Display(contextlib.AbstractContextManager["Display"]):
     """Prints messages and, at intervals, a progress line. Writes both to the log.
 
     Messages before ``attach_log`` are kept until ``attach_log`` writes them. If ``is_quiet``, only
-    warnings are printed.
+    warnings are printed, and not even they if ``is_silent``.
     """
 
     interval_s = _PLAIN_INTERVAL_S
 
-    def __init__(self, is_quiet: bool = False) -> None:
-        self._is_quiet = is_quiet
+    def __init__(self, is_quiet: bool = False, is_silent: bool = False) -> None:
+        self._is_quiet, self._is_silent = is_quiet or is_silent, is_silent
         self._log: Log | None = None
         self._unlogged: list[str] = []
         self._due = self._log_due = 0.0
@@ -84,7 +84,8 @@ class Display(contextlib.AbstractContextManager["Display"]):
 
     def warn(self, text: str) -> None:
         """Prints (also if ``is_quiet``) and logs a warning."""
-        self.print(f"warning: {text}")
+        if not self._is_silent:
+            self.print(f"warning: {text}")
         self.log(f"warning: {text}")
 
     def log(self, text: str) -> None:
@@ -216,7 +217,7 @@ def build_display(style: Style) -> Display:
         style = "live" if is_terminal and os.environ.get("TERM") != "dumb" else "plain"
     if style not in get_args(Style):
         raise ValueError(f'unknown progress "{style}"; known are {", ".join(get_args(Style))}')
-    return LiveDisplay() if style == "live" else Display(is_quiet=style == "quiet")
+    return LiveDisplay() if style == "live" else Display(style == "quiet", style == "silent")
 
 
 def _format(

@@ -25,7 +25,7 @@ from netdesc.runs.run_record import EpochMetrics, Finding, RunRecord, Verificati
 from netdesc.runs.state import resume_command
 from netdesc.stop_signals import CTRL_C, STOPPED, exit_code
 from netdesc.training.activity_recorder import ActivityRecorder
-from netdesc.training.evaluate import build_counter, measure, silent_loss
+from netdesc.training.evaluate import build_counter, measure, silent_loss, spikes_per_sample
 from netdesc.training.findings import TrainedNetwork, find_problems
 from netdesc.training.fixes import lower_rate
 from netdesc.training.interrupt import Interrupted, StopRequest
@@ -199,11 +199,13 @@ class Session:
         assert self.progress.best, "a run that is done has a best epoch"
         if not self.setup.ranks.is_first:
             return self._end("done", self._summary)
+        if options.counts_spikes:
+            best = self._build_best()
+            batches = self.setup.validation or self.setup.train
+            self.record.spikes_per_sample = spikes_per_sample(best, batches, stop.check)
         if options.is_trial:
             return self._end("done", self._summary)
-        best = build(self.setup.graph)
-        best.load_state_dict(self.saver.best.tensors)
-        best.to(self.setup.device)
+        best = self._build_best()
         exported = self._export(best, options)
         verification = self._verify(best, exported)
         self.record.verification = verification  # written with the outcome
@@ -216,6 +218,11 @@ class Session:
         for finding in outcome.findings:
             self.display.log(f"warning: {finding.text}")
         return outcome
+
+    def _build_best(self) -> Network:
+        best = build(self.setup.graph)
+        best.load_state_dict(self.saver.best.tensors)
+        return best.to(self.setup.device)
 
     @property
     def _summary(self) -> str:

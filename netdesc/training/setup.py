@@ -47,7 +47,7 @@ class TrainingOptions:
     change values of a run that is resumed. ``warn`` is called with what a user should know about
     the results. All of ``ranks`` train together. ``is_trial`` says that a sweep compares the run
     with others: its folder gets no activity, findings, test, verification or ``network.net`` before
-    ``train.complete`` adds them.
+    ``train.complete`` adds them. With ``counts_spikes``, the spikes of a trial are counted.
     """
 
     run_dir: str | Path | None = None
@@ -65,6 +65,7 @@ class TrainingOptions:
     warn: Callable[[str], None] = lambda text: None
     ranks: Ranks = ALONE
     is_trial: bool = False
+    counts_spikes: bool = False
 
 
 @dataclass(frozen=True, eq=False)

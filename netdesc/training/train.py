@@ -11,7 +11,7 @@ from netdesc.data.data_checks import check_data
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.file_checks import CHECKED_DATA, data_stamp
 from netdesc.data.memory_data import check_same_data
-from netdesc.description import Description, load, lock_text
+from netdesc.description import Description, lock_text
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.overrides import override_arguments
 from netdesc.losses import check_same_loss
@@ -78,24 +78,24 @@ def train(description: Description | None, options: TrainingOptions) -> Outcome:
         return _resume(run, replace(options, resume=run), display)
 
 
-def complete(run: Path, options: TrainingOptions) -> Outcome:
+def complete(run: Path, options: TrainingOptions) -> None:
     """Adds to a trial that is done its activity, test, findings, verification and ``network.net``.
 
-    Does nothing if it has them. RunError if files of the run are damaged or missing, or if another
-    process is at work on it.
+    Does nothing if it has them. Waits while another process is at work on the run. RunError if
+    files of it are damaged or missing.
     """
-    if is_filled(run / ACTIVITY):
-        description, record = load(lock_of(run)), read_record(run)
-        scale = record.scale(description.document.main_loss.reduction)
-        return Outcome.of(record, run, record.message or "", scale)
-    with build_display(options.progress) as display, process_lock.reopen(run):
+    lock_of(run)
+    display = build_display(options.progress)
+    with display, process_lock.reopen(run, wait=display.info):
+        if is_filled(run / ACTIVITY):
+            return
         record, lock = read_record(run), (run / LOCK).read_text(encoding="utf-8")
         description, _ = load_changed(run / LOCK, lock, (), check_data)
         seed = description.document.training.seed
         with use_device(record.device.type, record.engine, seed) as device:
             setup = prepare(description, device, display.warn, None, options)
             with open_session(run, setup, record, display) as session:
-                return session.complete(options)
+                session.complete(options)
 
 
 def _start(description: Description, options: TrainingOptions, display: Display) -> Outcome:

@@ -52,11 +52,11 @@ def export(
         options = replace(options, document_sha256=digest)
     warnings = list(opened.warnings)
     if format.wants_sample:
-        options = replace(options, sample=_sample(opened, warnings))
+        options = replace(options, sample=own_sample(opened, warnings))
     return warnings + write_network(opened.compiled.model, path, options)
 
 
-def _sample(opened: OpenedNetwork, warnings: list[str]) -> Sample:
+def own_sample(opened: OpenedNetwork, warnings: list[str]) -> Sample:
     """Returns the first of the network's own inputs for which its output is not silent.
 
     If there is none, the first. See ``verify``.

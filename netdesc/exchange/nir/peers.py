@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netdesc.exchange.export_options import ExportOptions, Sample
 from netdesc.exchange.nir.euler import FiresAt, run_euler, running_order
@@ -92,6 +93,11 @@ def _weights_currents(graph: NirGraph) -> bool:
     return False
 
 
+def _is_on_grid(graph: NirGraph) -> bool:
+    """Whether states can be at the thresholds, in units of 1/4096."""
+    return any(not np.any(level * STATE_UNIT % 1) for level in _fields(graph, "v_threshold"))
+
+
 _INTEGRATORS = _has("CubaLI", "LI", "I")
 _BATCH_OF_1 = Fault(_has("Flatten"), "flattens the batch, too: send one sample at a time", False)
 
@@ -132,6 +138,7 @@ SPIKINGJELLY = Tool(
         Fault(
             _differs("v_threshold", "tau_mem", "tau_syn"), "refuses values that differ in a layer"
         ),
+        Fault(_is_on_grid, "fires at the threshold, too; --for spikingjelly avoids that", False),
         Fault(_weights_currents, "refuses the weight of a SumPool2d: use --for spikingjelly"),
     ),
     Adaptation(threshold_shift=0.5 / STATE_UNIT, pools_by_kernels=True),
@@ -207,26 +214,26 @@ def reading_notes(
         if tool.fires_at is None:
             texts.insert(0, "runs, but not equal")
         elif sample is not None and not any(fault.is_fatal for fault in faults):
-            dt = tool.adaptation.dt
-            texts.insert(0, _difference(graph, sample, early, dt, tool.fires_at))
+            different, wanted, what = count_differences(graph, sample, early, tool.fires_at)
+            texts.insert(0, f"{different:,} of {wanted:,} {what} differ")
         yield f"{tool.name}: {call}: {'; '.join(texts)}"
 
 
-def _difference(graph: NirGraph, sample: Sample, early: int, dt: float, fires_at: FiresAt) -> str:
-    different, wanted, what = count_differences(graph, sample, early, dt, fires_at)
-    return f"{different:,} of {wanted:,} {what} differ"
-
-
 def count_differences(
-    graph: NirGraph, sample: Sample, early: int, dt: float, fires_at: FiresAt
+    graph: NirGraph, sample: Sample, early: int, fires_at: FiresAt
 ) -> tuple[int, int, str]:
-    """Returns how many outputs differ in an Euler run of a file, how many are wanted, of what.
+    """Returns the ``differences`` of an Euler run of a file."""
+    dt = float(graph.metadata["dt"])
+    return differences(run_euler(graph, sample.input_TN, dt, fires_at), sample, early)
 
-    These are the outputs that are not 0 in the network, spikes or values.
+
+def differences(output_TN: NDArray[Any], sample: Sample, early: int) -> tuple[int, int, str]:
+    """Returns how many outputs differ, how many are not 0 in the network, and what these are.
+
+    ``output_TN`` [steps, neurons] comes ``early`` steps earlier than that of the sample.
     """
-    output_TN = run_euler(graph, sample.input_TN, dt, fires_at)
     wanted_TN = np.asarray(sample.output_TN, np.float64)
-    ours_TN = output_TN[: max(0, len(output_TN) - early)]
+    ours_TN = output_TN[: len(wanted_TN) - early]
     difference = np.abs(ours_TN - wanted_TN[early:]) > 0.5 / STATE_UNIT
     what = "spikes" if set(np.unique(wanted_TN)) <= {0.0, 1.0} else "values"
     return int(difference.sum()), int(np.count_nonzero(wanted_TN)), what

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -24,9 +25,9 @@ compile as well.
 
 
 @st.composite
-def any_neuron(draw: st.DrawFn) -> dict[str, Any]:
+def any_neuron(draw: st.DrawFn, kinds: Sequence[str] = ()) -> dict[str, Any]:
     """A neuron of any type with any common options that its equations have a place for."""
-    kind = draw(st.sampled_from(sorted(NEURONS)))
+    kind = draw(st.sampled_from(kinds or sorted(NEURONS)))
     fields = example_fields(kind)
     section = NEURONS[kind].model_validate_json(json.dumps(fields))
     learnable = sorted(section.learnable())

@@ -187,7 +187,7 @@ def _windows(values_T: Values, size: Any, fields: Fields) -> Values:
 
 
 def _convolve(values_T: Values, fields: Fields) -> Values:
-    weight, groups = np.asarray(fields["weight"], np.float64), int(fields["groups"])
+    weight, groups = np.asarray(fields["weight"], np.float64), _pair(fields["groups"])[0]
     windows = _windows(values_T, weight.shape[2:], fields)
     parts = zip(np.split(windows, groups, 1), np.split(weight, groups, 0), strict=True)
     sums = [np.tensordot(each, kernel, ((1, 4, 5), (1, 2, 3))) for each, kernel in parts]
@@ -196,7 +196,7 @@ def _convolve(values_T: Values, fields: Fields) -> Values:
 
 def _flatten(values_T: Values, fields: Fields) -> Values:
     shape = values_T.shape[1:]
-    first, last = (int(fields[name]) % len(shape) for name in ("start_dim", "end_dim"))
+    first, last = (_pair(fields[name])[0] % len(shape) for name in ("start_dim", "end_dim"))
     return values_T.reshape(len(values_T), *shape[:first], -1, *shape[last + 1 :])
 
 

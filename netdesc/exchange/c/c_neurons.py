@@ -153,8 +153,8 @@ class _NeuronLayer:
             for at, (name, values) in enumerate(self.parameters.items())
         }
         leaves["fired_before", None] = {"text": f"{fired} != 0"}
-        for name, total in zip(neuron.definition.inputs, x, strict=True):
-            leaves["input", name] = {"text": self._input(total)}
+        for at, name in enumerate(neuron.definition.inputs):
+            leaves["input", name] = {"text": self._input(at, x[at])}
         cells: list[str] = []
         for at, state in enumerate(neuron.before_reset):
             cell = self.program.field("int32_t", f"{tag}_{at}_{ascii_name(state)}", layer.neurons)
@@ -184,8 +184,8 @@ class _NeuronLayer:
             else f"({'float' if values.dtype.kind == 'f' else self.num}){text}"
         )
 
-    def _input(self, x: str) -> str:
-        text = self.synapses.arriving.format(f"{x}[n]")
+    def _input(self, at: int, x: str) -> str:
+        text = self.synapses.arriving[at].format(f"{x}[n]")
         if self.own is not None and self.own.drive.any():
             drive = halves(self.own.drive).astype(np.int64) * self.synapses.unit
             text = f"({text} + {self._of_channel('drive', np.atleast_1d(drive), 'n')})"

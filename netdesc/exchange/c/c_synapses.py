@@ -17,8 +17,8 @@ class Synapses(NamedTuple):
 
     ``body`` returns the text for an event ``i`` of a source, from the texts of the sums, which
     count in 1/``unit``. ``sums`` are the largest magnitudes of the sums, one for each input of the
-    neurons. ``arriving`` is the text of what arrives from a sum ``{}``, in units of 2^-``bits`` of
-    a weight, and ``bounds`` are its largest magnitudes.
+    neurons. ``arriving`` are texts of what arrives from sums ``{}``, in units of 2^-``bits`` of
+    a weight, and ``bounds`` are their largest magnitudes.
     """
 
     unit: int
@@ -26,7 +26,7 @@ class Synapses(NamedTuple):
     sums: list[int]
     bounds: list[int]
     bits: int
-    arriving: str = "{}"
+    arriving: Sequence[str] = ("{}", "{}")
 
 
 def sum_bound(weight: Integers, sources: Sequence[Source], unit: int) -> int:
@@ -107,25 +107,23 @@ _LOWEST, _HIGHEST = -4 * UNIT, 127 * UNIT // 32
 
 
 def one_to_one(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
-    weight, bias = map(int, weights[0])
     channels, pixels = job.layer.channels, job.layer.neurons // job.layer.channels
     index = "i" if pixels == 1 else f"i % {pixels} * {channels} + i / {pixels}"
-    is_rounded, prefix = INPUT in job.layer.inputs, job.program.prefix
+    is_rounded, prefix, pairs = INPUT in job.layer.inputs, job.program.prefix, list[Any](weights)
     unit = UNIT if is_rounded else unit
 
     def body(source: Source, sums: Sequence[str]) -> list[str]:
-        return [f"{sums[0]}[{index}] += {'value' if source.graded else unit};"]
+        return [f"{x}[{index}] += {'value' if source.graded else unit};" for x in sums]
 
-    most = sum(each.most_in(unit) for each in job.sources)
-    if not is_rounded:
-        bound, text = most * abs(weight) + abs(bias) * unit, f"({{}} * {weight} + {bias * unit})"
-        return Synapses(unit, body, [most], [bound], _half_bits(unit), text)
-    job.program.functions["on_grid"] = fill("on_grid", P=prefix, LOW=_LOWEST, HIGH=_HIGHEST) + "\n"
-    bound, text = (
-        128 * abs(weight) + 32 * abs(bias),
-        f"({prefix}_on_grid({{}}) * {weight} + {32 * bias})",
-    )
-    return Synapses(unit, body, [most], [bound], 4, text)
+    most, times, fixed = sum(each.most_in(unit) for each in job.sources), "{}", unit
+    sums, reach, bits = [most] * len(weights), most, _half_bits(unit)
+    if is_rounded:
+        text = fill("on_grid", P=prefix, LOW=_LOWEST, HIGH=_HIGHEST)
+        job.program.functions["on_grid"] = text + "\n"
+        times, fixed, reach, bits = f"{prefix}_on_grid({{}})", 32, 128, 4
+    bounds = [reach * abs(int(weight)) + abs(int(bias)) * fixed for weight, bias in pairs]
+    texts = [f"({times} * {weight} + {fixed * int(bias)})" for weight, bias in pairs]
+    return Synapses(unit, body, sums, bounds, bits, texts)
 
 
 SYNAPSES: dict[type[layers.LayerSection], Callable[..., Synapses]] = {

@@ -169,7 +169,7 @@ def test_chains(tmp_path: Path) -> None:
 
 def integrator_that_overflows() -> Network:
     layer = {"name": "a", "type": "dense", "units": 3}
-    neuron = {"type": "integrator", "voltage_decay": 0.0, "current_decay": 0.01}
+    neuron = {"type": "integrator", "voltage_decay": 0.0, "current_decay": 0.001}
     model = model_of(document([2], [layer | {"neuron": neuron}], time={"steps": 400}))
     weight = torch.tensor([[3.0, 3], [-3, -4], [0, 1]])
     model.load_state_dict({"layers.a.synapse.weight": weight}, strict=False)

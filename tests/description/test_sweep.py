@@ -128,17 +128,11 @@ def test_an_error_is_shown_at_its_entry_before_the_first_trial(code, place, swee
 
 
 def test_an_objective_that_a_variant_does_not_have(folder):
-    losses = [json.loads(LABELLED)["loss"], {"type": "mean_squared_error"}]
-    sweep = {
-        "trials": 9,
-        "objectives": [{"maximize": "accuracy"}],
-        "over": {"loss": {"choices": losses}},
-    }
-    (found,) = check(_write(folder, sweep), with_files=False)[1]
-    assert (found.code, found.pointer) in (
-        ("ND294", "/sweep/over/loss/choices/1"),
-        ("ND228", "/sweep/over/loss/choices/1"),
-    )
+    settings = {"data.targets": "targets", "loss": {"type": "mean_squared_error"}}
+    sweep = {"trials": 9, "over": OVER, "variants": [{"name": "a", "set": settings}]}
+    (found,) = check(_write(folder, sweep | {"objectives": [{"maximize": "accuracy"}]}))[1]
+    assert (found.code, found.pointer) == ("ND294", "/sweep/objectives")
+    assert check(_write(folder, sweep | {"objectives": [{"minimize": "loss"}]}))[0] is not None
 
 
 def test_the_text_names_the_value_and_says_what_is_wrong_with_it(folder, netdesc):

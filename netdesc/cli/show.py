@@ -77,8 +77,8 @@ def show(
     gradients, optimizer and best weights; and the activity of one batch. Of a .net file, also that
     of a run, the column netx says whether lava-dl's netx loads and runs the same layers.
 
-    With --target, show what the network needs on that device, and what does not fit. The synaptic
-    operations are those of the spikes that a run recorded in its last part of training.
+    With --target, show what the network needs on that device, and what does not fit. A run has
+    counted its synaptic operations with its best weights.
     """
     from netdesc.description.source import is_network_file
     from netdesc.graph.memory import estimate_memory
@@ -91,7 +91,8 @@ def show(
     overview = _read_network(source) if is_file else _read_document(source, overrides)
     memory = estimate_memory(overview.graph, overview.document.training, overview.samples)
     output.warn(*overview.warnings)
-    report = target and read_report(overview.graph, source, target, flash, ram)
+    sizes = {"flash": flash, "RAM": ram}
+    report = target and read_report(overview.graph, source, overrides, target, sizes)
     if output.as_json:
         needs = {} if report is None else {"target": report.record()}
         output.print_json(_record(overview, memory) | needs)

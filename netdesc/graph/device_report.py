@@ -18,7 +18,8 @@ NOTES = {
         "cores: the fewest for the neurons; their memory, which is not published, may need more",
     ],
     "microcontroller": [
-        "tables are in flash, beside 1 to 3 KB of code; the state is in RAM; a KB is 1,024 bytes"
+        "flash and RAM: the tables and the state of netdesc export -o net.c; beside the tables, "
+        "flash holds 1 to 4 KB of code; a KB is 1,024 bytes"
     ],
     "unknown": ["operations: only a run of this netdesc has counted them"],
     "known": [
@@ -34,9 +35,10 @@ NOTES = {
 class LayerNeeds(NamedTuple):
     """What a layer needs.
 
-    ``events`` are those that reach it in a step, ``operations`` the weights other than 0 that they
-    meet, and ``energy_pj`` what adding these takes, times the events' values if these are graded;
-    None if they are not known. ``cores`` is the least number of cores that hold its neurons.
+    ``memory_bytes`` are those of its weights. ``cores`` is the least number of cores that hold its
+    neurons. ``events`` are those that reach it in a step, ``operations`` the weights other than 0
+    that they meet, and ``energy_pj`` what adding these takes, times the events' values if these are
+    graded; None if they are not known.
     """
 
     layer: str
@@ -44,8 +46,7 @@ class LayerNeeds(NamedTuple):
     synapses: int
     fan_in: int
     weight_bits: int | None
-    table_bytes: int
-    state_bytes: int
+    memory_bytes: int
     cores: int
     events: float | None = None
     operations: float | None = None
@@ -53,13 +54,15 @@ class LayerNeeds(NamedTuple):
 
 
 class DeviceReport(NamedTuple):
-    """What a network needs on ``target``. ``total`` has the sums over layers. ``problems`` are
-    sentences about what does not fit, ``notes`` about what the numbers rest on.
+    """What a network needs on ``target``. ``total`` has the sums over layers, and ``sizes`` the
+    bytes of flash and RAM of a microcontroller. ``problems`` are sentences about what does not fit,
+    ``notes`` about what the numbers rest on.
     """
 
     target: Target
     layers: list[LayerNeeds]
     total: LayerNeeds
+    sizes: Mapping[str, int]
     problems: list[str]
     notes: list[str]
 
@@ -72,13 +75,14 @@ def device_report(
     graph: Graph,
     target: Target,
     operations: Mapping[str, Sequence[float]],
-    flash: int | None = None,
-    ram: int | None = None,
+    sizes: Mapping[str, int],
+    limits: Mapping[str, int | None],
 ) -> DeviceReport:
     """Returns what ``graph`` needs.
 
     ``operations`` maps layers to events, additions and multiplications in a step, as far as they
-    are known. ``flash`` and ``ram`` are those of a microcontroller, in bytes.
+    are known. Of a microcontroller, ``sizes`` and ``limits`` map ``bytes of flash`` and ``bytes of
+    RAM`` to what the network needs and to what there is, as far as it is known.
     """
     layers = [_needs(layer, operations.get(layer.name)) for layer in graph.neuron_layers]
     columns: dict[str, Any] = dict(zip(LayerNeeds._fields, zip(*layers, strict=True), strict=True))
@@ -88,24 +92,22 @@ def device_report(
         if name not in ("layer", "fan_in", "weight_bits")
     }
     total = LayerNeeds("all", fan_in=max(columns["fan_in"]), weight_bits=None, **sums)
+    what, needed = "the microcontroller", sizes
+    if target == "loihi2":
+        what, needed, limits = "one chip", sums, LOIHI2
     problems = [
         f'layer "{each.layer}" has weights that are not quantised: train with '
         '"quantization": {"bits": 8}'
         for each in layers
         if each.weight_bits is None
     ]
-    what, rows = "one chip", [(name, sums[name], limit) for name, limit in LOIHI2.items()]
-    if target == "microcontroller":
-        what, rows = "the microcontroller", list[tuple[str, int, int]]()
-        rows += [] if flash is None else [("bytes of flash for tables", total.table_bytes, flash)]
-        rows += [] if ram is None else [("bytes of RAM for its state", total.state_bytes, ram)]
     problems += [
-        f"the network needs {needed:,} {name}; {what} has {limit:,}"
-        for name, needed, limit in rows
-        if needed > limit
+        f"the network needs {needed[name]:,} {name}; {what} has {limit:,}"
+        for name, limit in limits.items()
+        if limit is not None and needed.get(name, 0) > limit
     ]
     notes = NOTES[target] + NOTES["unknown" if total.operations is None else "known"]
-    return DeviceReport(target, layers, total, problems, notes)
+    return DeviceReport(target, layers, total, sizes, problems, notes)
 
 
 def _needs(layer: SynapticNode, operations: Sequence[float] | None) -> LayerNeeds:
@@ -120,8 +122,7 @@ def _needs(layer: SynapticNode, operations: Sequence[float] | None) -> LayerNeed
         layer.synapses,
         fan_in(layer),
         layer.bits,
-        table_bytes=layer.weights,
-        state_bytes=layer.neurons * 4 * (len(layer.neuron.definition().states) + 1),
+        memory_bytes=-(-layer.weights * (layer.bits or 32) // 8),
         cores=-(-layer.neurons // CORE_NEURONS),
         **more,
     )

@@ -35,19 +35,19 @@ def test_operations_are_those_that_a_run_counted(show: Show, tmp_path: Path) -> 
     assert target["total"]["operations"] is None
 
 
-@pytest.mark.parametrize(
-    ("name", "flash", "ram", "count"),
-    [("oxford", 101, 6, 0), ("oxford", 99, 6, 1), ("digits_conv", 20, 20, 2)],
-)
-def test_flash_and_ram_are_compared(
-    show: Show, name: str, flash: int, ram: int, count: int
-) -> None:
-    document = shipped(f"examples/{name}.json")
-    options = ("--target", "microcontroller", "--flash", flash, "--ram", ram)
-    target = json.loads(show(document, *options, "--json").out)["target"]
-    assert len(target["problems"]) == count
-    assert target["total"]["operations"] is None
-    assert ("does not fit" in show(document, *options).out) == bool(count)
+def test_flash_and_ram_are_those_of_c(show: Show, netdesc: Netdesc, tmp_path: Path) -> None:
+    source = tmp_path / "d.json"
+    content = json.loads(shipped("examples/digits_conv.json").read_text()) | {"data": None}
+    source.write_text(json.dumps(content))
+    exported = json.loads(netdesc("export", source, "-o", tmp_path / "net.c", "--json").out)
+    sizes = [f"{size:,} bytes" for size in (21_792, 39_320)]
+    assert all(size in exported["notes"][0] for size in sizes)
+    for flash, ram, count in ((22, 39, 0), (21, 39, 1), (21, 38, 2)):
+        options = ("--target", "microcontroller", "--flash", flash, "--ram", ram)
+        target = json.loads(show(source, *options, "--json").out)["target"]
+        assert list(target["sizes"].values()) == [21_792, 39_320]
+        assert len(target["problems"]) == count
+        assert ("does not fit" in show(source, *options).out) == bool(count)
 
 
 def test_a_chip_has_limits(show: Show) -> None:

@@ -47,6 +47,12 @@ def write_c(model: FoldedModel, path: str | Path, options: ExportOptions) -> lis
     return []
 
 
+def c_sizes(model: FoldedModel, options: ExportOptions) -> tuple[int, int]:
+    """Returns the bytes of tables and of state that ``model`` has in C; errors as ``write_c``."""
+    _, program = _texts(model, Path("network.c"), options)
+    return program.table_bytes, program.state_bytes()
+
+
 def _texts(
     model: FoldedModel, path: Path, options: ExportOptions
 ) -> tuple[dict[str, object], CProgram]:

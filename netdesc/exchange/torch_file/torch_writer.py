@@ -11,9 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 import netdesc
-from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
-from netdesc.exchange.errors import NetFileAccessError, NetFileError
+from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export_options import ExportOptions
+from netdesc.exchange.net_writer import write_content
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, layer_integers
 from netdesc.hardware.integer_neurons import StepLines
@@ -86,16 +86,8 @@ def write_torch(model: FoldedModel, path: Path, options: ExportOptions) -> list[
         module.tensors[f"sample.{name}_values"] = values.reshape(-1)[index].astype(np.float64)
         module.tensors[f"sample.{name}_shape"] = np.array(values.shape, np.int64)
     _require_own(numbers)
-    contents = {numbers: save(module.tensors, _MARK), path: text.encode()}
-    for target, content in contents.items():
-        try:
-            with atomic_path(target) as temporary:
-                temporary.write_bytes(content)
-        except NoFileError as error:
-            raise NetFileError(target, str(error)) from error
-        except OSError as error:
-            reason = failure_reason(error)
-            raise NetFileAccessError(target, f"cannot be written: {reason}") from error
+    write_content(numbers, save(module.tensors, _MARK))
+    write_content(path, text.encode())
     options.note(f"its numbers are in {numbers}; python {path} compares it with its sample")
     return []
 

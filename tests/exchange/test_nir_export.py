@@ -57,8 +57,10 @@ def test_the_package_nir_reads_what_is_written_and_a_reimport_is_the_same_networ
     tmp_path_factory: pytest.TempPathFactory, description: dict[str, Any], force: bool
 ) -> None:
     first, view, *_ = description["layers"]
-    # The import joins such delays to the layer before, or makes a layer of them.
+    # The import joins such delays to the layer before, or makes a layer of them, and scales a
+    # readout whose weights the norm takes off the grid.
     assume(view["type"] != "delay" and (first["neuron"] or not first.get("delay")))
+    assume((first["neuron"] or {}).get("norm") != "mean_variance")
     model, path = trained(description), tmp_path_factory.mktemp("nir") / "net.nir"
     options = ExportOptions(force=force)
     try:

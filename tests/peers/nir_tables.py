@@ -29,7 +29,7 @@ from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export_options import ExportOptions, Sample
 from netdesc.exchange.nir.nir_export import nir_of
 from netdesc.exchange.nir.nir_writer import write_graph
-from netdesc.exchange.nir.peers import SPIKINGJELLY, count_differences, differences
+from netdesc.exchange.nir.peers import count_differences, differences
 
 FAILURES = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError)
 """How tools say that they do not read a file."""
@@ -147,7 +147,7 @@ def row(network: Any, folder: Path) -> list[str]:
         if target is None:
             cells += [str(differences(sample.output_TN[early:], sample, early)[1])]
             cells += [str(count_differences(graph, sample, early, ">")[0])]
-        euler = str(count_differences(graph, sample, early, SPIKINGJELLY.fires_at or ">")[0])
+        euler = str(count_differences(graph, sample, early, ">=")[0])
         for tool in tools:
             cells += [euler] * (tool is spikingjelly) + [count(tool, path, sample, early)]
     return cells

@@ -21,6 +21,7 @@ FiresAt = Literal[">", ">="]
 Values = NDArray[np.float64]
 """What a node gets or hands on, [steps, *shape]."""
 
+Fields = dict[str, Any]
 NodeRun = Callable[[Values], Values]
 """Computes the next steps of a node, which keeps its states from call to call."""
 
@@ -159,9 +160,6 @@ class _Delays:
         self._known = values[len(input_T) :]
         late = np.arange(len(input_T)).reshape(-1, *[1] * (input_T.ndim - 1)) + most
         return np.take_along_axis(values, np.broadcast_to(late - self._steps, input_T.shape), 0)
-
-
-Fields = dict[str, Any]
 
 
 def _pair(value: Any) -> tuple[int, int]:

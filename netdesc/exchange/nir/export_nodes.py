@@ -1,9 +1,8 @@
 """Collects nodes, edges, warnings and metadata of a NIR file, layer by layer."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from netdesc.graph import INPUT, Graph, LayerNode
 from netdesc.hardware import Weights
 
 
-@dataclass
-class _End:
+class _End(NamedTuple):
     """Where values of a layer leave, and how many steps earlier than in the trained network."""
 
     node: str
@@ -39,18 +37,6 @@ class Export:
         self.nodes["input"] = NirNode("Input", {"shape": np.array(self.graph.input_shape)})
         self.ends[INPUT] = _End("input", 0)
 
-    def needed(self) -> Iterator[LayerNode]:
-        """Yields the layers from which values reach the output, and warns of others."""
-        names = {self.graph.layers[-1].name}
-        for layer in reversed(self.graph.layers):
-            if layer.name in names:
-                names.update(layer.inputs)
-        for layer in self.graph.layers:
-            if layer.name in names:
-                yield layer
-            else:
-                self.warn(layer, "is left out, because nothing of it reaches the output")
-
     def warn(self, layer: LayerNode, text: str) -> None:
         self.warnings.append(f'layer "{layer.name}" {text}')
 
@@ -67,24 +53,21 @@ class Export:
         """Adds a node behind the last one of the layer, or behind the layers that it reads."""
         name, nodes = layer.name + suffix, self.layers[-1]["nodes"]
         self.nodes[name] = NirNode(kind, fields)
-        if nodes:
-            self.edges.append((nodes[-1], name))
-        else:
-            self._connect(layer, name)
+        ends = [_End(nodes[-1], 0)] if nodes else [self.ends[each] for each in layer.inputs]
         nodes.append(name)
-
-    def _connect(self, layer: LayerNode, name: str) -> None:
-        ends = [self.ends[each] for each in layer.inputs]
-        least = min(end.early for end in ends)
         for number, end in enumerate(ends):
-            if end.early == least:
-                self.edges.append((end.node, name))
-                continue
-            steps, delay = end.early - least, f"{layer.name}_align{number}"
-            shape = layer.input_shape
-            self.nodes[delay] = NirNode("Delay", {"delay": np.full(shape, steps * self.dt)})
-            self.edges += [(end.node, delay), (delay, name)]
-            self.warn(layer, f"reads paths of different lengths: a Delay of {steps} aligns them")
+            source, steps = end.node, end.early - min(each.early for each in ends)
+            if steps:
+                source, delay = (
+                    f"{layer.name}_align{number}",
+                    np.full(layer.input_shape, steps * self.dt),
+                )
+                self.nodes[source] = NirNode("Delay", {"delay": delay})
+                self.edges.append((end.node, source))
+                self.warn(
+                    layer, f"reads paths of different lengths: a Delay of {steps} aligns them"
+                )
+            self.edges.append((source, name))
 
     def end(self, layer: LayerNode, early: int) -> None:
         self.ends[layer.name] = _End(self.layers[-1]["nodes"][-1], early)

@@ -34,19 +34,10 @@ class LayerValues:
         return np.asarray(self.parameters["threshold"] / WEIGHT_UNIT)
 
     @property
-    def _is_immediate(self) -> bool:
-        """Whether the neurons lose their current in one step, or have none."""
-        return bool(np.all(self.parameters.get("current_decay", DECAY_ONE) == DECAY_ONE))
-
-    @property
     def input_bias(self) -> NDArray[np.float32] | None:
-        """The bias as one of what arrives; None if it is not the same, or there is none."""
-        return self.bias if self._is_immediate else None
-
-    @property
-    def voltage_bias(self) -> NDArray[np.float32] | None:
-        """The bias that ``input_bias`` is not."""
-        return None if self._is_immediate else self.bias
+        """The bias as one of what arrives; None if that is not the same, or there is none."""
+        is_immediate = np.all(self.parameters.get("current_decay", DECAY_ONE) == DECAY_ONE)
+        return self.bias if is_immediate else None
 
 
 def layer_values(layer: SynapticNode, weights: Weights) -> LayerValues:

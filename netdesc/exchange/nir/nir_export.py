@@ -13,13 +13,14 @@ from netdesc.exchange.errors import LayerError, NetFileError
 from netdesc.exchange.export_options import PLAIN, ExportOptions
 from netdesc.exchange.nir.export_nodes import Export
 from netdesc.exchange.nir.layer_values import LayerValues, layer_values, recurrent_values
-from netdesc.exchange.nir.nir_record import NEVER, FieldValue, NirGraph, NirNode
+from netdesc.exchange.nir.nir_record import NEVER, NirGraph, NirNode
 from netdesc.exchange.nir.nir_writer import write_graph
-from netdesc.exchange.nir.peers import AS_IT_IS, TOOLS, reading_notes
+from netdesc.exchange.nir.peers import TOOLS, Adaptation, reading_notes
 from netdesc.graph import LayerNode, SynapticNode, layers
 from netdesc.hardware import FoldedModel, HardwareError
 from netdesc.kernels.fixed_point import DECAY_ONE
 
+WINDOW = "kernel_size", "stride", "padding"
 NOBODY_DELAYS = "has a Delay, which snnTorch, Norse and SpikingJelly do not read"
 
 
@@ -41,9 +42,9 @@ def nir_of(
     model: FoldedModel, path: str | Path, options: ExportOptions = PLAIN
 ) -> tuple[NirGraph, list[str], int]:
     """Returns the record of ``model``, warnings, and the steps by which its output is early."""
-    adaptation = AS_IT_IS if options.target is None else TOOLS[options.target].adaptation
+    adaptation = Adaptation() if options.target is None else TOOLS[options.target].adaptation
     export = Export(model.graph, model.folded_state(), adaptation, is_forced=options.force)
-    for layer in export.needed():
+    for layer in model.graph.layers:
         try:
             EXPORTERS.get(type(layer.section), _refuse)(export, layer)
         except LayerError as error:
@@ -59,35 +60,27 @@ def nir_of(
 
 
 def _export_dense(export: Export, layer: SynapticNode) -> None:
-    values = _begin_synapses(export, layer)
-    _add_product(export, layer, "_w", values.weight, values.input_bias)
-    _add_neurons(export, layer, values)
+    values, nodes = _begin_synapses(export, layer), export.layers[-1]["nodes"]
+    product = _product(export, values.weight, values.input_bias)
+    export.add(layer, "_w", product.type, **product.fields)
+    if layer.recurrent is None:
+        _add_neurons(export, layer, values)
+        return
+    if "threshold" not in values.parameters:
+        raise LayerError("", "is recurrent and does not spike")
+    _add_neurons(export, layer, values, ".lif")
+    neurons, back = f"{layer.name}.lif", f"{layer.name}.w_rec"
+    export.nodes[back] = _product(export, recurrent_values(layer, export.weights), None)
+    export.edges += [(neurons, back), (back, neurons)]
+    nodes.insert(nodes.index(neurons) + 1, back)
 
 
-def _add_product(
-    export: Export, layer: LayerNode, suffix: str, weight: NDArray[Any], bias: NDArray[Any] | None
-) -> None:
+def _product(export: Export, weight: NDArray[Any], bias: NDArray[Any] | None) -> NirNode:
     if bias is None and export.adaptation.needs_affine:
         bias = np.zeros(len(weight), np.float32)
-    fields = {} if bias is None else {"bias": bias}
-    export.add(layer, suffix, "Linear" if bias is None else "Affine", weight=weight, **fields)
-
-
-def _export_recurrent(export: Export, layer: SynapticNode) -> None:
-    values = _begin_synapses(export, layer)
-    if layer.section.neuron is None:
-        raise LayerError("", "is recurrent and has no neurons")
-    _add_product(export, layer, "_w", values.weight, values.input_bias)
-    _add_neurons(export, layer, values, ".lif")
-    own = recurrent_values(layer, export.weights)
-    name, back = f"{layer.name}.lif", f"{layer.name}.w_rec"
-    fields: dict[str, FieldValue] = {"weight": own}
-    if export.adaptation.needs_affine:
-        fields["bias"] = np.zeros(len(own), np.float32)
-    export.nodes[back] = NirNode("Affine" if len(fields) > 1 else "Linear", fields)
-    export.edges += [(name, back), (back, name)]
-    nodes = export.layers[-1]["nodes"]
-    nodes.insert(nodes.index(name) + 1, back)
+    if bias is None:
+        return NirNode("Linear", {"weight": weight})
+    return NirNode("Affine", {"weight": weight, "bias": bias})
 
 
 def _export_conv(export: Export, layer: SynapticNode) -> None:
@@ -100,19 +93,14 @@ def _export_conv(export: Export, layer: SynapticNode) -> None:
 
 
 def expand_groups(weight: NDArray[Any], groups: int) -> NDArray[Any]:
-    """Returns a kernel of one group, [outputs, all inputs, rows, columns].
+    """Returns a kernel of one group, with zeros between the groups of ``weight``.
 
-    It has zeros between the groups of ``weight`` [outputs, inputs of a group, …]. The types of the
-    package nir know one group only, and SpikingJelly refuses others.
+    The types of the package nir know one group only, and SpikingJelly refuses others.
     """
-    if groups == 1:
-        return weight
-    outputs, inputs = weight.shape[:2]
-    result = np.zeros((outputs, inputs * groups, *weight.shape[2:]), weight.dtype)
-    for group, part in enumerate(np.split(weight, groups)):
-        rows = slice(group * len(part), (group + 1) * len(part))
-        result[rows, group * inputs : (group + 1) * inputs] = part
-    return result
+    outputs, inputs, *size = weight.shape
+    blocks = np.zeros((groups, outputs // groups, groups, inputs, *size), weight.dtype)
+    blocks[range(groups), :, range(groups)] = weight.reshape(groups, -1, inputs, *size)
+    return blocks.reshape(outputs, groups * inputs, *size)
 
 
 def _add_convolution(
@@ -147,10 +135,8 @@ def _export_sum_pool(export: Export, layer: SynapticNode) -> None:
         kernel[range(layer.channels), range(layer.channels)] = weight
         _add_convolution(export, layer, kernel, values)
     else:
-        sizes = {"kernel_size": section.kernel_size, "stride": section.strides}
-        arrays = {name: np.array(each) for name, each in sizes.items()}
-        padding = np.array(section.paddings)
-        export.add(layer, "_pool", "SumPool2d", **arrays, padding=padding)
+        sizes = map(np.array, (section.kernel_size, section.strides, section.paddings))
+        export.add(layer, "_pool", "SumPool2d", **dict(zip(WINDOW, sizes, strict=True)))
         values = replace(values, input_scale=float(weight))
     _add_neurons(export, layer, values)
 
@@ -165,16 +151,15 @@ def _begin_synapses(export: Export, layer: SynapticNode) -> LayerValues:
         raise LayerError("", f'has neurons of type "{kind}"', hint=hint)
     if neuron.graded:
         raise LayerError("", "sends values with its spikes", hint='train with "graded": false')
-    reset = neuron.model_dump().get("reset", "zero")
-    if reset != "zero" and not export.is_forced:
-        hint = "--force writes the reset to zero in its place"
-        raise LayerError("", f'has "reset": "{reset}"', hint=hint)
-    early = export.begin(layer)
-    values = layer_values(layer, export.weights)
+    early, values = export.begin(layer), layer_values(layer, export.weights)
     export.note(neuron=None if layer.section.neuron is None else kind, bits=layer.bits)
+    reset = neuron.model_dump().get("reset", "zero")
     if reset != "zero":
+        text = f'has "reset": "{reset}"'
+        if not export.is_forced:
+            raise LayerError("", text, hint="--force writes the reset to zero in its place")
         export.note(reset=reset)
-        export.warn(layer, f'has "reset": "{reset}", and the file a reset to zero: spikes differ')
+        export.warn(layer, f"{text}, and the file a reset to zero: spikes differ")
     if values.bias is not None:
         export.note(bias=True)
         if early and values.bias.any():
@@ -223,17 +208,10 @@ def _rates(values: LayerValues, name: str) -> NDArray[np.float64]:
 def _membrane(export: Export, layer: SynapticNode, values: LayerValues) -> Fields:
     steps = _rates(values, "voltage_decay")
     rest: Any = 0.0
-    if values.voltage_bias is not None:
-        rest = values.voltage_bias * steps
+    if values.bias is not None and values.input_bias is None:
+        rest = values.bias * steps
         export.warn(layer, "has a bias behind a current, which is v_leak in NIR: no tool reads it")
     return {"r": steps, "v_leak": rest, "tau": steps * export.dt}
-
-
-def _firing(export: Export, values: LayerValues) -> Fields:
-    shift = export.adaptation.threshold_shift
-    if shift:
-        export.note(threshold_shift=shift)
-    return {"v_threshold": values.threshold + shift, "v_reset": 0.0}
 
 
 def _synapse(export: Export, values: LayerValues) -> Fields:
@@ -244,16 +222,18 @@ def _synapse(export: Export, values: LayerValues) -> Fields:
 
 
 def _lif(export: Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
-    membrane, firing = _membrane(export, layer, values), _firing(export, values)
-    synapse = _synapse(export, values)
-    tau = membrane.pop("tau")
+    membrane, synapse = _membrane(export, layer, values), _synapse(export, values)
+    tau, shift = membrane.pop("tau"), export.adaptation.threshold_shift
+    if shift:
+        export.note(threshold_shift=shift)
+    membrane |= {"v_threshold": values.threshold + shift, "v_reset": 0.0}
     if export.adaptation.needs_lif:
         if np.any(synapse["tau_syn"] != export.dt):
             hint = 'train with "current_decay": 1, or the neuron "lif"'
             raise LayerError("", "has a current, which sinabs does not read", hint=hint)
         membrane["r"] = membrane["r"] * values.input_scale
-        return "LIF", {"tau": tau, **membrane, **firing}
-    return "CubaLIF", {"tau_mem": tau, **membrane, **firing, **synapse}
+        return "LIF", {"tau": tau, **membrane}
+    return "CubaLIF", {"tau_mem": tau, **membrane, **synapse}
 
 
 def _integrator(export: Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
@@ -262,11 +242,7 @@ def _integrator(export: Export, layer: SynapticNode, values: LayerValues) -> tup
     return "CubaLI", {"tau_mem": membrane.pop("tau"), **membrane, **_synapse(export, values)}
 
 
-NEURONS: dict[str, Callable[..., tuple[str, Fields]]] = {
-    "cuba": _lif,
-    "lif": _lif,
-    "integrator": _integrator,
-}
+NEURONS = {"cuba": _lif, "lif": _lif, "integrator": _integrator}
 """Type of neurons -> what makes the type and the fields of their node."""
 
 
@@ -293,7 +269,7 @@ def _flatten(_export: Export, layer: LayerNode) -> Fields:
 
 def _average(_export: Export, layer: LayerNode) -> Fields:
     window = cast("layers.AveragePool", layer.section).window
-    return dict(zip(("kernel_size", "stride", "padding"), map(np.array, window), strict=True))
+    return dict(zip(WINDOW, map(np.array, window), strict=True))
 
 
 def _delay(export: Export, layer: LayerNode) -> Fields:
@@ -303,7 +279,7 @@ def _delay(export: Export, layer: LayerNode) -> Fields:
 
 EXPORTERS: dict[type, Callable[[Export, Any], None]] = {
     layers.Dense: _export_dense,
-    layers.Recurrent: _export_recurrent,
+    layers.Recurrent: _export_dense,
     layers.Conv: _export_conv,
     layers.SumPool: _export_sum_pool,
     layers.AveragePool: partial(_export_plain, "_pool", "AvgPool2d", _average),

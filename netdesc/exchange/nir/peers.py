@@ -1,10 +1,7 @@
-"""What the tools that read NIR make of a file, and how a file is written for one of them.
+"""What the tools that read NIR make of a file, and how a file is written for one of them."""
 
-Seen with nir 1.0.8, snnTorch 1.0.0, Norse 1.1.0, SpikingJelly 2.0.0, Spyx 1.0.0, sinabs 2.0.3 and
-Rockpool 3.1.0; ``tests/peers/nir_tables.py`` repeats what it says of the first three.
-"""
-
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.exchange.export_options import ExportOptions, Sample
-from netdesc.exchange.nir.euler import FiresAt, run_euler, running_order
+from netdesc.exchange.nir.euler import SPIKING, FiresAt, run_euler, running_order
 from netdesc.exchange.nir.nir_record import DT, NirGraph
 from netdesc.kernels.fixed_point import STATE_UNIT
 
@@ -32,161 +29,71 @@ class Adaptation(NamedTuple):
     pools_by_kernels: bool = False
 
 
-AS_IT_IS = Adaptation()
-
-
-class Fault(NamedTuple):
-    """What a tool does with a file for which ``applies``. ``is_fatal``: its spikes are no more
-    those of the file, or it does not read it.
-    """
-
-    applies: Callable[[NirGraph], bool]
-    text: str
-    is_fatal: bool = True
-
-
 class Tool(NamedTuple):
-    """A tool. ``call`` reads a file in Python; ``fires_at`` is None if it cannot be compared."""
+    """A tool, as ``tools.toml`` describes it."""
 
     name: str
     call: str
     fires_at: FiresAt | None
-    faults: tuple[Fault, ...] = ()
-    adaptation: Adaptation = AS_IT_IS
+    fatal: Mapping[str, str]
+    other: Mapping[str, str]
+    adaptation: Adaptation
+
+
+def _read_tool(fields: dict[str, Any]) -> Tool:
+    adaptation = Adaptation(**fields.pop("adaptation", {}))
+    return Tool(**({"fires_at": None, "other": {}} | fields), adaptation=adaptation)
+
+
+TOOLS = {
+    name: _read_tool(fields)
+    for name, fields in tomllib.loads(
+        Path(__file__).with_name("tools.toml").read_text("utf-8")
+    ).items()
+}
+"""Name as ``--for`` takes it -> the tool."""
 
 
 def _has(*types: str) -> Callable[[NirGraph], bool]:
     return lambda graph: any(node.type in types for node in graph.nodes.values())
 
 
-def _fields(graph: NirGraph, name: str) -> Iterator[Any]:
-    return (node.fields[name] for node in graph.nodes.values() if name in node.fields)
-
-
-def _is_cyclic(graph: NirGraph) -> bool:
-    return running_order(graph)[1]
-
-
-def _has_rest(graph: NirGraph) -> bool:
-    return any(np.any(rest) for rest in _fields(graph, "v_leak"))
-
-
-def _differs(*names: str) -> Callable[[NirGraph], bool]:
-    """Whether one of some parameters differs between the neurons of a node."""
+def _any(
+    test: Callable[[NDArray[Any]], Any], *names: str, kind: str = ""
+) -> Callable[[NirGraph], bool]:
+    """Whether a test holds for one of the fields that are named, of nodes of a type or of all."""
     return lambda graph: any(
-        np.size(values) and np.ptp(values) != 0 for name in names for values in _fields(graph, name)
+        bool(np.any(test(np.asarray(node.fields[name]))))
+        for node in graph.nodes.values()
+        for name in names
+        if name in node.fields and kind in ("", node.type)
     )
 
 
-def _pads_sums(graph: NirGraph) -> bool:
-    nodes = graph.nodes.values()
-    return any(node.type == "SumPool2d" and np.any(node.fields["padding"]) for node in nodes)
+def _weights_sums(graph: NirGraph) -> bool:
+    """Whether a current gains more or less than what arrives, times a weight of a pool."""
+    nodes = [node.fields for node in graph.nodes.values() if node.type == "CubaLIF"]
+    gains = (np.asarray(each["w_in"]) * DT / np.asarray(each["tau_syn"]) for each in nodes)
+    return not all(np.allclose(gain, 1, rtol=1e-6) for gain in gains)
 
 
-def _weights_currents(graph: NirGraph) -> bool:
-    """Whether a current gains more or less than what arrives."""
-    for node in graph.nodes.values():
-        if node.type == "CubaLIF":
-            gain = np.asarray(node.fields["w_in"]) / np.asarray(node.fields["tau_syn"])
-            if not np.allclose(gain * DT, 1, rtol=1e-6):
-                return True
-    return False
-
-
-def _is_on_grid(graph: NirGraph) -> bool:
-    """Whether states can be at the thresholds, in units of 1/4096."""
-    return any(not np.any(level * STATE_UNIT % 1) for level in _fields(graph, "v_threshold"))
-
-
-_INTEGRATORS = _has("CubaLI", "LI", "I")
-_BATCH_OF_1 = Fault(_has("Flatten"), "flattens the batch, too: send one sample at a time", False)
-
-SNNTORCH = Tool(
-    "snnTorch",
-    "snntorch.import_nir.import_from_nir(nir.read({file}))",
-    ">",
-    (
-        Fault(_INTEGRATORS, "refuses a readout of voltages (CubaLI)"),
-        Fault(_has("Delay"), "refuses a Delay"),
-        Fault(_is_cyclic, "sends what arrives through the recurrent weights, too"),
-        Fault(_has_rest, "refuses v_leak, the bias behind a current"),
-        Fault(_differs("v_threshold"), "refuses thresholds that differ in a layer"),
-        _BATCH_OF_1,
-    ),
-)
-NORSE = Tool(
-    "Norse",
-    "norse.torch.from_nir(nir.read({file}), dt={dt:g})",
-    ">",
-    (
-        Fault(_INTEGRATORS, "leaves out a readout of voltages (CubaLI) in silence"),
-        Fault(_has("Delay"), "leaves out a Delay in silence, with all that is behind it"),
-        Fault(_has_rest, "adds v_leak, the bias behind a current, to the current, too"),
-        Fault(_has("AvgPool2d"), "does not read AvgPool2d"),
-        Fault(_pads_sums, "ignores the padding of a SumPool2d"),
-        _BATCH_OF_1,
-    ),
-)
-SPIKINGJELLY = Tool(
-    "SpikingJelly",
-    "spikingjelly.activation_based.nir_exchange.import_from_nir({file}, dt={dt:g})",
-    ">=",
-    (
-        Fault(_INTEGRATORS, "refuses a readout of voltages (CubaLI)"),
-        Fault(_has("Delay"), "refuses a Delay"),
-        Fault(_has_rest, "refuses v_leak, the bias behind a current"),
-        Fault(
-            _differs("v_threshold", "tau_mem", "tau_syn"), "refuses values that differ in a layer"
-        ),
-        Fault(_is_on_grid, "fires at the threshold, too; --for spikingjelly avoids that", False),
-        Fault(_weights_currents, "refuses the weight of a SumPool2d: use --for spikingjelly"),
-    ),
-    Adaptation(threshold_shift=0.5 / STATE_UNIT, pools_by_kernels=True),
-)
-_SOFT = "resets by subtraction"
-_MORE = f"{_SOFT}, and spikes several times a step"
-SPYX = Tool(
-    "Spyx",
-    "spyx.nir.from_nir(nir.read({file}), …)",
-    None,
-    (
-        Fault(_has("CubaLIF", "LIF", "IF"), _SOFT),
-        Fault(_has("CubaLIF"), "ignores w_in and r"),
-        Fault(_has("Conv2d", "SumPool2d"), "stops at Conv2d and SumPool2d"),
-        Fault(_has("AvgPool2d"), "does not read AvgPool2d"),
-        Fault(_has("Flatten"), "flattens all axes"),
-    ),
-    Adaptation(dt=1.0),
-)
-SINABS = Tool(
-    "sinabs",
-    "sinabs.from_nir.from_nir(nir.read({file}))",
-    None,
-    (
-        Fault(_has("LIF"), _MORE),
-        Fault(_has("LIF"), "computes decays as exp(-1/tau)"),
-        Fault(_is_cyclic, "does not read recurrent layers"),
-        Fault(_pads_sums, "ignores the padding of a SumPool2d"),
-        Fault(_has("AvgPool2d"), "does not read AvgPool2d"),
-    ),
-    Adaptation(needs_affine=True, needs_lif=True),
-)
-ROCKPOOL = Tool(
-    "Rockpool",
-    "rockpool.nn.modules.from_nir(nir.read({file}))",
-    None,
-    (
-        Fault(_has("CubaLIF"), _MORE),
-        Fault(_has("CubaLIF"), "computes decays as exp(-dt/tau)"),
-        Fault(_has("Conv2d", "SumPool2d", "AvgPool2d", "Flatten"), "does not read images"),
-        Fault(_has("Delay"), "refuses a Delay"),
-    ),
-)
-
-TOOLS = {
-    each.name.lower(): each for each in (SNNTORCH, NORSE, SPIKINGJELLY, SPYX, SINABS, ROCKPOOL)
+PROPERTIES: dict[str, Callable[[NirGraph], bool]] = {
+    "average": _has("AvgPool2d"),
+    "constants": _any(np.ptp, "tau_mem", "tau_syn"),
+    "current": _has("CubaLIF"),
+    "cycle": lambda graph: running_order(graph)[1],
+    "delay": _has("Delay"),
+    "flatten": _has("Flatten"),
+    "integrator": _has("CubaLI"),
+    "kernel": _has("Conv2d", "SumPool2d", "AvgPool2d"),
+    "on_grid": _any(lambda level: level * STATE_UNIT % 1 == 0, "v_threshold"),
+    "padded_sum": _any(lambda padding: padding, "padding", kind="SumPool2d"),
+    "rest": _any(lambda rest: rest, "v_leak"),
+    "spiking": _has(*SPIKING),
+    "thresholds": _any(np.ptp, "v_threshold"),
+    "weighted_sum": _weights_sums,
 }
-"""Name in lower case, as ``--for`` takes it -> the tool."""
+"""Name in ``tools.toml`` -> whether a file has the property."""
 
 
 def reading_notes(
@@ -208,12 +115,13 @@ def reading_notes(
         length = f"{len(sample.input_TN):,} steps of {sample.name}"
         yield f"spikes that differ were counted with Euler steps of the file, in {length}"
     for tool in tools:
-        faults = [fault for fault in tool.faults if fault.applies(graph)]
-        texts = [fault.text for fault in faults]
+        texts = [text for name, text in tool.fatal.items() if PROPERTIES[name](graph)]
+        is_equal = not texts
+        texts += [text for name, text in tool.other.items() if PROPERTIES[name](graph)]
         call = tool.call.format(file=f'"{path}"', dt=tool.adaptation.dt)
         if tool.fires_at is None:
             texts.insert(0, "runs, but not equal")
-        elif sample is not None and not any(fault.is_fatal for fault in faults):
+        elif sample is not None and is_equal:
             different, wanted, what = count_differences(graph, sample, early, tool.fires_at)
             texts.insert(0, f"{different:,} of {wanted:,} {what} differ")
         yield f"{tool.name}: {call}: {'; '.join(texts)}"

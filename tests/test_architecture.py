@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 MAX_PACKAGE_LINES = 57_500
-MAX_TEST_LINES = 39_436
+MAX_TEST_LINES = 39_900
 
 
 def line_count(folder: Path) -> int:

@@ -1,14 +1,7 @@
-"""Builds the data of the report's page, and renders it to a single HTML file."""
+"""Builds the data of the report's page."""
 
-import base64
-import hashlib
-from pathlib import Path
-
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
-from netdesc import __version__
 from netdesc.description.diagnostics.wording import amount
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
@@ -31,8 +24,6 @@ class Page:
 
     A figure or table is None if the run has no data for it.
     """
-
-    version = __version__
 
     def __init__(self, run: RunData) -> None:
         record, metrics, activity = run.record, run.metrics, run.activity
@@ -135,28 +126,3 @@ def _shorten(text: str, max_characters: int) -> str:
     if len(text) <= max_characters:
         return text
     return text[:max_characters] + "\n… (the rest is left out)"
-
-
-def render(page: Page) -> str:
-    """Renders the page as one HTML text."""
-    # The file is that of the npm package plotly.js-basic-dist-min, unchanged.
-    scripts = {"plotly": _asset("plotly-basic.min.js"), "script": _asset("report.js")}
-    # For the Content-Security-Policy, so that browsers run these scripts and no others.
-    digests = (hashlib.sha256(script.encode()).digest() for script in scripts.values())
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
-        page=page,
-        style=Markup(_asset("report.css")),
-        sources=" ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests),
-        **{name: Markup(text) for name, text in scripts.items()},
-    )
-
-
-def _asset(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")

@@ -156,16 +156,18 @@ def _trace(
 ) -> dict[str, Any]:
     """Returns a plotly curve. Its hover text is, for example, ``training: 13,570``."""
     custom = [show(value) for value in y.tolist()]
-    return _curve(name, x, y, "customdata", customdata=custom, **style)
+    return scatter(name, x, y, "customdata", customdata=custom, **style)
 
 
 def time_curve(name: str, values: Values, step_ms: float, line: dict[str, Any]) -> dict[str, Any]:
     """Returns a plotly curve of ``values`` [steps] over the time in ms, downsampled."""
     rows = downsample(values, MAX_POINTS)
-    return _curve(name, rows * step_ms, values[rows], "y:.4g", mode="lines", line=line)
+    return scatter(name, rows * step_ms, values[rows], "y:.4g", mode="lines", line=line)
 
 
-def _curve(name: str, x: NDArray[Any], y: NDArray[Any], hover: str, **style: Any) -> dict[str, Any]:
+def scatter(
+    name: str, x: NDArray[Any], y: NDArray[Any], hover: str, **style: Any
+) -> dict[str, Any]:
     short, half = name, MAX_LEGEND_CHARACTERS // 2
     if len(name) > 2 * half:  # plotly cuts off at the right what is wider than a phone
         short = f"{name[:half]}…{name[-half:]}"

@@ -1,9 +1,12 @@
 """The tables of the report, as headings and formatted cells."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,23 @@ from netdesc.sections import both
 
 MAX_FILES = 6
 """Largest number of data files that are listed."""
+
+
+class Link(str):
+    """A cell of a table that leads to ``address``, relative to the page."""
+
+    __slots__ = ("address",)
+    address: str
+
+    @classmethod
+    def to(cls, text: str, target: Path, page: Path) -> str:
+        """Returns a link from the file ``page`` to a file or folder, a plain text if it is gone."""
+        if not target.exists():
+            return text
+        path = Path(os.path.relpath(target.absolute(), page.absolute().parent)).as_posix()
+        link = cls(text)
+        link.address = "./" + quote(path.encode(errors="surrogateescape"))
+        return link
 
 
 @dataclass(frozen=True)

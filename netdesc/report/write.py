@@ -10,25 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from netdesc.atomic_write import atomic_path
 from netdesc.report.commands import advice
-from netdesc.report.page import Page, render
+from netdesc.report.html_page import render, write_text
+from netdesc.report.page import Page
 from netdesc.report.run import RunData
 from netdesc.report.verdict import headline
-from netdesc.runs.errors import storing
-from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS, refuse_link
+from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOSS
 from netdesc.runs.metrics_file import MetricsRow, read_rows
-
-
-def _write(path: Path, text: str, follow_links: bool = False) -> None:
-    """Writes a text atomically; bytes of paths that are not UTF-8 become ``\\udcff``.
-
-    Raises RunError if that fails, or if ``path`` is a symbolic link and ``follow_links`` is false.
-    """
-    if not follow_links:
-        refuse_link(path)
-    with storing(path), atomic_path(path) as temporary:
-        temporary.write_text(text, "utf-8", "backslashreplace", newline="")
 
 
 def write_report(
@@ -46,8 +34,8 @@ def write_report(
     path = run / REPORT if target is None else Path(target)
     with np.errstate(all="ignore"):  # a run that diverged may contain infinite values
         page = Page(RunData(run))
-        text = render(page)
-    _write(path, text, follow_links=target is not None)
+        text = render("report.html.j2", page)
+    write_text(path, text, follow_links=target is not None)
     for damage in page.damage:
         warn(damage)
     return path
@@ -80,7 +68,7 @@ def write_metrics_csv(run: Path) -> Path:
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(dict(_cells(row)) for row in read_rows(run))
-    _write(path, text.getvalue())
+    write_text(path, text.getvalue())
     return path
 
 
@@ -112,5 +100,5 @@ def write_slayer_logs(run: Path) -> list[Path]:
             lines = ["".join(f"{value:12.6f} " for value in values) for values in rows]
             text = "".join(f"{line}\r\n" for line in (f"#{''.join(columns)}", *lines))
             paths.append(run / file)
-            _write(paths[-1], text)
+            write_text(paths[-1], text)
     return paths

@@ -1,10 +1,10 @@
 """Lists the runs below a folder: status, best metrics, and what differs in their documents."""
 
-import contextlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,27 +18,31 @@ from netdesc.runs.run_record import EpochMetrics, RunRecord, read_record
 from netdesc.runs.state import KILLED
 
 MAX_LOCK_BYTES = 16 << 20
-_MAX_VALUE_CHARACTERS = 60
-_NOT_METRICS = ("epoch", "seconds", "learning_rate")
+_NOT_COMPARED = {"lock", "format", "$schema", "description", "sweep"}
+_METRICS = (
+    "loss", "accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
+    "spikes_per_sample",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run in the folder ``path``.
+    """A run in the folder ``path``, which its document asks to train for ``epochs`` epochs.
 
-    ``status`` is that of ``run.json``, or says that the run was killed. ``epochs`` is the number
-    that its document asks for, None if it names none. ``metrics`` are those of the best epoch and,
-    as ``test_loss`` and so on, of the test samples; losses are per sample, as in reports.
-    ``values`` maps paths in its document, as ``--set`` takes them, to values; it leaves out values
-    that netdesc chose itself to fit the network.
+    ``status`` is that of ``run.json``, or says that the run was killed. ``metrics`` are those of
+    the best epoch and, as ``test_loss`` and so on, of the test samples; losses are per sample, by
+    ``divisors``. ``values`` maps paths in the document, as ``--set`` takes them, to values;
+    ``found`` are the paths of those that netdesc chose itself to fit the network.
     """
 
     path: Path
     record: RunRecord
     status: str
-    epochs: int | None
+    epochs: int
     metrics: dict[str, float]
+    divisors: dict[str, int]
     values: dict[str, Any]
+    found: frozenset[str]
 
 
 def find_runs(folder: Path, warn: Callable[[str], None]) -> Iterator[Path]:
@@ -54,69 +58,65 @@ def find_runs(folder: Path, warn: Callable[[str], None]) -> Iterator[Path]:
         path = waiting.pop()
         try:
             with os.scandir(path) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name, reverse=True)
+                is_folder = {entry.name: entry.is_dir(follow_symlinks=False) for entry in scan}
         except OSError as error:
             warn(f"{path}: cannot be read: {failure_reason(error)}")
             continue
-        if {LOCK, RECORD} & {entry.name for entry in entries}:
+        if LOCK in is_folder or RECORD in is_folder:
             yield path
-            continue
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(path / entry.name)
+        else:
+            waiting += [path / name for name in sorted(is_folder, reverse=True) if is_folder[name]]
 
 
 def read_run(path: Path) -> ListedRun:
     """Reads a run without its weights and data. RunError if its files are missing or damaged."""
-    document, record = _read_document(lock := lock_of(path)), read_record(path)
+    lock, record, status = lock_of(path), read_record(path), ""
     try:
-        values = document_values(path, document)
-    except RecursionError as error:
-        raise RunError(f"{lock}: is not the document of a run: it is nested too deeply") from error
-    status = record.status
-    if status == "running" and not (at_work := is_at_work(path)):
+        # Only as JSON, since a folder may have thousands of runs.
+        text = read_text(lock, MAX_LOCK_BYTES)
+        document = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        notes, last = document["lock"], document["layers"][-1]["name"]
+        losses = document["loss"] if isinstance(document["loss"], list) else [document["loss"]]
+        main = next((loss for loss in losses if loss["from"] in (None, last)), losses[0])
+        scale, epochs = record.scale(main["reduction"]), int(document["training"]["epochs"])
+        files = {
+            file["path"]: os.path.relpath(os.path.join(path, file["location"]))
+            for file in notes["files"]
+        }
+        leaves = [*_leaves({k: document[k] for k in document if k not in _NOT_COMPARED})]
+        origins = notes["origins"]
+        found = {
+            name for name, at, _ in leaves if origins.get(at, origins.get(f"{at}/0")) == "found"
+        }
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        problem = f"is not the document of a run: {type(error).__name__}: {error}"
+        raise RunError(f"{lock}: {problem}") from error
+    values = {name: files.get(v, v) if isinstance(v, str) else v for name, _, v in leaves}
+    if (status := record.status) == "running" and not (at_work := is_at_work(path)):
         status = f"running or {KILLED}" if at_work is None else KILLED
-    scale = record.scale(_reduction(document))
     metrics = _metrics(record.best, "", scale.divisors)
     metrics |= _metrics(record.test, "test_", scale.of_test.divisors)
-    training = document.get("training")
-    epochs = training.get("epochs") if isinstance(training, dict) else None
-    epochs = epochs if isinstance(epochs, int) else None
-    return ListedRun(path, record, status, epochs, metrics, values)
+    if (spikes := getattr(record, "spikes_per_sample", None)) is not None:
+        metrics["spikes_per_sample"] = spikes
+    found = frozenset(found)
+    return ListedRun(path, record, status, epochs, metrics, scale.divisors, values, found)
 
 
-def _read_document(lock: Path) -> dict[str, Any]:
-    """Reads the lock as JSON only, as a folder may have thousands. RunError if it is no object."""
-
-    def refuse(constant: str) -> float:
-        raise ValueError(f"{constant} is not JSON")
-
-    def finite(text: str) -> float:
-        return value if math.isfinite(value := float(text)) else refuse(text)
-
-    try:
-        text = read_text(lock, MAX_LOCK_BYTES)
-        document = json.loads(text, parse_float=finite, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{lock}: is not the document of a run: {error}") from error
-    if not isinstance(document, dict):
-        raise RunError(f"{lock}: is not the document of a run, but {type(document).__name__}")
-    return document
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is no number")
+    return value
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _reduction(document: Mapping[str, Any]) -> str:
-    """Returns the reduction of the main loss, the first that reads the last layer."""
-    losses = _objects([document["loss"]] if "loss" in document else []) or _objects(
-        document.get("loss")
-    )
-    last = [None, *(layer.get("name") for layer in _objects(document.get("layers"))[-1:])]
-    main = next((loss for loss in losses if loss.get("from") in last), next(iter(losses), {}))
-    return str(main.get("reduction", "mean"))
+def _leaves(value: Any, path: str = "", pointer: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yields path, JSON pointer and value; lists without objects are one value."""
+    parts = {key: key for key in value} if isinstance(value, dict) else {}
+    if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+        parts = {index: entry.get("name", index) for index, entry in enumerate(value)}
+    if not parts:
+        yield path, pointer, value
+    for key, name in parts.items():
+        yield from _leaves(value[key], f"{path}.{name}" if path else name, f"{pointer}/{key}")
 
 
 def _metrics(
@@ -125,81 +125,50 @@ def _metrics(
     return {
         f"{prefix}{name}": value / divisors.get(name, 1)
         for name, value in (metrics.model_dump() if metrics is not None else {}).items()
-        if name not in _NOT_METRICS and isinstance(value, int | float) and math.isfinite(value)
+        if name not in ("epoch", "seconds", "learning_rate")
+        and isinstance(value, int | float)
+        and math.isfinite(value)
     }
 
 
-def document_values(run: Path, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the values of a lock by their paths, such as ``layers.hidden.units``.
+def differing(runs: Sequence[ListedRun]) -> list[str]:
+    """Returns the paths at which not all documents have the same value, in their order.
 
-    Files are named relative to the working directory. Lists without objects are one value.
+    Those whose values netdesc found in all runs are not among them.
     """
-    lock = document.get("lock")
-    lock = lock if isinstance(lock, dict) else {}
-    origins = lock.get("origins")
-    origins = origins if isinstance(origins, dict) else {}
-    files = {
-        str(file.get("path")): os.path.relpath(os.path.join(run, str(file.get("location"))))
-        for file in _objects(lock.get("files"))
-    }
-    values = dict[str, Any]()
-
-    def add(value: Any, path: str, pointer: str) -> None:
-        if isinstance(value, dict):
-            parts = [(key, key) for key in value]
-        elif isinstance(value, list) and _objects(value):
-            parts = [(index, _layer_name(entry, index)) for index, entry in enumerate(value)]
-        else:
-            if origins.get(pointer, origins.get(f"{pointer}/0")) != "found":
-                values[path] = files.get(value, value) if isinstance(value, str) else value
-            return
-        for key, name in parts:
-            add(value[key], f"{path}.{name}" if path else str(name), f"{pointer}/{key}")
-
-    ignored = ("lock", "format", "$schema", "description", "sweep")
-    add({name: value for name, value in document.items() if name not in ignored}, "", "")
-    return values
-
-
-def _layer_name(entry: Any, index: int) -> str | int:
-    name = entry.get("name") if isinstance(entry, dict) else None
-    return name if isinstance(name, str) else index
-
-
-def differing(documents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns the paths at which not all documents have the same value, in their order."""
-    paths = dict.fromkeys(path for values in documents for path in values)
     missing = object()
+    chosen = {path for run in runs for path in run.values.keys() - run.found}
     return [
         path
-        for path in paths
-        if any(
-            values.get(path, missing) != documents[0].get(path, missing) for values in documents[1:]
-        )
+        for path in dict.fromkeys(path for run in runs for path in run.values)
+        if path in chosen
+        and any(run.values.get(path, missing) != runs[0].values.get(path, missing) for run in runs)
     ]
 
 
+def shown_metrics(names: Collection[str]) -> list[str]:
+    """Returns those of the metrics ``names`` that a table shows, in their order.
+
+    Those of the training samples are among them only if there are none of validation samples.
+    """
+    has_validation = any(name.startswith("validation_") for name in names)
+    return [name for name in _METRICS[2 * has_validation :] if name in names]
+
+
 def value_text(value: Any) -> str:
-    """Returns a value of a document in a cell's length: a text as it is, and others as JSON."""
+    """Returns a value of a document as the text of a cell: six digits of a number, or JSON."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[:_MAX_VALUE_CHARACTERS]}…"
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """Maps each path to its shortest end that no other path has, such as ``hidden.units``."""
-    ends: dict[str, set[str]] = {}
-    parts = {path: path.split(".") for path in paths}
-    for path, names in parts.items():
-        for first in range(len(names)):
-            ends.setdefault(".".join(names[first:]), set()).add(path)
-    return {
-        path: next(
-            (
-                end
-                for first in reversed(range(len(names)))
-                if len(ends[end := ".".join(names[first:])]) == 1
-            ),
-            path,
-        )
-        for path, names in parts.items()
-    }
+def short_names(paths: Iterable[str], among: Iterable[str] = ()) -> dict[str, str]:
+    """Maps each path to its shortest end that no other has, of ``paths`` and those ``among``."""
+
+    def ends(path: str) -> list[str]:
+        parts = path.split(".")
+        return [".".join(parts[first:]) for first in reversed(range(len(parts)))]
+
+    counts = Counter(end for path in {*paths, *among} for end in ends(path))
+    return {path: next((e for e in ends(path) if counts[e] == 1), path) for path in paths}

@@ -11,10 +11,9 @@ TrialStatus = Literal["done", "pruned", "failed", "running", "waiting"]
 class TrialRow:
     """A trial: the ``values`` of its parameters, and its results.
 
-    ``results`` are medians over the seeds, one for each objective of the sweep, and ``spreads``
-    their ranges (highest minus lowest). A pruned trial has the results that it had by then, if any;
-    ``results`` is None if there are none. ``reason`` says why a trial failed or was pruned.
-    ``folders`` are its run folders, relative to the folder of the sweep, one for each seed.
+    ``results`` are medians over the seeds, one for each objective, and ``spreads`` their ranges
+    (highest minus lowest); a pruned trial may have those that it had by then. ``reason`` says why a
+    trial failed or was pruned. ``folders`` are its run folders, relative to that of the sweep.
     """
 
     number: int
@@ -29,13 +28,11 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class SweepTable:
-    """A sweep in ``folder``, named as its document.
+    """A sweep in ``folder``, named as its document, of which ``planned`` trials will be.
 
-    ``objectives`` are pairs of a metric and whether it is maximized. ``parameters`` are paths in
-    the document, those of all variants. ``front`` are the numbers of the best trials: with one
-    objective from the best on, with several those that no other trial beats in all of them.
-    ``importance`` maps parameters to their shares in the first objective's variance; it may be
-    empty. ``planned`` is the number of trials that the sweep will have.
+    ``objectives`` are pairs of a metric and whether it is maximized, ``parameters`` paths in the
+    document. ``front`` are the numbers of the trials that no other trial beats, or of the best.
+    ``importance`` maps parameters to shares of the first objective's variance; it may be empty.
     """
 
     name: str

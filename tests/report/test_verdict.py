@@ -12,7 +12,8 @@ import pytest
 from support.report_samples import document, events, metrics_row, page_of, write_run, write_state
 
 from netdesc.report.confusion_matrix import ConfusionMatrix
-from netdesc.report.page import Page, render
+from netdesc.report.html_page import render
+from netdesc.report.page import Page
 from netdesc.report.run import RunData
 
 NO_EVENTS = np.empty((0, 2), dtype=np.int32)
@@ -167,7 +168,7 @@ def test_samples_without_a_class_count_in_their_own(tmp_path: Path) -> None:
     assert (second.samples, second.accuracy, second.precision) == (7, "100 %", "87.5 %")
     assert (third.samples, third.accuracy, third.precision) == (3, "0 %", "–")
     assert (first.counts[0], first.counts[6]) == (4, 5)
-    text = render(Page(run))
+    text = render("report.html.j2", Page(run))
     assert '<td class="n cell right" style="--share: 0.400">4</td>' in text
     assert '<td class="n cell wrong" style="--share: 0.500">5</td>' in text
     assert '<th scope="col" class="n">none</th>' in text
@@ -181,7 +182,7 @@ def test_steps_are_not_called_samples(tmp_path: Path, silent: int) -> None:
     page = Page(run)
     assert (page.confusion.items, page.confusion.unit) == ("steps of validation samples", "steps")
     assert "of the steps of validation samples correctly" in page.headline
-    text = render(page)
+    text = render("report.html.j2", page)
     assert "of the steps of validation samples were classified correctly" in text
     assert '<th scope="col" class="n">Steps</th>' in text
     assert (">none</th>" in text) is (silent > 0)

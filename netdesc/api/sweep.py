@@ -13,6 +13,7 @@ from netdesc.description import Description, DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.overrides import Overrides
 from netdesc.report import write_report
+from netdesc.report.sweep_page import write_sweep_report
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import REPORT, is_filled
 from netdesc.runs.sweep_table import SweepTable
@@ -132,6 +133,7 @@ def write_reports(folder: Path, options: SweepOptions) -> SweepTable:
                 write_report(run, warn=options.warn)
             except ValueError as error:
                 options.warn(f"no {REPORT} of {run} is written: {error}")
+    write_sweep_report(table, folder / SWEEP_PAGE)
     return table
 
 

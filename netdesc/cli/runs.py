@@ -1,19 +1,16 @@
 """``netdesc runs``."""
 
+import contextlib
 import csv
 import io
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from netdesc.cli import options
 from netdesc.cli.output import Output
-
-if TYPE_CHECKING:
-    from netdesc.runs.listing import ListedRun
 
 _MAX_COLUMNS = 6
 """The largest number of differing values in the table; ``--json`` and ``--csv`` have all."""
@@ -57,7 +54,22 @@ def runs(output: Output, folder: Path, sort: str | None, as_csv: bool) -> None:
             raise click.UsageError(f"--sort {sort}: no run has it; they have {', '.join(metrics)}")
         sign = -1 if "accuracy" in sort or "confidence" in sort else 1
         listed.sort(key=lambda run: sign * run.metrics.get(sort, sign * math.inf))
-    paths, rows = differing(listed), list(map(_row, listed))
+    paths = differing(listed)
+    rows = [
+        {
+            "run": str(run.path),
+            "name": run.record.name,
+            "status": run.status,
+            "message": run.record.message,
+            "started": run.record.started,
+            "ended": run.record.ended,
+            "epochs_done": run.record.epochs_done,
+            "epochs": run.epochs,
+            "seconds": run.record.seconds if math.isfinite(run.record.seconds or 0) else None,
+            "best_epoch": run.record.best and run.record.best.epoch + 1,
+        }
+        for run in listed
+    ]
     output.warn(*damaged)
     if output.as_json:
         objects = [
@@ -97,29 +109,11 @@ def runs(output: Output, folder: Path, sort: str | None, as_csv: bool) -> None:
             output.info(f"{hidden} more values differ; --json and --csv have them")
 
 
-def _row(run: "ListedRun") -> dict[str, Any]:
-    record = run.record
-    return {
-        "run": str(run.path),
-        "name": record.name,
-        "status": run.status,
-        "message": record.message,
-        "started": record.started,
-        "ended": record.ended,
-        "epochs_done": record.epochs_done,
-        "epochs": run.epochs,
-        "seconds": record.seconds if math.isfinite(record.seconds or 0) else None,
-        "best_epoch": record.best and record.best.epoch + 1,
-    }
-
-
 def _age(started: str | None) -> str:
-    """Returns how long ago a run started, in its largest unit; empty if that is unknown."""
-    try:
-        age = datetime.now(UTC) - datetime.fromisoformat(started or "").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return ""
-    seconds = max(0.0, age.total_seconds())
-    units = {"d": 86400, "h": 3600, "min": 60, "s": 1}
-    unit = next((unit for unit, size in units.items() if seconds >= size), "s")
-    return f"{seconds / units[unit]:.0f} {unit} ago"
+    """Returns how long ago a run started; empty if that is unknown."""
+    from netdesc.report.format import duration
+
+    with contextlib.suppress(ValueError, OverflowError):
+        begin = datetime.fromisoformat(started or "").astimezone()
+        return f"{duration(max(0.0, round((datetime.now(UTC) - begin).total_seconds())))} ago"
+    return ""

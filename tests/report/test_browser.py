@@ -12,13 +12,10 @@ import pytest
 import torch
 from support.grids import grid, slow
 from support.report_samples import OUTPUTS, STEPS, activity, long_names, write_run
-from support.sweep_tables import whole_sweep
 
 from netdesc.description.models.loss import SpikeTime
 from netdesc.losses.target_losses import SpikeTimeLoss
 from netdesc.report import write_report
-from netdesc.report.comparison import write_comparison
-from netdesc.report.sweep_page import write_sweep_report
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -149,37 +146,6 @@ def test_every_figure_is_drawn_and_nothing_is_loaded(
     assert [url for url in shown.requests if not url.startswith("data:")] == [
         reports[name].as_uri()
     ]
-
-
-PARALLEL = """
-[...document.querySelectorAll(".parallel polyline")].map(line => line.getBoundingClientRect().width)
-"""
-
-
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(1280, "dark"), pytest.param(320, "light", marks=slow)]
-)
-@pytest.mark.parametrize("name", ["sweep", "comparison"])
-def test_pages_of_several_runs_are_drawn(
-    tmp_path: Path, show: Any, name: str, width: int, scheme: str
-) -> None:
-    path, runs = tmp_path / "page.html", [tmp_path / "trials" / f"{n:04d}/seed0" for n in range(3)]
-    write_sweep_report(whole_sweep(tmp_path), path)
-    if name == "comparison":
-        write_comparison(runs, path)
-    shown = show(path, width, scheme)
-    figures = shown.page.evaluate(DRAWN)
-    assert len(figures) == 4
-    assert all(figures)
-    lines = shown.page.evaluate(PARALLEL)
-    assert len(lines) == (4 if name == "sweep" else 0)
-    assert all(line > 200 for line in lines)
-    assert not shown.page.evaluate(TOO_WIDE)
-    assert shown.page.evaluate(CLIPPED) == []
-    assert shown.page.evaluate(CONTRAST) == []
-    assert shown.complaints == []
-    assert shown.requests[0] == path.as_uri()
-    assert all(url.startswith("data:") for url in shown.requests[1:])
 
 
 def test_the_slider_shows_the_picture_appear(reports: dict[str, Path], show: Any) -> None:

@@ -1,9 +1,11 @@
 """``netdesc compile``, ``netdesc train`` and ``netdesc compile-and-train``."""
 
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,8 @@ from netdesc.stop_signals import PARENT
 
 if TYPE_CHECKING:
     from netdesc.api.trained_run import Run
+    from netdesc.description import Description
+    from netdesc.training.setup import TrainingOptions
 
 _OPTIONS = (
     click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path)),
@@ -48,6 +52,14 @@ _OPTIONS = (
     options.device,
     options.engine,
     click.option("--seed", type=int, help="Short for --set training.seed=N."),
+    click.option(
+        "--seeds",
+        type=click.IntRange(1, 1000),
+        default=1,
+        metavar="N",
+        help="Train N times, with the seeds training.seed, training.seed + 1, … into the folders "
+        "seed0, seed1, … of the run, and print the median and the spread of the best metrics.",
+    ),
     click.option(
         "--log",
         multiple=True,
@@ -176,6 +188,7 @@ def _train_here(
     file: Path | None,
     overrides: tuple[str, ...],
     seed: int | None,
+    seeds: int,
     resume: Path | None,
     **settings: Any,
 ) -> int:
@@ -195,10 +208,11 @@ def _train_here(
             from netdesc.graph import build_graph
 
             print_graph(output, build_graph(description.document))
-    elif file or seed is not None or settings["run_dir"]:
+    elif file or seed is not None or seeds > 1 or settings["run_dir"]:
         run, weights = quote(str(resume)), quote(str(resume / BEST_WEIGHTS))
         raise click.UsageError(
-            "--resume continues a run; it excludes FILE.json, --seed and --run-dir. To train "
+            "--resume continues a run; it excludes FILE.json, --seed, --seeds and --run-dir. To "
+            "train "
             f"longer: netdesc train --resume {run} --set training.epochs=N. To start a new run "
             f"from its weights: netdesc train FILE.json --set weights.path={weights}"
         )
@@ -209,6 +223,8 @@ def _train_here(
 
     progress = "quiet" if output.quiet else "auto"
     options = TrainingOptions(resume=resume, progress=progress, warn=output.warn, **settings)
+    if description is not None and seeds > 1:
+        return _train_seeds(output, description, seeds, options)
     run = train_network(description, options)
     if output.silent:
         return run.exit_code
@@ -216,6 +232,43 @@ def _train_here(
     is_absolute = folder is not None and folder.is_absolute()
     _print_result(output, run, run.path if is_absolute else Path(os.path.relpath(run.path)))
     return run.exit_code
+
+
+def _train_seeds(
+    output: Output, description: "Description", seeds: int, options: "TrainingOptions"
+) -> int:
+    """Trains with one seed after another, and prints medians and spreads of the best metrics."""
+    from netdesc.api.train import train_network
+    from netdesc.description.load import check_changed, require_valid
+    from netdesc.runs.folder import make_default
+
+    folder, ranks = options.run_dir, options.ranks
+    if folder is None:
+        name = description.document.name
+        folder = ranks.broadcast(make_default(name) if ranks.is_first else None)
+    first, runs, values = description.document.training.seed, list["Run"](), dict[str, Any]()
+    for number in range(seeds):
+        changed = require_valid(check_changed(description, {"training.seed": first + number}))
+        run = train_network(changed, replace(options, run_dir=Path(folder, f"seed{number}")))
+        if run.status == "interrupted":
+            return run.exit_code
+        runs.append(run)
+    for metric in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
+        bests = [run.best or {} for run in runs if run.status == "done"]
+        best = [metrics[metric] for metrics in bests if metric in metrics]
+        if best:
+            spread = max(best) - min(best)
+            values[metric] = {"median": statistics.median(best), "spread": spread}
+    code = max(run.exit_code for run in runs)
+    if output.as_json:
+        shown = [{"run": str(run.path), "status": run.status, "best": run.best} for run in runs]
+        output.print_json({"exit_code": code, "run": str(folder), "best": values, "runs": shown})
+    for metric, value in values.items():
+        text = f"median {value['median']:,.5g}, spread {value['spread']:.3g}"
+        output.print(f"{metric.replace('_', ' ')}: {text} over {len(runs)} seeds")
+    if not output.as_json:
+        output.print(str(folder))
+    return code
 
 
 def _print_result(output: Output, run: "Run", folder: Path) -> None:

@@ -148,6 +148,20 @@ def test_wrong_use_is_one_message(netdesc: Netdesc, tmp_path: Path, arguments: l
     assert not Path("S").exists()
 
 
+def test_seeds_of_one_document(netdesc: Netdesc, tmp_path: Path) -> None:
+    document = write_task(tmp_path / "task", epochs=2, seed=7)
+    command = ["train", document, "--seeds", 3, "--run-dir", "R", "--json"]
+    ended = netdesc(*command).record
+    losses = [run["best"]["loss"] for run in ended["runs"]]
+    spread = max(losses) - min(losses)
+    assert ended["best"]["loss"] == {"median": sorted(losses)[1], "spread": spread}
+    locks = [json.loads(Path(f"R/seed{n}/network.lock.json").read_text()) for n in range(3)]
+    assert [lock["training"]["seed"] for lock in locks] == [7, 8, 9]
+    assert netdesc(*command).code == 2
+    assert netdesc(*command, "--resume-or-start").record["best"] == ended["best"]
+    assert netdesc("train", "--resume", "R/seed0", "--seeds", 2).code == 2
+
+
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "netdesc", "sweep", "--dir", str(folder), "-q", *arguments]
     return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})

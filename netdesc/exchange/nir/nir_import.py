@@ -2,8 +2,7 @@
 
 import itertools
 import math
-import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +25,6 @@ from netdesc.exchange.importer import (
     require_times,
 )
 from netdesc.exchange.nir.nir_builder import Builder, JsonObject, NirLayer
-from netdesc.exchange.nir.nir_layers import node_text
 from netdesc.exchange.nir.nir_neurons import RESETS, NeuronImport, Reals, make_neuron
 from netdesc.exchange.nir.nir_notes import read_notes
 from netdesc.exchange.nir.nir_reader import read_graph
@@ -95,10 +93,7 @@ def import_nir(
         "format": FORMAT,
         "name": name,
         "description": f"Imported from {escape(path.name)}.",
-        "time": {
-            "steps": time[0] if steps is None else operator.index(steps),
-            "step_ms": float(time[1] if step_ms is None else step_ms),
-        },
+        "time": {"steps": steps or time[0], "step_ms": float(step_ms or time[1])},
         "input": {"shape": list(built.input_shape)},
         "neurons": neurons,
         "layers": sections,
@@ -109,14 +104,26 @@ def import_nir(
     graph_of(path, description)
     assumptions = describe_assumptions(description, is_assumed)
     if notes is None:
-        dt_is_assumed = dt is None and "dt" not in graph.metadata
-        assumptions += _assumptions(built.layers, dt_is_assumed, reset)
-    rows = [_row(*row) for row in zip(itertools.count(), built.layers, parts, strict=False)]
+        assumptions.append(_SURROGATE)
+        if dt is None and "dt" not in graph.metadata:
+            assumptions.append(f"{_STEP} of {DT:g} s (import with --dt)")
+        if reset is None and any(layer.threshold is not None for layer in weighted):
+            assumptions.append(_RESET)
     weights = {key: value for part in parts for key, value in part.state.items()}
-    unused = [f"{node_text(name)} leads from no input to an output" for name in built.unused]
-    warnings = [f"{path}: {text}" for text in [*warnings, *unused, *_doubts(built.layers)]]
+    decays = [layer.dynamics.voltage_decay for layer in weighted if layer.dynamics is not None]
+    if decays and all((d < 0.5 / DECAY_ONE).all() and (d > 1e-12).all() for d in decays):
+        warnings.append("all decays of voltages round to 0: is the length of a step (--dt) right?")
+    rows = [_row(*row) for row in zip(itertools.count(), built.layers, parts, strict=False)]
+    warnings = [f"{path}: {text}" for text in warnings]
     return ImportedNetwork(description, weights, rows, warnings, assumptions, *is_assumed.values())
 
+
+_SURROGATE = "neurons that training does not change, with netdesc's default surrogate gradient"
+_STEP = "time constants are divided by steps"
+_RESET = (
+    "spikes set voltages to v_reset, as NIR knows no other reset (import with --reset subtract or, "
+    "for snnTorch's default, --reset subtract_delayed)"
+)
 
 _SUM = NeuronImport(
     IDENTITY.model_dump(), {name: np.array(1, np.float32) for name in IDENTITY.values()}
@@ -129,8 +136,8 @@ class _LayerImport(NamedTuple):
 
     section: JsonObject
     state: dict[str, NDArray[np.float32]]
-    neuron: NeuronImport
-    inferred: list[str]
+    neuron: NeuronImport = _SUM
+    inferred: tuple[str, ...] = ()
 
 
 def _import_layers(layers: list[NirLayer], bits: int | str | None) -> Iterator[_LayerImport]:
@@ -138,7 +145,7 @@ def _import_layers(layers: list[NirLayer], bits: int | str | None) -> Iterator[_
     for layer in layers:
         is_float = layer.note is not None and layer.note.bits is None
         if not layer.weights:
-            yield _LayerImport(layer.section, {}, _SUM, [])
+            yield _LayerImport(layer.section, {})
         elif is_exact or (is_float and bits is None):
             for array, unit in () if is_float else _on_grid(layer):
                 array[...] = np.rint(array / unit) * unit
@@ -147,12 +154,11 @@ def _import_layers(layers: list[NirLayer], bits: int | str | None) -> Iterator[_
             yield _import_layer(layer, _scale_of(layer, bits == 8), 8 if bits == 8 else None)
 
 
-def _on_grid(layer: NirLayer) -> Iterator[tuple[Reals, float]]:
-    """Yields all numbers that the device has as integers, and the units of these."""
-    yield from ((weight, 2 / WEIGHT_UNIT) for weight in layer.weights.values())
-    yield layer.bias, 1 / WEIGHT_UNIT
-    if layer.threshold is not None:
-        yield layer.threshold, 1 / WEIGHT_UNIT
+def _on_grid(layer: NirLayer) -> list[tuple[Reals, float]]:
+    """Returns all numbers that the device has as integers, and the units of these."""
+    others = [layer.bias] if layer.threshold is None else [layer.bias, layer.threshold]
+    weights = [(weight, 2 / WEIGHT_UNIT) for weight in layer.weights.values()]
+    return weights + [(array, 1 / WEIGHT_UNIT) for array in others]
 
 
 def _is_on_grid(layer: NirLayer) -> bool:
@@ -160,10 +166,10 @@ def _is_on_grid(layer: NirLayer) -> bool:
     if layer.note is not None and layer.note.bits is None:
         return True
     low, high = weight_limits(8)
-    numbers = [(array / unit, np.rint(array / unit)) for array, unit in _on_grid(layer)]
-    weights = [2 * integers for _, integers in numbers[: len(layer.weights)]]
+    weights = [np.rint(weight * WEIGHT_UNIT) for weight in layer.weights.values()]
+    units = [array / unit for array, unit in _on_grid(layer)]
     return (
-        all((np.abs(number - integers) < NEAR).all() for number, integers in numbers)
+        all((np.abs(array - np.rint(array)) < NEAR).all() for array in units)
         and all(low <= weight.min() and weight.max() <= high for weight in weights)
         and bool((np.abs(layer.bias) <= MAX_BIAS).all())
     )
@@ -190,7 +196,7 @@ def _scale_of(layer: NirLayer, has_bits: bool) -> float:
 
 def _import_layer(layer: NirLayer, scale: float, bits: int | None) -> _LayerImport:
     note, channels, neuron = layer.note, layer.shape[0], _SUM
-    section, inferred = dict(layer.section), list[str]()
+    section = dict(layer.section)
     state: dict[str, NDArray[Any]] = {
         f"{name}.weight": weight * scale for name, weight in layer.weights.items()
     }
@@ -218,53 +224,31 @@ def _import_layer(layer: NirLayer, scale: float, bits: int | None) -> _LayerImpo
         section["quantization"] = {"bits": note.bits, "range": 2.0 ** math.ceil(math.log2(least))}
     if layer.threshold is not None and note is None:
         section["axonal_delay_step"] = False
-        inferred.append("no axonal delay step")
     elif note is not None and note.axonal_delay_step is not None:
         section["axonal_delay_step"] = note.axonal_delay_step
-    if layer.delays.ndim or (note is not None and note.delay.learn):
+    if layer.delays.ndim or (note is not None and note.delay.get("learn")):
         limits = [float(layer.delays.min()), float(layer.delays.max())]
         section["delay"] = {"learn": True, "initial_steps": limits}
         state["neuron.axonal.delay"] = np.broadcast_to(layer.delays, (channels,))
     elif layer.delays.any():
         section["delay"] = {"steps": int(layer.delays)}
-    if scale != 1:
-        what = "output" if layer.threshold is None else "thresholds"
-        inferred.append(f"weights and {what} times {scale:g}")
     with np.errstate(over="ignore"):
         arrays = {
             f"layers.{layer.name}.{name}": np.array(value, np.float32, order="C")
             for name, value in state.items()
         }
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise layer.draft.error("has numbers that are too large")
-    return _LayerImport(section, arrays, neuron, inferred)
-
-
-def _doubts(layers: Sequence[NirLayer]) -> Iterator[str]:
-    neurons = [layer.dynamics for layer in layers if layer.dynamics is not None]
-    decays = [each.voltage_decay for each in neurons if each.leaks]
-    if decays and not any(np.rint(decay * DECAY_ONE).any() for decay in decays):
-        yield "all decays of voltages round to 0: is the length of a step (--dt) right?"
-
-
-def _assumptions(
-    layers: Sequence[NirLayer], dt_is_assumed: bool, reset: str | None
-) -> Iterator[str]:
-    yield "neurons that training does not change, with netdesc's default surrogate gradient"
-    if dt_is_assumed:
-        yield f"steps of {DT:g} s, by which time constants are divided (import with --dt)"
-    if reset is None and any(layer.threshold is not None for layer in layers):
-        yield (
-            "spikes that set the voltage to v_reset, as NIR knows no other reset (import with "
-            "--reset subtract or, for snnTorch's default, --reset subtract_delayed)"
-        )
+        raise layer.draft.error("", "has numbers that are too large")
+    what = "output" if layer.threshold is None else "thresholds"
+    texts = [f"weights and {what} times {scale:g}"] if scale != 1 else []
+    texts += ["no axonal delay step"] if section.get("axonal_delay_step") is False else []
+    return _LayerImport(section, arrays, neuron, tuple(texts))
 
 
 def _row(index: int, layer: NirLayer, part: _LayerImport) -> ImportedLayer:
-    section, values = part.section, part.neuron.values
+    section, levels = part.section, np.unique(part.neuron.values.get("threshold", ()))
     neuron = (section.get("neuron") or {"type": "none"})["type"] if layer.weights else ""
-    levels = np.unique(values.get("threshold", ()))
     threshold = float(levels[0]) if levels.size == 1 else None
     weights = sum(weight.size for weight in layer.weights.values())
     names, shapes = (layer.name, section["type"], neuron), (layer.input_shape, layer.shape)
-    return ImportedLayer(index, *names, *shapes, threshold, weights, tuple(part.inferred), ())
+    return ImportedLayer(index, *names, *shapes, threshold, weights, part.inferred, ())

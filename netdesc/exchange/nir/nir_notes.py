@@ -2,25 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from netdesc.description.models.document import Time
 from netdesc.exchange.nir.nir_record import METADATA, NirGraph
 from netdesc.sections import Name
 
-Size = Annotated[int, Field(ge=1, le=1 << 24)]
 
-
-class _Note(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
-
-
-class DelayNote(_Note):
-    learn: bool = False
-
-
-class LayerNote(_Note):
-    """What the nodes of a layer do not say."""
+class LayerNote(BaseModel):
+    """What the nodes of a layer do not say. ``delay`` may have ``learn``."""
 
     name: Name
     type: str
@@ -28,36 +17,27 @@ class LayerNote(_Note):
     neuron: str | None = None
     reset: Literal["zero", "subtract", "subtract_delayed"] = "zero"
     axonal_delay_step: bool | None = None
-    delay: DelayNote = DelayNote()
+    delay: dict[str, float] = {}
     bits: Annotated[int, Field(ge=2, le=8)] | None = 8
-    groups: Size = 1
     bias: bool = False
     threshold_shift: float = 0.0
-    shape: list[Size] = []
+    shape: list[int] = []
 
 
-class Notes(_Note):
+class Notes(BaseModel):
     """The metadata."""
 
-    format: Literal[1]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]
-    steps: int
-    step_ms: float
+    steps: Annotated[int, Field(ge=1)]
+    step_ms: Annotated[float, Field(gt=0)]
     layers: list[LayerNote]
-
-    def of_nodes(self) -> dict[str, LayerNote]:
-        return {node: layer for layer in self.layers for node in layer.nodes}
 
 
 def read_notes(graph: NirGraph, warnings: list[str]) -> Notes | None:
     """Returns the metadata; None if there are none. Damaged ones are a warning."""
-    text = str(graph.metadata.get(METADATA, ""))
     try:
-        notes = Notes.model_validate_json(text) if text else None
-        if notes is not None:
-            Time(steps=notes.steps, step_ms=notes.step_ms)
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))[:60]
-        warnings.append(f"netdesc's metadata in it are damaged ({field}) and were not used")
+        text = graph.metadata.get(METADATA)
+        return None if text is None else Notes.model_validate_json(str(text))
+    except ValidationError:
+        warnings.append("netdesc's metadata in it are damaged and were not used")
         return None
-    return notes

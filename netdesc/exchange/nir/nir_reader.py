@@ -18,7 +18,7 @@ MAX_SIZE = 1 << 24
 
 _POOL = "kernel_size stride padding"
 FIELDS: dict[str, str] = {
-    "Input": "shape?",
+    "Input": "shape",
     "Output": "shape?",
     "Linear": "weight",
     "Affine": "weight bias",
@@ -138,4 +138,4 @@ def _read_sizes(node: Hdf5Group, name: str) -> FieldValue:
     sizes, lowest = node.integers(name).reshape(-1), _LOWEST.get(name, 1)
     if not 1 <= sizes.size <= 8 or (sizes < lowest).any() or (sizes > MAX_SIZE).any():
         raise node.error(name, f"is {sizes.tolist()[:8]}; it is 1 to 8 numbers from {lowest} on")
-    return tuple(int(size) for size in sizes)
+    return int(sizes[0]) if name in ("groups", "start_dim", "end_dim") else tuple(sizes.tolist())

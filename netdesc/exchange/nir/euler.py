@@ -96,7 +96,7 @@ def _values_per_step(node: NirNode) -> int:
 
 
 def _make_run(node: NirNode, dt: float, fires_at: FiresAt) -> NodeRun:
-    if node.type in SPIKING or node.type in INTEGRATORS:
+    if "r" in node.fields:
         return _Neurons(node, dt, fires_at)
     if node.type == "Delay":
         return _Delays(np.rint(np.asarray(node.fields["delay"]) / dt).astype(np.int64))
@@ -192,6 +192,10 @@ def _convolve(values_T: Values, fields: Fields) -> Values:
     return np.moveaxis(np.concatenate(sums, 3), 3, 1) + np.reshape(fields["bias"], (-1, 1, 1))
 
 
+def _pool(values_T: Values, fields: Fields) -> Values:
+    return _windows(values_T, fields["kernel_size"], fields)
+
+
 def _flatten(values_T: Values, fields: Fields) -> Values:
     shape = values_T.shape[1:]
     first, last = (_pair(fields[name])[0] % len(shape) for name in ("start_dim", "end_dim"))
@@ -209,15 +213,10 @@ STATELESS: dict[str, Callable[[Values, Fields], Values]] = {
     "Scale": lambda values_T, fields: values_T * fields["scale"],
     "Threshold": lambda values_T, fields: (values_T > fields["threshold"]).astype(np.float64),
     "Conv2d": _convolve,
-    "SumPool2d": lambda values_T, fields: _windows(values_T, fields["kernel_size"], fields).sum(
-        axis=(4, 5)
-    ),
-    "AvgPool2d": lambda values_T, fields: _windows(values_T, fields["kernel_size"], fields).mean(
-        axis=(4, 5)
-    ),
+    "SumPool2d": lambda values_T, fields: _pool(values_T, fields).sum(axis=(4, 5)),
+    "AvgPool2d": lambda values_T, fields: _pool(values_T, fields).mean(axis=(4, 5)),
     "Flatten": _flatten,
 }
 """Type of a node without states -> what it computes of steps, and its fields."""
 
 SPIKING = ("CubaLIF", "LIF", "IF")
-INTEGRATORS = ("CubaLI", "LI", "I")

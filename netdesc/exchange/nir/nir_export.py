@@ -46,7 +46,10 @@ def nir_of(
     export = Export(model.graph, model.folded_state(), adaptation, is_forced=options.force)
     for layer in model.graph.layers:
         try:
-            EXPORTERS.get(type(layer.section), _refuse)(export, layer)
+            exporter = EXPORTERS.get(type(layer.section))
+            if exporter is None:
+                raise LayerError("", f'is of type "{layer.section.type_name()}"')
+            exporter(export, layer)
         except LayerError as error:
             hint = f": {error.hint}" if error.hint else ""
             problem = f'layer "{layer.name}" {error}; NIR cannot say that{hint}'
@@ -247,10 +250,6 @@ NEURONS = {"cuba": _lif, "lif": _lif, "integrator": _integrator}
 
 
 # Layers without synapses
-
-
-def _refuse(export: Export, layer: LayerNode) -> None:
-    raise LayerError("", f'is of type "{layer.section.type_name()}"')
 
 
 def _export_plain(

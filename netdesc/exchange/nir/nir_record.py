@@ -44,7 +44,6 @@ class NirNode:
 
     type: str
     fields: dict[str, FieldValue]
-    metadata: dict[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

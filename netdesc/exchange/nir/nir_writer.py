@@ -19,19 +19,13 @@ def write_graph(path: str | Path, graph: NirGraph) -> None:
         for name, node in graph.nodes.items():
             group = nodes.create_group(name)
             _write(group, {"type": node.type, **node.fields})
-            _write_metadata(group, node.metadata)
         edges = np.array(graph.edges, dtype=object).reshape(-1, 2)
         root.create_dataset("edges", data=edges, dtype=h5py.string_dtype())
         _write(root, {"type": "NIRGraph"})
-        _write_metadata(root, graph.metadata)
+        _write(root.create_group("metadata"), graph.metadata)
         file.flush()
         content = file.id.get_file_image()
     write_content(path, content)
-
-
-def _write_metadata(group: h5py.Group, metadata: dict[str, str | float]) -> None:
-    if metadata:
-        _write(group.create_group("metadata"), metadata)
 
 
 def _write(group: h5py.Group, fields: dict[str, Any]) -> None:

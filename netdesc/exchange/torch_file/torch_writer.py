@@ -2,6 +2,7 @@
 
 import math
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import netdesc
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export_options import ExportOptions
 from netdesc.exchange.net_writer import write_content
-from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
+from netdesc.graph import INPUT, LayerNode, SynapticNode
 from netdesc.hardware import FoldedModel, layer_integers
 from netdesc.hardware.integer_neurons import StepLines
 from netdesc.hardware.integers import WEIGHT_BITS, recurrent_integers
@@ -24,48 +25,8 @@ from netdesc.neurons.equations import read
 
 _TEMPLATE = Path(__file__).with_name("module.txt").read_text(encoding="utf-8")
 
-_PRINTER = Printer(
-    {
-        **TEXTS,
-        "constant": "zero + {value!r}",
-        "parameter": "n.p_{value}",
-        "input": "x_{value}",
-        "state": "s_{value}",
-        "fired_before": "fired_before",
-        "absolute": "{}.abs()",
-        "minimum": "torch.minimum({}, {})",
-        "maximum": "torch.maximum({}, {})",
-        "where": "torch.where({}, {}, {})",
-        "times": "times({}, {})",
-        "saturate": "{}",  # a device rule follows where it is assigned
-        "wrap": "wrap({})",
-        "clip": "clip({})",
-        "cut": "{} >> {bits}",
-        "no_spike": "",
-    },
-    {},
-)
-
-_DENSE = "F.linear({x}, n.weight{i})"
-_CONV = "F.conv2d({x}, n.weight{i}, None, {s.strides}, {s.paddings}, {s.dilations}, {groups})"
-_SPREAD = (
-    "F.conv_transpose2d({x}, n.weight{i}, None, {s.strides}, {s.paddings}, {s.output_paddings}, "
-    "{groups}, {s.dilations})"
-)
-OUTPUTS: dict[type, str] = {
-    **dict.fromkeys((layers.Dense, layers.Recurrent, layers.WinnerTakeAll), _DENSE),
-    **dict.fromkeys((layers.Conv, layers.SumPool), _CONV),
-    **dict.fromkeys((layers.ConvTranspose, layers.Upsample), _SPREAD),
-    layers.Neurons: "({x}) * n.weight{i}[0] + n.weight{i}[1]",
-    layers.Flatten: "({x}).flatten(1)",
-    layers.Reshape: "({x}).reshape(-1, *{s.shape})",
-    **dict.fromkeys((layers.Concat, layers.Delay), "{x}"),
-    layers.MaxPool: "F.max_pool2d({x}, *{s.window})",
-    layers.AveragePool: "mean(F.avg_pool2d({x}, *{s.window}, divisor_override=1), {count})",
-    layers.PopulationAverage: "mean(({x}).unflatten(1, ({s.units}, -1)).sum(2), {count})",
-}
-"""Class of a section -> its output, or what arrives at input ``i`` of its neurons, as text: from
-``x``, the section ``s``, the numbers ``n`` of its layer and the ``count`` of what a mean is of."""
+_TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
+_PRINTER, OUTPUTS = Printer(TEXTS | _TEXTS["operations"], {}), _TEXTS["layers"]
 
 _MARK = {"netdesc": "numbers of a torch module"}
 """Metadata of the files of numbers, so that no other file is overwritten."""
@@ -149,13 +110,13 @@ class _Module:
         shape = ", ".join(map(str, layer.output_shape))
         if isinstance(layer, SynapticNode):
             delay_C = self._add_neurons(layer, name, x, shape)
-        elif type(section) not in OUTPUTS:
+        elif section.type_name() not in OUTPUTS:
             problem = f'layer "{layer.name}" of type "{section.type_name()}" has other steps than'
             raise NetFileError(self._path, f"{problem} its input, and a module computes each step")
         else:
             window = layer.input_shape[0] // layer.output_shape[0]
             count = math.prod(section.window[0]) if hasattr(section, "window") else window
-            text = OUTPUTS[type(section)].format(x=x, s=section, count=count)
+            text = OUTPUTS[section.type_name()].format(x=x, s=section, count=count)
             self._lines.append(f"x_{name} = {text}")
         if most := int(delay_C.max()):
             self.tensors[f"{name}.delay"] = _by_channel(layer, delay_C.astype(np.int64))
@@ -179,7 +140,7 @@ class _Module:
             if hasattr(section, "groups_of"):
                 groups = section.groups_of(layer.input_shape[0])
                 weight = _kernel(section, weight, groups)
-            text = OUTPUTS[type(section)].format(x=x, s=section, i=i, groups=groups)
+            text = OUTPUTS[section.type_name()].format(x=x, s=section, i=i, groups=groups)
             arrays = {"weight": weight}
             if own is not None:
                 arrays |= {"own": own.weights[i], "drive": np.array(own.drive)}

@@ -106,8 +106,8 @@ MAX_LINES = 400
 MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
-MAX_PACKAGE_LINES = 57_500
-MAX_TEST_LINES = 39_900
+MAX_PACKAGE_LINES = 56_620
+MAX_TEST_LINES = 39_650
 
 
 def line_count(folder: Path) -> int:

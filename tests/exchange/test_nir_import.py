@@ -66,12 +66,12 @@ def conv(**more: Any) -> nir.Conv2d:
 
 LOOP = "input a, a la, la r, r la, la output"
 NETWORKS = {
-    "two layers": graph("input a, a l, l b, b m, m output", a=linear(9, 5), l=lif(9),
-                        b=linear(4, 9), m=lif(4, decay=1, threshold=0.2)),
+    "two layers": graph("input a, a l, l b, b m, m output", a=linear(90, 5), l=lif(90),
+                        b=linear(40, 90), m=lif(40, decay=1, threshold=0.2)),
     "no leak": graph("input a, a l, l output", a=linear(4, 5),
                      l=nir.IF(full(1 / DT, 4), full(1.5, 4), full(0, 4))),
     "levels": graph("input a, a l, l output", a=linear(4, 5),
-                    l=lif(4, v_leak=-0.25, v_reset=-0.25)),
+                    l=lif(4, v_leak=-0.25)),
     "bias": graph("input a, a l, l output", l=lif(4),
                   a=nir.Affine(RNG.normal(0, 1, (4, 5)), RNG.normal(0, 0.2, 4))),
     "convolution": graph("input c, c l, l f, f a, a m, m output", (2, 6, 6), c=conv(),
@@ -96,7 +96,7 @@ def test_spikes_are_those_of_eulers_method(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "a.nir", NETWORKS[name])
     record = read_graph(path)
     (shape,) = (n.fields["shape"] for n in record.nodes.values() if n.type == "Input")
-    input_TN = RNG.random((100, *np.ravel(shape))) < 0.3
+    input_TN = RNG.random((300, *np.ravel(shape))) < 0.3
     wanted_TN = run_euler(record, input_TN, DT, ">")
     assert 10 < np.count_nonzero(wanted_TN) < wanted_TN.size
     assert (outputs(path, input_TN, bits="float") == wanted_TN).all()

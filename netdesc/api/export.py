@@ -41,8 +41,9 @@ def export(
     ValueError) if the file cannot be written, or if the format cannot hold the network, and the
     errors of ``compile``.
 
-    >>> netdesc.export("runs/first", "first.nir", note=print)
-    []
+    >>> warnings = netdesc.export(compiled, "oxford.nir", target="norse")
+    >>> Path("oxford.nir").exists()
+    True
     """
     options = ExportOptions(target=target, force=force, note=note)
     format = format_to_write(path, options)

@@ -25,12 +25,14 @@ from netdesc.cli.output import Output
 PACKAGES = (
     "click", "pydantic", "rich", "jinja2", "matplotlib", "numpy", "h5py", "safetensors",
     "numba", "torch", "triton", "wandb", "mlflow", "tensorboard", "tonic",
+    "optuna",
 )  # fmt: skip
 ENGINES = ("engine reference", "engine cpu", "engine cuda")
 _OPTIONAL = {
     "triton": "the CUDA engine",
     **{name: f"train --log {name}" for name in ("wandb", "mlflow", "tensorboard")},
     "tonic": 'data of type "tonic"',
+    "optuna": "sweep",
 }
 """Optional packages, and what needs them."""
 _SPARED = {"jinja2", "matplotlib", "engine cuda", "machine", *_OPTIONAL}

@@ -57,7 +57,9 @@ def fill_scales(
     elif not input_TBN.any():
         raise DescriptionError([_silent(description, searched[0])])
     fields = document.model_dump_json(exclude={"name", "description", "data", "training"})
-    key = hashlib.sha256(f"{seed} {fields}".encode() + input_TBN.numpy().tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{seed} {fields}".encode())
+    digest.update(input_TBN.contiguous().numpy())
+    key = digest.hexdigest()
     scales = _found_scales.pop(key, None)  # added again below, as the newest
     has_masks = any(layer.section.mask is not None for layer in graph.neuron_layers)
     if scales is None or has_masks:  # files of masks may have changed

@@ -34,7 +34,8 @@ class OperationCounter:
         for values, connections in zip((*inputs, output_TBN), block.connections(), strict=True):
             if connections.any():
                 events = _events(values)
-                spikes = bool(((values == 0) | (values.abs() == 1)).all())
+                samples = values.unbind(1)  # one by one, as torch copies what it compares
+                spikes = all(bool(((x == 0) | (x.abs() == 1)).all()) for x in samples)
                 number = float(events.double().flatten() @ connections.double().flatten())
                 counts += (float(events.sum()), number * spikes, number * (not spikes))
 

@@ -106,7 +106,7 @@ def test_pruned_and_diverged_trials_say_why(netdesc: Netdesc, tmp_path: Path) ->
     assert [trial["status"] for trial in listed.record["trials"]] == ["done", "failed"]
     assert "epoch" in listed.record["trials"][1]["reason"]
     prune = {"type": "median", "min_epochs": 1}
-    many = {RATE: {"choices": [0.03, 0.03, 0.03, 0.03, 0.03, 1e-9]}}
+    many = {RATE: {"choices": [0.03, 0.031, 0.032, 0.033, 0.034, 1e-9]}}
     document = sweep_of(tmp_path / "b", trials=None, method="grid", over=many, prune=prune)
     table = package.sweep(document, tmp_path / "P")
     row = table.trials[-1]

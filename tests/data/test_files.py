@@ -45,7 +45,7 @@ def test_suffix_and_length(name, size, code, tmp_path):
     ("content", "words"),
     [
         (b"PK\x03\x04\xf7", "a zip archive, such as an .npz file"),
-        (b"\x89HDF\r\n\x1a\n", "an hdf5 file, such as a .net network"),
+        (b"\x89HDF\r\n\x1a\n", "an hdf5 file, such as a"),
     ],
 )
 def test_other_files_are_called_what_they_are(content, words, tmp_path):

@@ -110,7 +110,7 @@ def random_input(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 @needs_compiler
-@pytest.mark.parametrize("count", [12, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.slow)])
 def test_random_networks(tmp_path: Path, count: int) -> None:
     documents = {f"net{number}": each for number, each in enumerate(drawn(count))}
     for number, (name, description) in enumerate(documents.items()):

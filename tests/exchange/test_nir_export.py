@@ -51,7 +51,7 @@ def same_values(first: NirNode, second: NirNode) -> bool:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(networks(any_neuron(("cuba", "lif", "integrator"))), st.booleans())
 def test_the_package_nir_reads_what_is_written_and_a_reimport_is_the_same_network(
     tmp_path_factory: pytest.TempPathFactory, description: dict[str, Any], force: bool

@@ -206,7 +206,7 @@ def test_hostile_files_are_refused(tmp_path: Path, damage: Callable[[h5py.File],
         read_network(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), is_cut=st.booleans())
 def test_damaged_bytes_give_one_error_or_a_network(
     tmp_path_factory: pytest.TempPathFactory, seed: int, is_cut: bool

@@ -52,7 +52,7 @@ def module(path: Path) -> dict[str, Any]:
     return names
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(networks(any_neuron()), st.integers(0, 99), st.sampled_from((1, 3)))
 def test_a_module_gives_the_outputs_of_the_integer_run(
     tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any], seed: int, largest: int

@@ -83,7 +83,7 @@ def test_one_worker_proposes_the_same_each_time_and_two_never_the_same(
         assert first.values != second.values
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_killed_workers_lose_no_trial_and_double_none(workers: int, tmp_path: Path) -> None:
     sweep: dict[str, Any] = {"method": "random", "trials": 40, "variants": VARIANTS}
     sweep_of(tmp_path, **sweep)

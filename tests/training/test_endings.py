@@ -171,9 +171,9 @@ def test_a_signal_before_the_first_epoch_ends_the_run(
 ) -> None:
     original = getattr(session, phase)
 
-    def signal_then_go_on(*arguments: Any) -> Any:
+    def signal_then_go_on(*arguments: Any, **options: Any) -> Any:
         SignalWhenDeleted(number)
-        return original(*arguments)
+        return original(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(session, phase, signal_then_go_on)
@@ -191,9 +191,9 @@ def test_a_signal_before_the_first_epoch_of_a_resumed_run_needs_no_kernels(
 ) -> None:
     compile_kernels = session.compile_kernels
 
-    def signal_then_compile(*arguments: Any) -> None:
+    def signal_then_compile(*arguments: Any, **options: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        compile_kernels(*arguments)
+        compile_kernels(*arguments, **options)
 
     def fail(*_: object) -> None:
         raise AssertionError("the activity was computed")

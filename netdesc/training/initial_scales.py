@@ -58,7 +58,7 @@ def fill_scales(
         raise DescriptionError([_silent(description, searched[0])])
     fields = document.model_dump_json(exclude={"name", "description", "data", "training"})
     digest = hashlib.sha256(f"{seed} {fields}".encode())
-    digest.update(input_TBN.contiguous().numpy())
+    digest.update(input_TBN.contiguous().view(-1).numpy().data)
     key = digest.hexdigest()
     scales = _found_scales.pop(key, None)  # added again below, as the newest
     has_masks = any(layer.section.mask is not None for layer in graph.neuron_layers)

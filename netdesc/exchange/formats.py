@@ -77,17 +77,17 @@ def format_to_write(path: str | Path, options: ExportOptions = PLAIN) -> Format:
     NetFileNameError if no format has this suffix, or if the format does not have the options.
     """
     path = Path(path)
-    found = FORMATS.get(path.suffix.lower())
-    if found is None or found.write is None:
-        known = [f"{suffix} ({each.name})" for suffix, each in FORMATS.items() if each.write]
+    format = FORMATS.get(path.suffix.lower())
+    if format is None or format.write is None:
+        formats = [f"{suffix} ({other.name})" for suffix, other in FORMATS.items() if other.write]
         name = f"{path.stem or 'network'}.net"
-        problem = f"netdesc exports {', '.join(known)}; use a name such as {name}"
+        problem = f"netdesc exports {', '.join(formats)}; use a name such as {name}"
         raise NetFileNameError(path, problem)
-    if options.target is not None and options.target not in found.targets:
-        fitting = [suffix for suffix, each in FORMATS.items() if options.target in each.targets]
+    if options.target is not None and options.target not in format.targets:
+        fitting = [suffix for suffix, other in FORMATS.items() if options.target in other.targets]
         way = f"{options.target} reads {fitting[0]} files" if fitting else "leave it out"
         raise NetFileNameError(path, f"no {path.suffix} file is for {options.target}: {way}")
-    return found
+    return format
 
 
 def write_network(
@@ -104,26 +104,28 @@ def write_network(
 
 
 def format_to_read(path: str | Path) -> tuple[str, Format]:
-    """Returns the suffix and the format of a file to read: by its name; if that is no other's,
-    ``.net``. NetFileError if netdesc does not read the format.
+    """Returns the suffix and the format of a file to read, by its name.
+
+    A file with a suffix of no format is read as ``.net``. NetFileError if netdesc does not read the
+    format.
     """
     suffix = Path(path).suffix.lower()
     suffix = suffix if suffix in FORMATS else ".net"
     if FORMATS[suffix].read is None:
-        known = ", ".join(each for each, format in FORMATS.items() if format.read is not None)
-        raise NetFileError(path, f"netdesc only writes {suffix} files; it reads {known}")
+        readable = ", ".join(name for name, format in FORMATS.items() if format.read is not None)
+        raise NetFileError(path, f"netdesc only writes {suffix} files; it reads {readable}")
     return suffix, FORMATS[suffix]
 
 
 def read_network(path: str | Path, **options: Any) -> ImportedNetwork:
     """Reads a network file in the format of ``format_to_read``.
 
-    ``options`` are keywords of the format's reader; those that are None have no effect.
+    ``options`` are keywords of the format's reader. An option that is None keeps its default.
     NetFileError if the file cannot be read, ValueError if an option is not one of the format.
     """
-    suffix, found = format_to_read(path)
+    suffix, format = format_to_read(path)
     used = {name: value for name, value in options.items() if value is not None}
-    for name in used.keys() - {"name", "steps", "step_ms", *found.read_options}:
+    for name in used.keys() - {"name", "steps", "step_ms", *format.read_options}:
         raise ValueError(f"{path}: {name} is not an option of {suffix} files")
-    assert found.read is not None
-    return found.read(path, **used)
+    assert format.read is not None
+    return format.read(path, **used)

@@ -75,10 +75,11 @@ def test_pages_of_several_runs_are_drawn(tmp_path: Path, show: Any, name: str) -
             ["30", "31", "32"]
         ]
         write_comparison(runs, path)
-    shown = show(path, 1280, "dark")
-    assert shown.page.evaluate(DRAWN) == [True] * 4
-    assert shown.page.locator(".parallel polyline").count() == (4 if name == "sweep" else 0)
-    assert not shown.page.evaluate(TOO_WIDE)
-    assert shown.page.evaluate(CLIPPED) + shown.page.evaluate(CONTRAST) == []
-    assert shown.complaints == []
-    assert [url for url in shown.requests if not url.startswith("data:")] == [path.as_uri()]
+    for scheme in ("light", "dark"):
+        shown = show(path, 1280, scheme)
+        assert shown.page.evaluate(DRAWN) == [True] * 4
+        assert shown.page.locator(".parallel polyline").count() == (4 if name == "sweep" else 0)
+        assert not shown.page.evaluate(TOO_WIDE)
+        assert shown.page.evaluate(CLIPPED) + shown.page.evaluate(CONTRAST) == []
+        assert shown.complaints == []
+        assert [url for url in shown.requests if not url.startswith("data:")] == [path.as_uri()]

@@ -22,7 +22,7 @@ from netdesc.sweeps import sweep_folder
 from netdesc.sweeps.jobs import run_jobs
 from netdesc.sweeps.results import read_table
 from netdesc.sweeps.study import open_sweep
-from netdesc.sweeps.worker import OnTrial, run_worker
+from netdesc.sweeps.worker import OnTrial, changed_document, run_worker
 from netdesc.training.setup import TrainingOptions
 from netdesc.training.train import complete
 
@@ -121,7 +121,7 @@ def write_reports(folder: Path, options: SweepOptions) -> SweepTable:
     """Writes ``sweep.html`` and, once no trial is open, the reports of the best trials' runs."""
     table = read_table(folder)
     is_over = len(table.trials) >= table.planned
-    if is_over and not any(row.status in ("running", "waiting") for row in table.trials):
+    if is_over and all(row.has_ended for row in table.trials):
         rows = {row.number: row for row in table.trials}
         runs = [folder / run for number in table.front for run in rows[number].folders]
         todo = [run for run in runs if not is_filled(run / REPORT)]
@@ -143,7 +143,6 @@ def best_document(folder: Path) -> dict[str, Any]:
     """
     from netdesc.description.file_references import file_references
     from netdesc.description.json_pointer import lookup
-    from netdesc.sweeps.trial import changed_document
 
     table, space = read_table(folder), sweep_folder.read(folder)
     if not table.front:

@@ -147,8 +147,8 @@ class _Progress:
             now = time.monotonic()
             self._due, self._read = now + max(1.0, 20 * (now - began)), self._ended
         table = self._table
-        over = sum(trial.status in ("done", "pruned", "failed") for trial in table.trials)
-        over += self._ended - self._read
+        over = sum(trial.has_ended for trial in table.trials)
+        over = min(over + self._ended - self._read, table.planned)
         seconds = round((began - self._began) / self._ended * (table.planned - over))
         parts = [f"trial {row.number} {row.status}", _results(table, row), _settings(row)]
         parts += [row.reason] * (row.status != "done")

@@ -16,14 +16,14 @@ from netdesc.description.overrides import apply_overrides, override_arguments
 
 
 class Parameter(NamedTuple):
-    """A path that varies, with a range from ``low`` to ``high``, or with ``choices``.
+    """A path that varies, with a range from ``low`` to ``high``, or else with ``choices``.
 
     ``parts`` is the place of its entry in the document.
     """
 
     path: str
-    low: float | int | None
-    high: float | int | None
+    low: float
+    high: float
     log: bool
     is_integer: bool
     choices: tuple[Any, ...] | None
@@ -38,16 +38,19 @@ class Parameter(NamedTuple):
         values = (self.low, self.high) if self.choices is None else self.choices
         return [(value, (*self.parts, form, index)) for index, value in enumerate(values)]
 
-    def at(self, share: float) -> Any:
-        """Returns the value at a share of the range, from 0 to 1."""
-        low, high = self.low, self.high
-        assert low is not None
-        assert high is not None
+    def at(self, share: float, margin: float = 0.0) -> Any:
+        """Returns the value at a share of the range, from 0 to 1, or of the choices, below 1.
+
+        Before rounding, both ends of a range of integers are wider by ``margin``.
+        """
+        if self.choices is not None:
+            return self.choices[int(share * len(self.choices))]
+        low, high = self.low - margin * self.is_integer, self.high + margin * self.is_integer
         if self.log:
             value = math.exp((1 - share) * math.log(low) + share * math.log(high))
         else:
             value = (1 - share) * low + share * high
-        return round(value) if self.is_integer else min(max(value, low), high)
+        return min(max(round(value) if self.is_integer else value, self.low), self.high)
 
     def grid(self) -> tuple[Any, ...]:
         """Returns the values in a grid: the choices, or those of the range in rising order."""
@@ -86,6 +89,11 @@ class SweepSpace(NamedTuple):
     def method(self) -> str:
         """The name of the method, also if the section leaves the choice to netdesc."""
         return self.section.method or ("nsga2" if len(self.objectives) > 1 else "tpe")
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths that vary in any variant."""
+        return list(dict.fromkeys(each.path for form in self.variants for each in form.parameters))
 
     @property
     def trials(self) -> int:
@@ -168,7 +176,7 @@ def _variant(
     for path, (at, values) in over.items():
         is_integer = takes_integers(applied.places.get(path, ()), applied.data) is True
         whole = (int(end) if is_integer and end.is_integer() else end for end in values.ends)
-        low, high = (None, None) if values.choices is not None else whole
+        low, high = (0, 0) if values.choices is not None else whole
         is_log, choices, steps = values.log is not None, values.choices, values.steps
         parameters.append(Parameter(path, low, high, is_log, is_integer, choices, steps, at))
     return Variant(name, settings, tuple(parameters))

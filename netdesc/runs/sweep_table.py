@@ -25,6 +25,10 @@ class TrialRow:
     reason: str = ""
     folders: tuple[str, ...] = ()
 
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("done", "pruned", "failed")
+
 
 @dataclass(frozen=True)
 class SweepTable:

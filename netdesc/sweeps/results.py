@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import statistics
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from netdesc.sweeps.journal import Journal, damaged
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+STATES: dict[TrialStatus, str] = {"done": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+"""Optuna's name for the state of a trial that has ended."""
 
 
 @contextlib.contextmanager
@@ -88,16 +92,15 @@ def read_table(folder: Path) -> SweepTable:
         study = load_study(journal, space) if has_begun else None
         trials = study.get_trials(deepcopy=False) if study else []
         importance = _importance(study) if study else {}
-    rows = tuple(_row(folder, trial) for trial in trials)
+    rows = tuple(trial_row(folder, trial) for trial in trials)
     done = [(row.number, row.results) for row in rows if row.status == "done" and row.results]
     maximize = [objective.maximize for objective in space.objectives]
     front = pareto_front([results for _, results in done], maximize)
-    paths = dict.fromkeys(each.path for variant in space.variants for each in variant.parameters)
     return SweepTable(
         name=space.description.document.name,
         folder=folder,
-        objectives=tuple((each.metric, each.maximize) for each in space.objectives),
-        parameters=tuple(paths),
+        objectives=space.objectives,
+        parameters=tuple(space.paths),
         trials=rows,
         front=tuple(done[index][0] for index in front),
         importance=importance,
@@ -105,17 +108,18 @@ def read_table(folder: Path) -> SweepTable:
     )
 
 
-def _row(folder: Path, trial: "FrozenTrial") -> TrialRow:
+def trial_row(folder: Path, trial: "FrozenTrial") -> TrialRow:
+    """Returns the row of a trial in the study of the sweep in ``folder``."""
     attrs = trial.user_attrs
-    ended: dict[str, TrialStatus] = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
-    status = ended.get(trial.state.name)
+    ended: dict[str, TrialStatus] = {state: status for status, state in STATES.items()}
     by_objective = list(zip(*attrs.get("seeds", []), strict=True))
     return TrialRow(
         number=trial.number,
         variant=attrs["variant"],
         values=attrs["values"],
-        status=status or ("waiting" if is_abandoned(folder, trial) else "running"),
-        results=tuple(attrs.get("results", ())) or None,
+        status=ended.get(trial.state.name)
+        or ("waiting" if is_abandoned(folder, trial) else "running"),
+        results=tuple(map(statistics.median, by_objective)) or None,
         spreads=tuple(max(values) - min(values) for values in by_objective) or None,
         reason=attrs.get("reason", ""),
         folders=tuple(str(run.relative_to(folder)) for run in _runs(folder, trial.number)),

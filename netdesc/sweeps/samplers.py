@@ -20,20 +20,21 @@ from netdesc.description.sweep_space import Parameter, SweepSpace, Variant
 def propose(study: Study, space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any]]:
     """Begins the trial ``number``, the next one of ``study``; returns its values."""
     study.sampler = _sampler(space, number)
-    if (fixed := _fixed(space, number)) is not None:
-        params: dict[str, Any] = {"variant": fixed[0].name}
-        for each in fixed[0].parameters:
-            value = fixed[1][each.path]
-            params[_name(space, fixed[0], each)] = (
-                value if each.choices is None else json.dumps(value)
-            )
+    if space.method in ("grid", "qmc"):
+        variant, values = (_grid_point if space.method == "grid" else _sobol_point)(space, number)
+        params: dict[str, Any] = {"variant": variant.name}
+        for parameter in variant.parameters:
+            value = values[parameter.path]
+            value = value if parameter.choices is None else json.dumps(value)
+            params[_name(space, variant, parameter)] = value
         study.enqueue_trial(params)
     trial, names = study.ask(), [variant.name for variant in space.variants]
     assert trial.number == number, "no other process changes the study"
     name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
     variant = space.variants[names.index(name)]
-    values = {each.path: _suggest(trial, space, variant, each) for each in variant.parameters}
-    return variant, values
+    return variant, {
+        each.path: _suggest(trial, space, variant, each) for each in variant.parameters
+    }
 
 
 def _suggest(trial: Trial, space: SweepSpace, variant: Variant, parameter: Parameter) -> Any:
@@ -41,8 +42,6 @@ def _suggest(trial: Trial, space: SweepSpace, variant: Variant, parameter: Param
     if parameter.choices is not None:
         choices = [json.dumps(choice) for choice in parameter.choices]  # Optuna takes no objects
         return json.loads(trial.suggest_categorical(name, choices))
-    assert low is not None
-    assert high is not None
     if parameter.is_integer:
         return trial.suggest_int(name, int(low), int(high), log=parameter.log)
     return trial.suggest_float(name, low, high, log=parameter.log)
@@ -64,33 +63,16 @@ def _sampler(space: SweepSpace, number: int) -> BaseSampler:
     return RandomSampler(seed)
 
 
-def _fixed(space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any]] | None:
-    """Returns the values of a method for which those of other trials do not matter."""
-    if space.method == "grid":
-        return next(itertools.islice(space.grid(), number, None))
-    paths = dict.fromkeys(each.path for variant in space.variants for each in variant.parameters)
-    if space.method == "random":
-        point = np.random.default_rng([space.section.seed, number]).random(1 + len(paths)).tolist()
-    elif space.method == "qmc":
-        import torch  # slow, and only this method needs it
-
-        sobol = torch.quasirandom.SobolEngine(1 + len(paths), True, space.section.seed)
-        point = sobol.fast_forward(number).draw(1, dtype=torch.float64)[0].tolist()
-    else:
-        return None
-    variant = space.variants[int(point[0] * len(space.variants))]
-    shares = dict(zip(paths, point[1:], strict=True))
-    return variant, {each.path: value_at(each, shares[each.path]) for each in variant.parameters}
+def _grid_point(space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any]]:
+    return next(itertools.islice(space.grid(), number, None))
 
 
-def value_at(parameter: Parameter, share: float) -> Any:
-    """Returns the value at a share in [0, 1) of a parameter's range or choices."""
-    if parameter.choices is not None:
-        return parameter.choices[int(share * len(parameter.choices))]
-    low, high = parameter.low, parameter.high
-    assert low is not None
-    assert high is not None
-    half = 0.5 if parameter.is_integer else 0.0  # the first and the last integer count whole
-    first, last = low - half, high + half
-    value = first * (last / first) ** share if parameter.log else first + share * (last - first)
-    return min(max(round(value) if parameter.is_integer else value, low), high)
+def _sobol_point(space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any]]:
+    import torch  # slow, and only this method needs it
+
+    sobol = torch.quasirandom.SobolEngine(1 + len(space.paths), True, space.section.seed)
+    first, *point = sobol.fast_forward(number).draw(1, dtype=torch.float64)[0].tolist()
+    variant = space.variants[int(first * len(space.variants))]
+    shares = dict(zip(space.paths, point, strict=True))
+    # The first and the last integer of a range count whole.
+    return variant, {each.path: each.at(shares[each.path], 0.5) for each in variant.parameters}

@@ -13,14 +13,14 @@ import shutil
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from netdesc.description import Description
 from netdesc.description.sweep_space import SweepSpace, Variant, sweep_space
 from netdesc.runs.errors import RunError, storing
 from netdesc.runs.folder import CHECKPOINTS, STATE
 from netdesc.runs.process_lock import Worker, lock_folder
-from netdesc.runs.sweep_table import SweepTable
+from netdesc.runs.sweep_table import SweepTable, TrialRow, TrialStatus
 from netdesc.sweeps import results, sweep_folder
 from netdesc.sweeps.journal import Journal, LockLostError
 
@@ -37,49 +37,27 @@ Result = TypeVar("Result")
 
 
 class OpenTrial(NamedTuple):
-    """A trial to train: what its ``variant`` sets, and its own values by their paths.
-
-    ``is_resumed`` says whether another worker had it before.
-    """
+    """A trial to train: what its ``variant`` sets, and its own values by their paths."""
 
     number: int
     variant: Variant
     values: dict[str, Any]
-    is_resumed: bool
 
 
-class SweepStudy:
-    """The sweep in a folder, as one worker sees it. Not for several threads."""
+class SweepStudy(contextlib.ExitStack):
+    """The sweep in a folder, as one worker sees it. Not for several threads.
+
+    ``close``, or the end of a ``with`` block, ends the worker. Then another one can take over a
+    trial that it has not told.
+    """
 
     def __init__(self, space: SweepSpace, folder: Path) -> None:
-        self.space, self.folder = space, folder
-        self._worker = ""
-        self._at_end = contextlib.ExitStack()
+        super().__init__()
+        self.space, self.folder, self._worker = space, folder, ""
         self._journal = Journal(folder / sweep_folder.JOURNAL)
         self._opened: Study | None = None
         with results.quiet_optuna():
             self._pruner = _pruner(space)
-
-    def __enter__(self) -> "SweepStudy":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends this worker; another one can take over a trial that it has not told."""
-
-        def release(study: "Study") -> None:
-            for trial in _unfinished(study):
-                if trial.user_attrs["owner"] == worker:
-                    _set(study, trial.number, {"owner": ""})
-
-        worker = self._worker
-        if worker:
-            with self._at_end, contextlib.suppress(RunError):  # a dead one needs no release
-                self._change(release)
-            shutil.rmtree(self.folder / sweep_folder.WORKERS / worker, ignore_errors=True)
-            self._worker = ""
 
     def plan(self, trials: int | None = None, add: int = 0) -> None:
         """Replaces the number of planned trials and adds to it; a grid has no more than points."""
@@ -101,14 +79,27 @@ class SweepStudy:
         None if all planned trials are taken.
         """
         if not self._worker:
-            here, workers = Worker.here(), self.folder / sweep_folder.WORKERS
+            here = Worker.here()
             host = re.sub(r"[^\w-]", "_", here.host)[:60]
             worker = f"{host}-{here.pid}-{secrets.token_hex(4)}"
-            with storing(workers):
-                (workers / worker).mkdir(parents=True)
-            self._at_end.enter_context(lock_folder(workers / worker))
+            path = self.folder / sweep_folder.WORKERS / worker
+            with storing(path):
+                path.mkdir(parents=True)
+            self.callback(shutil.rmtree, path, ignore_errors=True)
+            self.enter_context(lock_folder(path))
+            self.callback(self._release)
             self._worker = worker
         return self._change(self._take)
+
+    def _release(self) -> None:
+        def release(study: "Study") -> None:
+            for trial in _unfinished(study):
+                if trial.user_attrs["owner"] == self._worker:
+                    _set(study, trial.number, {"owner": ""})
+
+        with contextlib.suppress(RunError):  # a dead worker needs no release
+            self._change(release)
+        self._worker = ""
 
     def report(self, trial: OpenTrial, epoch: int, value: float) -> bool:
         """Returns whether to prune a trial whose objective is ``value`` after ``epoch`` epochs.
@@ -138,26 +129,23 @@ class SweepStudy:
     def tell(
         self,
         trial: OpenTrial,
-        values: Sequence[float] | None,
-        state: Literal["complete", "pruned", "failed"],
+        seeds: Sequence[Sequence[float]],
+        status: TrialStatus = "done",
         reason: str = "",
-        seeds: Sequence[Sequence[float]] = (),
-    ) -> None:
-        """Ends a trial with its objectives, by default the medians of those of its ``seeds``.
+    ) -> TrialRow:
+        """Ends a trial with the medians of the objectives of its ``seeds``; returns its row.
 
         If they are not finite, the trial has failed. If another worker has taken over the trial,
         nothing happens.
         """
-        told = [*map(float, values or map(statistics.median, zip(*seeds, strict=True)))]
-        if state == "complete" and not all(map(math.isfinite, told)):
-            state, reason = "failed", f"its results are not finite: {told}"
-        attrs = {"reason": reason, "seeds": [list(each) for each in seeds], "results": told}
 
-        def end(study: "Study") -> None:
+        def end(study: "Study") -> TrialRow:
             if self._has(study, trial.number):
-                _end(study, trial.number, state, attrs)
+                _end(study, trial.number, status, reason, seeds)
+            stored = study.get_trials(deepcopy=False)[trial.number]
+            return results.trial_row(self.folder, stored)
 
-        self._change(end)
+        return self._change(end)
 
     def table(self) -> SweepTable:
         """Returns all trials of all workers."""
@@ -199,15 +187,15 @@ class SweepStudy:
             deaths = attrs.get("deaths", 0) + 1 if is_lost else 0
             if deaths < MAX_DEATHS:
                 _set(study, number, {"owner": self._worker, "deaths": deaths})
-                return OpenTrial(number, variants[attrs["variant"]], attrs["values"], True)
+                return OpenTrial(number, variants[attrs["variant"]], attrs["values"])
             text = f"{deaths} workers ended before its first checkpoint, as if killed"
-            _end(study, number, "failed", {"reason": text})
+            _end(study, number, "failed", text)
         number = len(study.get_trials(deepcopy=False))
         if number >= study.user_attrs["planned"]:
             return None
         variant, values = propose(study, self.space, number)
         _set(study, number, {"owner": self._worker, "variant": variant.name, "values": values})
-        return OpenTrial(number, variant, values, False)
+        return OpenTrial(number, variant, values)
 
 
 def open_sweep(
@@ -238,13 +226,20 @@ def _set(study: "Study", number: int, attrs: dict[str, Any]) -> None:
         Trial(study, number).set_user_attr(name, value)  # in one study, ids are numbers
 
 
-def _end(study: "Study", number: int, state: str, attrs: dict[str, Any]) -> None:
+def _end(
+    study: "Study",
+    number: int,
+    status: TrialStatus,
+    reason: str,
+    seeds: Sequence[Sequence[float]] = (),
+) -> None:
     from optuna.trial import TrialState
 
-    _set(study, number, attrs)
-    states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
-    values = attrs["results"] if state == "complete" else None
-    study.tell(number, values, states.get(state, TrialState.FAIL))
+    medians = [statistics.median(values) for values in zip(*seeds, strict=True)]
+    if status == "done" and not all(map(math.isfinite, medians)):
+        status, reason, seeds = "failed", f"its results are not finite: {medians}", ()
+    _set(study, number, {"reason": reason, "seeds": seeds})
+    study.tell(number, medians if status == "done" else None, TrialState[results.STATES[status]])
 
 
 def _pruner(space: SweepSpace) -> "BasePruner | None":

@@ -56,7 +56,7 @@ def finish(study: SweepStudy, pretend: Callable[[OpenTrial], None] = lambda _: N
     while (trial := study.next_trial()) is not None:
         pretend(trial)
         count = len(study.space.objectives)
-        study.tell(trial, [loss_of(trial), float(trial.values[UNITS])][:count], "complete")
+        study.tell(trial, [[loss_of(trial), float(trial.values[UNITS])][:count]])
 
 
 def work(folder: Path) -> None:

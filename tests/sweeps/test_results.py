@@ -9,7 +9,6 @@ from support.sweep_samples import sweep_of
 
 from netdesc.description.sweep_space import Parameter
 from netdesc.sweeps.results import pareto_front
-from netdesc.sweeps.samplers import value_at
 from netdesc.sweeps.study import open_sweep
 
 
@@ -42,7 +41,7 @@ def test_nsga_finds_a_known_front(tmp_path: Path) -> None:
     with open_sweep(description, tmp_path / "S") as study:
         while (trial := study.next_trial()) is not None:
             x = 200 * trial.values[rate]
-            study.tell(trial, [x**2, (x - 2) ** 2], "complete")
+            study.tell(trial, [[x**2, (x - 2) ** 2]])
         table = study.table()
     on_front = {row.number for row in table.trials if 200 * row.values[rate] <= 2}
     beyond = [200 * row.values[rate] for row in table.trials if row.number not in on_front]
@@ -60,10 +59,11 @@ def test_nsga_finds_a_known_front(tmp_path: Path) -> None:
     st.floats(0, 1, exclude_max=True),
 )
 def test_values_are_within_their_range(
-    low: int, width: int, log: bool, is_integer: bool, share: float
+    low: float, width: float, log: bool, is_integer: bool, share: float
 ) -> None:
+    low, width = (low, width) if is_integer else (float(low), float(width))
     parameter = Parameter("x", low, low + width, log, is_integer, None, None, ())
-    value = value_at(parameter, share)
+    value = parameter.at(share, 0.5)
     assert low <= value <= low + width
     assert isinstance(value, int) == is_integer or width == 0
 
@@ -71,9 +71,9 @@ def test_values_are_within_their_range(
 def test_all_integers_and_choices_are_equally_likely() -> None:
     shares = [index / 1000 for index in range(1000)]
     ranged = Parameter("x", 1, 4, False, True, None, None, ())
-    chosen = Parameter("x", None, None, False, False, (1, None, [2], "a"), None, ())
+    chosen = Parameter("x", 0, 0, False, False, (1, None, [2], "a"), None, ())
     for parameter in (ranged, chosen):
-        values = [str(value_at(parameter, share)) for share in shares]
+        values = [str(parameter.at(share, 0.5)) for share in shares]
         assert [values.count(value) for value in dict.fromkeys(values)] == pytest.approx(
             [250] * 4, abs=1
         )

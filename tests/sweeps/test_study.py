@@ -52,7 +52,7 @@ def test_trials_are_equal_for_any_number_of_workers(method: str, tmp_path: Path)
     taken = [(worker, worker.next_trial()) for worker in (*workers, *reversed(workers))]
     for worker, trial in reversed(taken):
         assert trial is not None
-        worker.tell(trial, [loss_of(trial)], "complete")
+        worker.tell(trial, [[loss_of(trial)]])
     for worker in workers:
         worker.close()
         with open_sweep(description, tmp_path / "S") as last:
@@ -110,8 +110,8 @@ def test_the_next_worker_resumes_the_trial_of_a_dead_one(tmp_path: Path) -> None
         assert (first.number, second.number) == (0, 1)
         one.close()
         resumed = other.next_trial()
-        assert resumed == first._replace(is_resumed=True)
-        one.tell(first, [7.0], "complete")  # it has lost the trial
+        assert resumed == first
+        one.tell(first, [[7.0]])  # it has lost the trial
         assert [row.status for row in one.table().trials] == ["running"] * 2
 
 
@@ -166,8 +166,7 @@ def test_a_poor_trial_is_pruned_and_a_good_one_is_not(prune: str, tmp_path: Path
             ended.append(next(epochs, 0))
             again = (epoch for epoch in range(1, 28) if study.report(trial, epoch, 0.0))
             assert next(again, 0) == ended[-1], "a resumed trial is told the same"
-            state = "pruned" if ended[-1] else "complete"
-            study.tell(trial, [loss], state, reason="poor" if ended[-1] else "")
+            study.tell(trial, [[loss]], "pruned" if ended[-1] else "done")
         table = study.table()
     assert ended[11] >= 3
     assert ended[:11] == [0] * 11
@@ -184,7 +183,7 @@ def test_no_trial_is_pruned_after_its_last_epoch(prune: str, tmp_path: Path) -> 
     with open_sweep(sweep_of(tmp_path, **last), tmp_path / "S") as study:
         while (trial := study.next_trial()) is not None:
             assert not study.report(trial, 9, float(trial.number))
-            study.tell(trial, [float(trial.number)], "complete")
+            study.tell(trial, [[float(trial.number)]])
 
 
 def test_results_are_medians_with_spreads_and_finite(tmp_path: Path) -> None:
@@ -193,9 +192,9 @@ def test_results_are_medians_with_spreads_and_finite(tmp_path: Path) -> None:
         trials = [study.next_trial() for _ in range(2)]
         assert trials[0] is not None
         assert trials[1] is not None
-        study.tell(trials[0], None, "complete", seeds=[[1, 9], [5, 7], [2, 8]])
-        study.tell(trials[1], [float("nan"), 1.0], "complete")
-        study.tell(trials[1], [1.0, 1.0], "complete")  # too late
+        study.tell(trials[0], [[1, 9], [5, 7], [2, 8]])
+        study.tell(trials[1], [[float("nan"), 1.0]])
+        study.tell(trials[1], [[1.0, 1.0]])  # too late
         done, failed, *_ = study.table().trials
     assert (done.status, done.results, done.spreads) == ("done", (2, 8), (4, 2))
     assert (failed.status, failed.spreads) == ("failed", None)

@@ -1,5 +1,7 @@
 """Errors of reading and writing network files."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -7,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.caller import UserError
+from netdesc.hardware.integers import HardwareError
 
 
 class LayerError(ValueError):
@@ -56,6 +59,18 @@ class NetFileNameError(NetFileError):
     """The name of a file to write does not end in ``.net``."""
 
     exit_code = 2
+
+
+@contextlib.contextmanager
+def explain_layer(path: str | Path, name: str, code: str, clause: str = "") -> Iterator[None]:
+    """Turns the error of a layer that a file cannot hold into a NetFileError with its ``code``."""
+    try:
+        yield
+    except (LayerError, HardwareError) as error:
+        problem = str(error)
+        if isinstance(error, LayerError):
+            problem = f'layer "{name}" {error}{clause}{error.hint and f": {error.hint}"}'
+        raise NetFileError(path, f"{problem} (see netdesc explain {code})") from error
 
 
 def require(

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from netdesc.exchange import net_record, net_synapses
-from netdesc.exchange.errors import LayerError, NetFileError, NetFileNameError
+from netdesc.exchange.errors import LayerError, NetFileNameError, explain_layer
 from netdesc.exchange.net_neurons import FORMS, NUMBERS, READOUT_THRESHOLD, NetNeuron
 from netdesc.exchange.net_writer import write_net
 from netdesc.exchange.netx import netx_problems, netx_warnings
 from netdesc.graph import INPUT, LayerNode, SynapticNode, layers
-from netdesc.hardware import FoldedModel, HardwareError, Weights, layer_integers
+from netdesc.hardware import FoldedModel, Weights, layer_integers
 from netdesc.hardware.integers import Integers, LayerIntegers, fold_into_weights, recurrent_integers
 from netdesc.kernels.fixed_point import DECAY_ONE
 from netdesc.neurons.models import NeuronSection
@@ -48,7 +48,7 @@ def net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, Se
         records.append((INPUT, net_record.InputLayer(graph.input_shape)))
     previous = INPUT
     for layer in graph.layers:
-        try:
+        with explain_layer(path, layer.name, "ND401", "; a .net file cannot hold that"):
             if layer.inputs != (previous,):
                 problem = f"reads {' and '.join(layer.inputs)}, not the layer before it"
                 raise LayerError("", problem, hint="train with a chain of layers")
@@ -56,25 +56,16 @@ def net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, Se
             if exporter is None:
                 raise LayerError("", f'is of type "{layer.section.type_name()}"')
             _add(records, layer.name, exporter(layer, weights))
-        except LayerError as error:
-            problem = f'layer "{layer.name}" {error}; a .net file cannot hold that'
-            problem += error.hint and f": {error.hint}"
-            raise _cannot_hold(path, problem) from error
-        except HardwareError as error:
-            raise _cannot_hold(path, str(error)) from error
         previous = layer.name
     if isinstance(records[0][1], net_record.AverageLayer):  # a file does not say its inputs
         records.insert(0, (INPUT, net_record.InputLayer(graph.input_shape)))
     names, layers_of_file = zip(*records, strict=True)
     if isinstance(layers_of_file[-1], net_synapses.InputNeurons) and layers_of_file[-1].only_delays:
-        problem = f'layer "{previous}" only delays the output; a .net file cannot hold that'
-        raise _cannot_hold(path, f"{problem}: train with the delay in the layer before")
+        with explain_layer(path, previous, "ND401", "; a .net file cannot hold that"):
+            hint = "train with the delay in the layer before"
+            raise LayerError("", "only delays the output", hint=hint)
     time = net_record.Simulation(graph.step_ms, graph.steps * graph.step_ms)
     return net_record.NetFile(layers_of_file, time), names
-
-
-def _cannot_hold(path: str | Path, problem: str) -> NetFileError:
-    return NetFileError(path, f"{problem} (see netdesc explain ND401)")
 
 
 Named = tuple[str, net_record.NetLayer]

@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,20 @@ from numpy.typing import NDArray
 from netdesc import __version__
 from netdesc.exchange.c.c_layers import EMITTERS, copy_output
 from netdesc.exchange.c.c_neurons import ascii_name
-from netdesc.exchange.c.c_program import UNIT, CProgram, LayerJob, Source, constant_array
-from netdesc.exchange.c.templates import fill
-from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.c.c_program import (
+    UNIT,
+    CProgram,
+    LayerJob,
+    Source,
+    constant_array,
+    fill,
+    integer_type,
+)
+from netdesc.exchange.errors import NetFileError, explain_layer
 from netdesc.exchange.export_options import ExportOptions
 from netdesc.exchange.net_writer import write_content
 from netdesc.graph import INPUT, Graph
-from netdesc.hardware import FoldedModel, HardwareError, IntegerNetwork, Weights
+from netdesc.hardware import FoldedModel, IntegerNetwork, Weights
 
 MAX_INPUT = (1 << 31) - 1
 """The largest magnitude of an input value, in units of 1/4096."""
@@ -55,9 +63,9 @@ def c_sizes(model: FoldedModel, options: ExportOptions) -> tuple[int, int]:
 
 def _texts(
     model: FoldedModel, path: Path, options: ExportOptions
-) -> tuple[dict[str, object], CProgram]:
+) -> tuple[dict[str, Any], CProgram]:
     """Returns the values of the two templates."""
-    graph, name = model.graph, ascii_name(path.stem)
+    graph, weights, name = model.graph, model.folded_state(), ascii_name(path.stem)
     shapes = [graph.input_shape, *(layer.output_shape for layer in graph.layers)]
     prefix = name if name[:1].isalpha() else f"net_{name}".strip("_")
     program = CProgram(prefix, max(map(math.prod, shapes)) - 1)
@@ -68,44 +76,32 @@ def _texts(
         input_TN = options.sample.input_TN.reshape(-1, inputs)
     takes_values = graph.input_limits is not None or not _are_spikes(input_TN)
     source = Source("input", takes_values, MAX_INPUT if takes_values else inputs, inputs, False)
-    weights = model.folded_state()
-    steps, output = _Steps(program, graph, weights, path).write(source)
-    values = "in units of 1/4096"
-    texts: dict[str, object] = {
+    steps, output = _write_layers(program, graph, weights, path, source)
+    output_TN = IntegerNetwork(graph, weights).run_all(input_TN)
+    later_TN = np.zeros((len(input_TN), outputs), output_TN.dtype)
+    ends = slice(graph.decimation - 1, None, graph.decimation)
+    later_TN[ends] = output_TN[: len(later_TN[ends])]
+    events = np.cumsum(np.count_nonzero(input_TN, axis=1) + np.count_nonzero(later_TN, axis=1))
+    length = max(1, int(np.searchsorted(events, MAX_EVENTS, side="right")))
+    type, numbers = program.value_type, _stream(input_TN[:length], takes_values)
+    tests = [constant_array(type, f"{prefix}_test_input", numbers)]
+    numbers = _stream(later_TN[:length], output.graded)
+    tests.append(constant_array(type, f"{prefix}_test_output", numbers))
+    values = "values in units of 1/4096"
+    return {
         "NAME": re.sub(r"[^\w.-]", "_", graph.name, flags=re.ASCII), "VERSION": __version__,
         "DOCUMENT": f", document {options.document_sha256}" if options.document_sha256 else "",
         "P": prefix, "GUARD": prefix.upper(), "INPUTS": inputs, "OUTPUTS": outputs,
-        "TAKES": f"values {values}" if takes_values else "spikes: an index may occur several times",
-        "GIVES": f"values {values}" if output.graded else "spikes",
+        "TAKES": values if takes_values else "spikes: an index may occur several times",
+        "GIVES": values if output.graded else "spikes",
         "GAP": "" if graph.decimation == 1 else ", or 0 if this step has none",
-        "STATE": program.state_bytes(), "INDEX": program.index_type, "VALUE": program.value_type,
-        "FIELDS": [
-            f"{type} {name}{f'[{length}]' * (length > 0)};"
-            for name, type, length in program.sorted_fields()
-        ],
-        "TABLES": program.tables.values(), "FUNCTIONS": program.functions.values(), "STEPS": steps,
-        "OUTPUT_VALUE": "output->value[k]" if output.graded else 1,
-    }  # fmt: skip
-    add = "add_value" if takes_values else "add_spikes"
-    texts["ADD"] = fill(add, P=prefix, VALUE=program.value_type)
-    output_TN = IntegerNetwork(graph, weights).run_all(input_TN)
-    later_TN = np.zeros((len(input_TN), outputs), output_TN.dtype)
-    later_TN[graph.decimation - 1 :: graph.decimation] = output_TN[
-        : len(input_TN) // graph.decimation
-    ]
-    events = np.cumsum(np.count_nonzero(input_TN, axis=1) + np.count_nonzero(later_TN, axis=1))
-    length = max(1, int(np.searchsorted(events, MAX_EVENTS, side="right")))
-    pairs = ("input", input_TN, takes_values), ("output", later_TN, output.graded)
-    texts["LENGTH"], texts["TEST_TABLES"] = (
-        length,
-        [
-            constant_array(
-                program.value_type, f"{prefix}_test_{side}", _stream(each[:length], graded)
-            )
-            for side, each, graded in pairs
-        ],
-    )
-    return texts, program
+        "STATE": program.state_bytes(), "INDEX": program.index_type, "VALUE": type,
+        "FIELDS": program.declarations(), "TABLES": program.tables.values(),
+        "FUNCTIONS": program.functions.values(), "STEPS": steps,
+        "ADD": fill("add_value" if takes_values else "add_spikes", P=prefix, VALUE=type),
+        "OUTPUT_VALUE": "output->value[k]" if output.graded else 1, "LENGTH": length,
+        "TEST_TABLES": tests,
+    }, program  # fmt: skip
 
 
 def _are_spikes(input_TN: NDArray[np.float32]) -> bool:
@@ -126,64 +122,51 @@ def _stream(values_TN: NDArray[np.generic], graded: bool) -> list[str]:
     return [*map(str, numbers)]
 
 
-class _Steps:
-    """The layers that an output depends on, and the calls of their functions."""
+def _write_layers(
+    program: CProgram, graph: Graph, weights: Weights, path: Path, source: Source
+) -> tuple[list[str], Source]:
+    """Writes the layers that the output depends on, with a function for each. Returns the
+    statements that call them in a step of the input, and the list of its output."""
+    texts, needed = list[str](), {graph.layers[-1].name}
+    for layer in reversed(graph.layers):
+        needed |= {*layer.inputs} if layer.name in needed else set()
+    signals: dict[str, tuple[Source, ...]] = {INPUT: (source,)}
+    shapes, ready = {INPUT: graph.input_shape}, {INPUT: ""}
 
-    def __init__(self, program: CProgram, graph: Graph, weights: Weights, path: Path) -> None:
-        self._program, self._graph, self._weights, self._path = program, graph, weights, path
-        self._texts: list[str] = []
-
-    def write(self, source: Source) -> tuple[list[str], Source]:
-        """Returns the statements of a step of an input, and the list of its output."""
-        graph, program = self._graph, self._program
-        needed = {graph.layers[-1].name}
-        for layer in reversed(graph.layers):
-            needed |= {*layer.inputs} if layer.name in needed else set()
-        signals: dict[str, tuple[Source, ...]] = {INPUT: (source,)}
-        shapes, ready = {INPUT: graph.input_shape}, {INPUT: ""}
-        for number, layer in enumerate(graph.layers):
-            if layer.name not in needed:
-                continue
-            tag, condition = f"l{number}_{ascii_name(layer.name)}", ready[layer.inputs[0]]
-            inputs = [(shapes[name], signals[name]) for name in layer.inputs]
-            job = LayerJob(program, tag, layer, self._weights, inputs)
-            signals[layer.name] = self._layer(job, condition)
-            shapes[layer.name], ready[layer.name] = layer.output_shape, condition
-            if layer.section.decimation != 1:
-                both = f"{condition} && " * bool(condition)
-                self._texts.append(f"const int {tag}_ready = {both}s->{tag}_steps == 0;")
-                ready[layer.name] = f"{tag}_ready"
-        last = graph.layers[-1]
-        (output, *others), condition = signals[last.name], ready[last.name]
-        if others or output.maps or output is source:
-            whole = [((), signals[last.name])]
-            job = LayerJob(program, "output_list", last, self._weights, whole)
-            output = copy_output(job)
-            self._call(job, condition)
-        self._texts += [f"s->output = {output.view[1:]};"]
-        self._texts += [
-            f"return {f'{condition} ? ' * bool(condition)}&s->output{' : 0' * bool(condition)};"
-        ]
-        return self._texts, output
-
-    def _layer(self, job: LayerJob, condition: str) -> tuple[Source, ...]:
-        try:
-            signal = EMITTERS[type(job.layer.section)](job)
-            job.program.most_value = max(job.program.most_value, *(each.most for each in signal))
-            assert job.program.value_type
-        except LayerError as error:
-            problem = f'layer "{job.layer.name}" {error}: {error.hint}'
-            raise NetFileError(self._path, f"{problem} (see netdesc explain ND408)") from error
-        except HardwareError as error:
-            raise NetFileError(self._path, f"{error} (see netdesc explain ND408)") from error
-        if job.tag in job.program.functions:
-            self._call(job, condition)
-        return signal
-
-    def _call(self, job: LayerJob, condition: str) -> None:
-        views, prefix = "".join(f", {each.view}" for each in job.sources), job.program.prefix
-        call = f"{prefix}_{job.tag}(s{views});"
-        text = f"const {prefix}_events {job.tag} = {call}"
+    def call(job: LayerJob, condition: str) -> None:
+        views, events = (
+            "".join(f", {each.view}" for each in job.sources),
+            f"{program.prefix}_events",
+        )
+        result = f"{program.prefix}_{job.tag}(s{views});"
+        text = f"const {events} {job.tag} = {result}"
         if condition:
-            text = f"{prefix}_events {job.tag} = {{0, 0, 0}};\nif ({condition}) {job.tag} = {call}"
-        self._texts.append(text)
+            text = f"{events} {job.tag} = {{0, 0, 0}};\nif ({condition}) {job.tag} = {result}"
+        texts.append(text)
+
+    for number, layer in enumerate(graph.layers):
+        if layer.name not in needed:
+            continue
+        tag, condition = f"l{number}_{ascii_name(layer.name)}", ready[layer.inputs[0]]
+        inputs = [(shapes[name], signals[name]) for name in layer.inputs]
+        job = LayerJob(program, tag, layer, weights, inputs)
+        with explain_layer(path, layer.name, "ND408"):
+            signals[layer.name] = EMITTERS[type(layer.section)](job)
+            most = (each.most for each in signals[layer.name])
+            program.most_value = max(program.most_value, *most)
+            integer_type(program.most_value)
+        if tag in program.functions:
+            call(job, condition)
+        shapes[layer.name], ready[layer.name] = layer.output_shape, condition
+        if layer.section.decimation != 1:
+            both = f"{condition} && " * bool(condition)
+            texts.append(f"const int {tag}_ready = {both}s->{tag}_steps == 0;")
+            ready[layer.name] = f"{tag}_ready"
+    last = graph.layers[-1]
+    (output, *others), condition = signals[last.name], ready[last.name]
+    if others or output.maps or output is source:
+        job = LayerJob(program, "output_list", last, weights, [((), signals[last.name])])
+        output = copy_output(job)
+        call(job, condition)
+    result = f"{condition} ? &s->output : 0" if condition else "&s->output"
+    return [*texts, f"s->output = {output.view[1:]};", f"return {result};"], output

@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable
 
 from netdesc.exchange.c.c_neurons import HandOn, neurons
-from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, event_loops, integer_type, unit_of
+from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, fill, integer_type
 from netdesc.exchange.c.c_synapses import SYNAPSES
-from netdesc.exchange.c.templates import fill
 from netdesc.graph import layers
 
 
@@ -21,82 +20,64 @@ def _concat(job: LayerJob) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def _add(job: LayerJob, x: str, num: str, unit: int) -> list[str]:
-    """Returns text that adds the values of events, in 1/``unit``, to an array of the input."""
-    return event_loops(
-        job.sources, num, lambda each: f"{x}[i] += {'value' if each.graded else unit};"
-    )
-
-
-def _most(job: LayerJob, unit: int) -> int:
-    return sum(each.most_in(unit) for each in job.sources)
-
-
 def _is_spike(job: LayerJob) -> bool:
     """Whether the sum of all inputs is 0 or 1 everywhere."""
     return len(job.sources) == 1 and job.sources[0].unique and not job.sources[0].graded
 
 
 def _pool(job: LayerJob) -> tuple[Source, ...]:
-    section, (_, height, width) = job.layer.section, job.layer.input_shape
-    (rows, columns), stride, padding = section.window
-    channels, out_height, out_width = job.layer.output_shape
+    section = job.layer.section
+    size, stride, padding = section.window
     unit = 1 if _is_spike(job) and not section.is_mean else UNIT
-    count, most = rows * columns if section.is_mean else 1, _most(job, unit)
-    num = integer_type(most * count)
-    start, join = (
-        (0, "result += v;")
-        if count > 1 or section.is_mean
-        else (f"-({num}){most}", "if (v > result) result = v;")
-    )
-    index = f"(c * {out_height} + y) * {out_width} + x"
-    return _reduced(
-        job, "pool", (unit, num, most), index, CHANNELS=channels, OUT_HEIGHT=out_height,
-        OUT_WIDTH=out_width, HEIGHT=height, WIDTH=width, ROWS=rows, COLUMNS=columns,
-        DOWN_Y=stride[0], DOWN_X=stride[1], PAD_Y=padding[0], PAD_X=padding[1],
-        START=start, JOIN=join, DIVISOR=count,
-    )  # fmt: skip
+    texts = {"START": 0, "JOIN": "result += v;"}
+    count = math.prod(size) if section.is_mean else 1
+    if not section.is_mean:
+        lowest = f"-({integer_type(job.most(unit))}){job.most(unit)}"
+        texts = {"START": lowest, "JOIN": "if (v > result) result = v;"}
+    _, height, width = shape = job.layer.output_shape
+    texts |= {"SIZE": size, "STRIDE": stride, "PAD": padding, "IN": job.layer.input_shape}
+    index = f"(c * {height} + y) * {width} + x"
+    return _reduced(job, "pool", (unit, count), index, OUT=shape, **texts)
 
 
 def _reduced(
-    job: LayerJob, template: str, numbers: tuple[int, str, int], index: str, **texts: object
+    job: LayerJob, template: str, numbers: tuple[int, int], index: str, **texts: object
 ) -> tuple[Source, ...]:
     """Writes a layer that adds its input up in an array, from which ``template`` makes events.
 
-    ``numbers`` are the unit of the array, its type and its largest magnitude.
+    ``numbers`` are the unit of the array, and of how many of its values there are means.
     """
-    (unit, num, most), program, tag = numbers, job.program, job.tag
+    (unit, count), program, tag, most = numbers, job.program, job.tag, job.most(numbers[0])
     length, inputs = math.prod(job.layer.output_shape), math.prod(job.layer.input_shape)
+    num = integer_type(most * count)
     program.list(tag, length, unit > 1)
     x = program.sums(num, 0, inputs)
     push = program.push(tag, unit > 1, index, "result")
     clear = fill("clear", LENGTH=inputs, X=x)
     texts |= {"X": x, "NUM": num, "PUSH": push, "CLEAR": clear, "LENGTH": length}
-    program.function(job, [*_add(job, x, num, unit), fill(template, **texts)])
-    return (Source(f"&{tag}", unit > 1, most, length, True),)
+    body = fill(template, DIVISOR=count, **texts)
+    program.function(job, [*job.sum_up(x, num, unit), body])
+    return (Source(f"&{tag}", unit > 1, most, length),)
 
 
 def _average(job: LayerJob) -> tuple[Source, ...]:
     count = math.prod(job.layer.input_shape) // math.prod(job.layer.output_shape)
-    most = _most(job, UNIT)
-    numbers = UNIT, integer_type(most * count), most
-    return _reduced(job, "mean", numbers, "n", COUNT=count, DIVISOR=count)
+    return _reduced(job, "mean", (UNIT, count), "n", COUNT=count)
 
 
 def _decimation(job: LayerJob) -> tuple[Source, ...]:
     factor, length, tag = job.layer.section.decimation, math.prod(job.layer.output_shape), job.tag
-    most, program = _most(job, UNIT), job.program
+    most, program = job.most(UNIT), job.program
     num = integer_type(most * factor)
     x = program.field(num, f"{tag}_total", length)
     program.field("uint32_t", f"{tag}_steps")
     program.list(tag, length, True)
-    mean = fill(
-        "mean", LENGTH=length, NUM=num, COUNT=1, X=x, DIVISOR=factor,
-        PUSH=program.push(tag, True, "n", "result"), CLEAR=fill("clear", LENGTH=length, X=x),
-    )  # fmt: skip
+    push, clear = program.push(tag, True, "n", "result"), fill("clear", LENGTH=length, X=x)
+    texts = {"LENGTH": length, "NUM": num, "X": x, "PUSH": push, "CLEAR": clear}
+    mean = fill("mean", COUNT=1, DIVISOR=factor, **texts)
     end = fill("decimation", TAG=tag, DIVISOR=factor, MEAN=mean)
-    program.function(job, [*_add(job, x, num, UNIT), end])
-    return (Source(f"&{tag}", True, most, length, True),)
+    program.function(job, [*job.sum_up(x, num, UNIT), end])
+    return (Source(f"&{tag}", True, most, length),)
 
 
 def _delay(job: LayerJob) -> tuple[Source, ...]:
@@ -104,14 +85,10 @@ def _delay(job: LayerJob) -> tuple[Source, ...]:
     if steps == 0:
         return job.sources
     unit = 1 if _is_spike(job) else UNIT
-    most = _most(job, unit)
-    num = integer_type(most)
-    hand_on, x = (
-        HandOn(job, length, unit > 1, (steps, str(steps))),
-        job.program.sums(num, 0, length),
-    )
-    job.program.function(job, [*_add(job, x, num, unit), hand_on.text(x)])
-    return (hand_on.source(most),)
+    num = integer_type(job.most(unit))
+    hand_on, x = HandOn(job, unit > 1, (steps, str(steps))), job.program.sums(num, 0, length)
+    job.program.function(job, [*job.sum_up(x, num, unit), hand_on.text(x)])
+    return (hand_on.source(job.most(unit)),)
 
 
 EMITTERS: dict[type[layers.LayerSection], Callable[[LayerJob], tuple[Source, ...]]] = {
@@ -128,11 +105,11 @@ EMITTERS: dict[type[layers.LayerSection], Callable[[LayerJob], tuple[Source, ...
 
 def copy_output(job: LayerJob) -> Source:
     """Writes a layer that hands on its input in one list."""
-    sources, unit = job.sources, unit_of(job.sources)
-    job.program.list(job.tag, sum(each.total for each in sources), unit > 1)
+    graded, program = job.unit > 1, job.program
+    program.list(job.tag, sum(each.total for each in job.sources), graded)
 
     def body(source: Source) -> str:
-        return job.program.push(job.tag, unit > 1, "i", "value" if source.graded else str(UNIT))
+        return program.push(job.tag, graded, "i", source.value(UNIT))
 
-    job.program.function(job, event_loops(sources, job.program.value_type, body))
-    return Source(f"&{job.tag}", unit > 1, 0, 0, False)
+    program.function(job, job.loops(program.value_type, body))
+    return Source(f"&{job.tag}", graded, 0, 0)

@@ -1,5 +1,6 @@
 """Layers of neurons in C: what arrives, the step of each neuron, and what is handed on."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -7,18 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.c.c_program import (
-    UNIT,
-    LayerJob,
-    Source,
-    event_loops,
-    integer_type,
-    times,
-    unit_of,
-)
+from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, fill, integer_type
 from netdesc.exchange.c.c_step import reads_last_spike, step_bounds, step_lines
 from netdesc.exchange.c.c_synapses import SYNAPSES, Synapses, add_row, halves, sum_bound
-from netdesc.exchange.c.templates import fill
 from netdesc.hardware.integers import WEIGHT_BITS, layer_integers, recurrent_integers
 from netdesc.neurons.equations import read
 from netdesc.neurons.expressions import Value
@@ -36,10 +28,11 @@ class HandOn:
     before."""
 
     def __init__(
-        self, job: LayerJob, length: int, graded: bool, delay: tuple[int, str], keeps: bool = False
+        self, job: LayerJob, graded: bool, delay: tuple[int, str], keeps: bool = False
     ) -> None:
         self._job, self._graded, (most, text) = job, graded, delay
         program, tag, self._kind, self.last, type = job.program, job.tag, "now", "", ""
+        length = math.prod(job.layer.output_shape)
         program.list(tag, length, graded)
         if (graded and (most or keeps)) or most >= MOST_BITS:
             self._kind, type = "ring", f"{program.prefix}_value" if graded else "uint8_t"
@@ -53,7 +46,7 @@ class HandOn:
         self._numbers = {"TAG": tag, "LENGTH": length, "TYPE": type, "MOST": most, "DELAY": text}
 
     def source(self, most: int) -> Source:
-        return Source(f"&{self._job.tag}", self._graded, most, self._numbers["LENGTH"], True)
+        return Source(f"&{self._job.tag}", self._graded, most, self._numbers["LENGTH"])
 
     def text(self, x: str, index: str = "n") -> str:
         """Returns text that hands on the outputs in the array ``x``, and sets it to 0."""
@@ -75,7 +68,7 @@ class _NeuronLayer:
         self.neuron, self.parameters = read(integers.definition), integers.on_grid()
         self.graded = integers.definition.output is not None
         self.pixels = self.layer.neurons // self.layer.channels
-        unit = UNIT if self.own is not None and self.graded else unit_of(job.sources)
+        unit = UNIT if self.own is not None and self.graded else job.unit
         weights = [halves(each) for each in integers.weights]
         self.synapses: Synapses = SYNAPSES[type(self.layer.section)](job, weights, unit)
         unit_bits = integers.definition.unit_bits - WEIGHT_BITS - integers.exponent
@@ -104,7 +97,7 @@ class _NeuronLayer:
         """Bounds what arrives from the layer's own outputs."""
         if self.own is None:
             return 0
-        last, unit = Source("", self.graded, output, self.layer.neurons, True), self.synapses.unit
+        last, unit = Source("", self.graded, output, self.layer.neurons), self.synapses.unit
         drive = int(np.abs(self.own.drive).max()) * unit
         return sum_bound(halves(self.own.weights[at]), [last], unit) + drive
 
@@ -114,13 +107,11 @@ class _NeuronLayer:
         delay = axonal, str(axonal)
         if self.delays is not None:
             delays = self.delays.astype(np.int64) + axonal
-            delay = int(delays.max()), self._of_channel("delays", delays, "n")
+            delay = int(delays.max()), self._of_channel("delays", delays)
         keeps = self.own is not None or (reads_spike and not self.graded)
-        hand_on = HandOn(self.job, layer.neurons, self.graded, delay, keeps)
-        x = [
-            self.program.sums(self.num, at, layer.neurons) for at in range(len(self.synapses.sums))
-        ]
-        body = event_loops(self.job.sources, self.num, lambda source: self.synapses.body(source, x))
+        hand_on, inputs = HandOn(self.job, self.graded, delay, keeps), len(self.synapses.sums)
+        x = [self.program.sums(self.num, at, layer.neurons) for at in range(inputs)]
+        body = self.job.loops(self.num, lambda source: self.synapses.body(source, x))
         if self.own is not None:
             body.append(self._feedback(hand_on.last, x))
         fired = hand_on.last.format("n")
@@ -134,22 +125,17 @@ class _NeuronLayer:
 
     def _feedback(self, last: str, x: Sequence[str]) -> str:
         assert self.own is not None
-        length, source = self.layer.neurons, Source("", self.graded, 0, 0, True)
-        rows = [
-            add_row(
-                self.program.table(f"{self.job.tag}_own_weights{at}", halves(weight).T.copy()),
-                x[at], "m", length, times(source, self.synapses.unit),
-            )
-            for at, weight in enumerate(self.own.weights)
-        ]  # fmt: skip
+        length, times = self.layer.neurons, Source("", self.graded, 0, 0).times(self.synapses.unit)
+        rows: list[str] = []
+        for at, weight in enumerate(self.own.weights):
+            table = self.program.table(f"{self.job.tag}_own_weights{at}", halves(weight).T)
+            rows.append(add_row(table, x[at], "m", length, times))
         return fill("feedback", LENGTH=length, NUM=self.num, LAST=last.format("m"), ROWS=rows)
 
     def _step(self, fired: str, x: Sequence[str]) -> str:
         layer, neuron, tag = self.layer, self.neuron, self.job.tag
-        by_channel = self.pixels > 1 and any(each.size > 1 for each in self.parameters.values())
-        channel = "c" if by_channel else "n"
         leaves: dict[tuple[str, Value], dict[str, str]] = {
-            ("parameter", name): {"text": self._parameter(f"p{at}_{name}", values, channel)}
+            ("parameter", name): {"text": self._parameter(f"p{at}_{name}", values)}
             for at, (name, values) in enumerate(self.parameters.items())
         }
         leaves["fired_before", None] = {"text": f"{fired} != 0"}
@@ -166,29 +152,24 @@ class _NeuronLayer:
         if self.graded and reads_last_spike(neuron):
             lines.append(f"{fired} = (uint8_t)({step.fired});")
         lines += [f"{x[0]}[n] = {step.output};", *(f"{each}[n] = 0;" for each in x[1:])]
-        numbers = {"LENGTH": layer.neurons, "PIXELS": self.pixels, "CHANNELS": layer.channels}
-        return fill("neurons_of_channels" if by_channel else "neurons", STEP=lines, **numbers)
+        return fill("neurons", STEP=lines, LENGTH=layer.neurons)
 
-    def _of_channel(self, name: str, values: NDArray[Any], at: str) -> str:
-        """Returns the text of a value of neuron ``at``'s channel; a number if all are equal."""
+    def _of_channel(self, name: str, values: NDArray[Any]) -> str:
+        """Returns the text of a value of a neuron's channel; a number if all are equal."""
         if (values == values.flat[0]).all():
             return str(values.flat[0])
-        channel = f"n % {self.layer.channels}" if at == "n" and self.pixels > 1 else at
+        channel = f"n % {self.layer.channels}" if self.pixels > 1 else "n"
         return f"{self.program.table(f'{self.job.tag}_{name}', values)}[{channel}]"
 
-    def _parameter(self, name: str, values: NDArray[Any], at: str) -> str:
-        text = self._of_channel(ascii_name(name), values, at)
-        return (
-            text
-            if text.endswith("]")
-            else f"({'float' if values.dtype.kind == 'f' else self.num}){text}"
-        )
+    def _parameter(self, name: str, values: NDArray[Any]) -> str:
+        text, kind = self._of_channel(ascii_name(name), values), values.dtype.kind
+        return text if text.endswith("]") else f"({'float' if kind == 'f' else self.num}){text}"
 
     def _input(self, at: int, x: str) -> str:
         text = self.synapses.arriving[at].format(f"{x}[n]")
         if self.own is not None and self.own.drive.any():
             drive = halves(self.own.drive).astype(np.int64) * self.synapses.unit
-            text = f"({text} + {self._of_channel('drive', np.atleast_1d(drive), 'n')})"
+            text = f"({text} + {self._of_channel('drive', np.atleast_1d(drive))})"
         return f"{text} {'/' if self.shift < 0 else '*'} {1 << abs(self.shift)}"
 
 

@@ -1,12 +1,13 @@
 """What a C file is made of: the fields of its state, its tables, and a function for each layer."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.c.templates import fill
 from netdesc.exchange.errors import LayerError
 from netdesc.hardware import Weights
 
@@ -14,6 +15,25 @@ UNIT = 4096
 """Values of events are in units of 1/4096 of a threshold unit; a spike is worth this much."""
 
 INT32, INT64 = "int32_t", "int64_t"
+
+_TEXT = "\n" + Path(__file__).with_name("templates.txt").read_text("utf-8")
+_TEMPLATES = dict(section.split("\n", 1) for section in _TEXT.split("\n== ")[1:])
+
+
+def fill(template: str, **values: Any) -> str:
+    """Returns a template, in which ``@NAME@`` or ``@NAME[1]@`` is a value or a part of it.
+
+    A name that stands alone is a text, or a list of texts below one another.
+    """
+
+    def lines(found: re.Match[str]) -> str:
+        value = values[found[2]]
+        text = value if isinstance(value, str) else "\n".join(value)
+        return "".join(f"{found[1]}{line}".rstrip() + "\n" for line in text.splitlines())
+
+    text = re.sub(r"^( *)@(\w+)@\n", lines, _TEMPLATES[template], flags=re.MULTILINE)
+    parts = re.sub(r"@([\w.\[\]]+)@", lambda found: f"{{{found[1]}}}".format_map(values), text)
+    return parts.rstrip("\n")
 
 
 def integer_type(bound: int) -> str:
@@ -36,12 +56,16 @@ class Source(NamedTuple):
     graded: bool
     most: int
     total: int
-    unique: bool
+    unique: bool = True
     maps: tuple[str, ...] = ()
 
-    def most_in(self, unit: int) -> int:
-        """Returns ``most`` in units of 1/``unit``."""
-        return self.most if self.graded else self.most * unit
+    def value(self, unit: int) -> str:
+        """Returns the text of the value of an event, in units of 1/``unit``."""
+        return "value" if self.graded else str(unit)
+
+    def times(self, unit: int) -> str:
+        """Returns text that multiplies by the value of an event."""
+        return "" if self.value(unit) == "1" else f" * {self.value(unit)}"
 
 
 class LayerJob(NamedTuple):
@@ -58,6 +82,28 @@ class LayerJob(NamedTuple):
     def sources(self) -> tuple[Source, ...]:
         """All that its inputs hand on, which adds up."""
         return tuple(source for _, signal in self.inputs for source in signal)
+
+    @property
+    def unit(self) -> int:
+        """4096 if the sum of the sources is in units of 1/4096, else 1."""
+        return UNIT if any(each.graded for each in self.sources) else 1
+
+    def most(self, unit: int) -> int:
+        """Returns the largest magnitude of the sum of the sources, in units of 1/``unit``."""
+        return sum(each.most if each.graded else each.most * unit for each in self.sources)
+
+    def loops(self, num: str, body: Callable[[Source], str | Iterable[str]]) -> list[str]:
+        """Returns loops over all events that it reads. ``body`` returns the text for event ``i`` of
+        a source, which has a ``value`` if it is graded."""
+        return [
+            fill("events", AT=at, MAPS=source.maps, BODY=body(source),
+                 READ=f"const {num} value = ({num})in{at}->value[k];" * source.graded)
+            for at, source in enumerate(self.sources)
+        ]  # fmt: skip
+
+    def sum_up(self, x: str, num: str, unit: int, index: str = "i") -> list[str]:
+        """Returns text that adds the values of events, in 1/``unit``, to an array of the input."""
+        return self.loops(num, lambda source: f"{x}[{index}] += {source.value(unit)};")
 
 
 class CProgram:
@@ -87,16 +133,16 @@ class CProgram:
         """Returns the text of an array that layers share; all of it is 0 between layers."""
         return self.field(num, f"{'wide_' * (num == INT64)}x{which}", length)
 
-    def sorted_fields(self) -> list[tuple[str, str, int]]:
-        """Returns name, type and length of fields, largest types first, which leaves no gaps."""
-        fields = [(name, *field) for name, field in self.fields.items()]
-        return sorted(fields, key=lambda field: -self._size(field[1]))
+    def declarations(self) -> list[str]:
+        """Returns the text of the fields, largest types first, which leaves no gaps."""
+        fields = sorted(self.fields.items(), key=lambda field: -self._size(field[1][0]))
+        return [f"{type} {name}{f'[{length}]' * (length > 0)};" for name, (type, length) in fields]
 
-    def state_bytes(self, pointer: int = 4) -> int:
-        """Returns the size of the state where pointers have so many bytes."""
+    def state_bytes(self) -> int:
+        """Returns the size of the state where pointers have 4 bytes."""
         fields = [(self._size(type), max(1, length)) for type, length in self.fields.values()]
-        total = 3 * pointer + sum(size * length for size, length in fields)
-        alignment = max(pointer, *(size for size, _ in fields), 1)
+        alignment = max(4, *(size for size, _ in fields))
+        total = 3 * 4 + sum(size * length for size, length in fields)
         return -(-total // alignment) * alignment
 
     def _size(self, type: str) -> int:
@@ -118,11 +164,9 @@ class CProgram:
     def function(self, job: LayerJob, body: Iterable[str]) -> None:
         """Adds the function of a layer, which reads ``in0``, ``in1``, ... and fills ``out``."""
         inputs = (f", const {self.prefix}_events *in{at}" for at in range(len(job.sources)))
-        list_of_values = f"{job.tag}_value"
-        self.functions[job.tag] = fill(
-            "function", P=self.prefix, TAG=job.tag, INPUTS="".join(inputs), BODY=body,
-            LIST=f"s->{list_of_values}" if list_of_values in self.fields else 0,
-        ) + "\n"  # fmt: skip
+        values = f"s->{job.tag}_value" if f"{job.tag}_value" in self.fields else "0"
+        texts = {"P": self.prefix, "TAG": job.tag, "INPUTS": "".join(inputs), "LIST": values}
+        self.functions[job.tag] = fill("function", BODY=body, **texts) + "\n"
 
     def push(self, tag: str, graded: bool, index: str, value: str) -> str:
         """Returns the text that appends an event to the list of a layer."""
@@ -142,25 +186,3 @@ def constant_array(type: str, name: str, texts: Iterable[str]) -> str:
     rows = (", ".join(numbers[at : at + 16]) for at in range(0, len(numbers), 16))
     body = ",\n    ".join(rows)
     return f"static const {type} {name}[{len(numbers)}] = {{\n    {body}}};\n"
-
-
-def event_loops(sources: Sequence[Source], num: str, body: Any) -> list[str]:
-    """Returns loops over all events. ``body`` returns the text for event ``i`` of a source, which
-    has a ``value`` if it is graded."""
-    return [
-        fill(
-            "events", AT=at, MAPS=source.maps, BODY=body(source),
-            READ=f"const {num} value = ({num})in{at}->value[k];" if source.graded else "",
-        )
-        for at, source in enumerate(sources)
-    ]  # fmt: skip
-
-
-def times(source: Source, unit: int) -> str:
-    """Returns text that multiplies by the value of an event, in units of 1/``unit``."""
-    return " * value" if source.graded else f" * {unit}" if unit > 1 else ""
-
-
-def unit_of(sources: Sequence[Source]) -> int:
-    """Returns 4096 if the sum of the sources is in units of 1/4096, else 1."""
-    return UNIT if any(each.graded for each in sources) else 1

@@ -1,12 +1,11 @@
 """How events reach neurons: C text that adds half weights to sums, [pixels][channels] each."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, times
-from netdesc.exchange.c.templates import fill
+from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, fill
 from netdesc.graph import INPUT, layers
 from netdesc.hardware.integers import Integers
 from netdesc.kernels.kernel_shape import KernelShape
@@ -50,15 +49,12 @@ def _half_bits(unit: int) -> int:
 
 
 def dense(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
-    tables = [
-        job.program.table(f"{job.tag}_weights{at}", np.ascontiguousarray(weight.T))
-        for at, weight in enumerate(weights)
-    ]
+    tables = [job.program.table(f"{job.tag}_weights{at}", w.T) for at, w in enumerate(weights)]
     bounds = [sum_bound(weight, job.sources, unit) for weight in weights]
 
     def body(source: Source, sums: Sequence[str]) -> list[str]:
         pairs = zip(tables, sums, strict=True)
-        return [add_row(*pair, "i", job.layer.neurons, times(source, unit)) for pair in pairs]
+        return [add_row(*pair, "i", job.layer.neurons, source.times(unit)) for pair in pairs]
 
     return Synapses(unit, body, bounds, bounds, _half_bits(unit))
 
@@ -69,35 +65,31 @@ def add_row(table: str, sums: str, row: str, length: int, times: str) -> str:
 
 
 def kernel(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
-    layer, section = job.layer, job.layer.section
-    channels, height, width = layer.input_shape
-    shape, size = KernelShape.of_section(section, channels), section.kernel_size
-    outputs, tables, bounds = layer.channels // shape.groups, list[str](), list[int]()
+    layer, size = job.layer, job.layer.section.kernel_size
+    shape = KernelShape.of_section(layer.section, layer.input_shape[0])
+    tables, bounds = list[str](), list[int]()
     for at, each in enumerate(weights):
-        whole = np.broadcast_to(each, (channels, 1, *size)) if each.ndim == 1 else each
-        grouped = whole.reshape(shape.groups, outputs, -1, *size)  # [groups, outputs, inputs, ...]
-        values = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1))
-        tables.append(job.program.table(f"{job.tag}_weights{at}", values))
+        whole = np.broadcast_to(each, (shape.groups, 1, *size)) if each.ndim == 1 else each
+        grouped = whole.reshape(
+            shape.groups, -1, *whole.shape[1:]
+        )  # [groups, outputs, inputs, ...]
+        table = grouped.transpose(0, 2, 3, 4, 1)
+        tables.append(job.program.table(f"{job.tag}_weights{at}", table))
         bounds.append(sum_bound(whole, job.sources, unit))
-    numbers: dict[str, Any] = {
-        "PIXELS": height * width, "WIDTH": width, "HEIGHT": height, "ROWS": size[0],
-        "COLUMNS": size[1], "OUT_HEIGHT": layer.output_shape[1], "OUT_WIDTH": layer.output_shape[2],
-        "CHANNELS": layer.channels, "GROUP": channels // shape.groups, "OUTPUTS": outputs,
-    }  # fmt: skip
-    for axis, name in enumerate("YX"):
-        stride, first, step = shape.stride[axis], shape.padding[axis], -shape.dilation[axis]
-        up, down = 1, stride
-        if shape.is_transposed:
-            up, down, first, step = stride, 1, -first, -step
-        pairs = {"UP": up, "DOWN": down, "FIRST": first, "STEP": step}
-        numbers |= {f"{key}_{name}": value for key, value in pairs.items()}
+    first, step = np.array(shape.padding), -np.array(shape.dilation)
+    up, down = (1, 1), shape.stride
+    if shape.is_transposed:
+        up, down, first, step = down, up, -first, -step
+    outputs = layer.channels // shape.groups
+    geometry = {"UP": up, "DOWN": down, "FIRST": first, "STEP": step, "SIZE": size}
+    geometry |= {"IN": layer.input_shape, "OUT": layer.output_shape, "OUTPUTS": outputs}
 
     def body(source: Source, sums: Sequence[str]) -> list[str]:
         adds = [
-            f"{total}[first + o] += {table}[tap * {outputs} + o]{times(source, unit)};"
+            f"{total}[first + o] += {table}[tap * {outputs} + o]{source.times(unit)};"
             for table, total in zip(tables, sums, strict=True)
         ]
-        return [fill("kernel", ADD=adds, **numbers)]
+        return [fill("kernel", ADD=adds, GROUP=layer.input_shape[0] // shape.groups, **geometry)]
 
     return Synapses(unit, body, bounds, bounds, _half_bits(unit))
 
@@ -109,20 +101,20 @@ _LOWEST, _HIGHEST = -4 * UNIT, 127 * UNIT // 32
 def one_to_one(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
     channels, pixels = job.layer.channels, job.layer.neurons // job.layer.channels
     index = "i" if pixels == 1 else f"i % {pixels} * {channels} + i / {pixels}"
-    is_rounded, prefix, pairs = INPUT in job.layer.inputs, job.program.prefix, list[Any](weights)
-    unit = UNIT if is_rounded else unit
+    unit = UNIT if INPUT in job.layer.inputs else unit
 
     def body(source: Source, sums: Sequence[str]) -> list[str]:
-        return [f"{x}[{index}] += {'value' if source.graded else unit};" for x in sums]
+        return [f"{x}[{index}] += {source.value(unit)};" for x in sums]
 
-    most, times, fixed = sum(each.most_in(unit) for each in job.sources), "{}", unit
-    sums, reach, bits = [most] * len(weights), most, _half_bits(unit)
-    if is_rounded:
-        text = fill("on_grid", P=prefix, LOW=_LOWEST, HIGH=_HIGHEST)
-        job.program.functions["on_grid"] = text + "\n"
-        times, fixed, reach, bits = f"{prefix}_on_grid({{}})", 32, 128, 4
-    bounds = [reach * abs(int(weight)) + abs(int(bias)) * fixed for weight, bias in pairs]
-    texts = [f"({times} * {weight} + {fixed * int(bias)})" for weight, bias in pairs]
+    text, fixed, most, bits = "{}", unit, job.most(unit), _half_bits(unit)
+    sums = [most] * len(weights)
+    if INPUT in job.layer.inputs:
+        prefix, fixed, most, bits = job.program.prefix, 32, 128, 4
+        rounding = fill("on_grid", P=prefix, LOW=_LOWEST, HIGH=_HIGHEST)
+        job.program.functions["on_grid"], text = rounding + "\n", f"{prefix}_on_grid({{}})"
+    pairs = [(int(weight), int(bias)) for weight, bias in weights]
+    bounds = [most * abs(weight) + abs(bias) * fixed for weight, bias in pairs]
+    texts = [f"({text} * {weight} + {fixed * bias})" for weight, bias in pairs]
     return Synapses(unit, body, sums, bounds, bits, texts)
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError, NetFileError
+from netdesc.exchange.errors import LayerError, explain_layer
 from netdesc.exchange.export_options import PLAIN, ExportOptions
 from netdesc.exchange.nir.export_nodes import Export
 from netdesc.exchange.nir.layer_values import LayerValues, layer_values, recurrent_values
@@ -17,7 +17,7 @@ from netdesc.exchange.nir.nir_record import NEVER, NirGraph, NirNode
 from netdesc.exchange.nir.nir_writer import write_graph
 from netdesc.exchange.nir.peers import TOOLS, Adaptation, reading_notes
 from netdesc.graph import LayerNode, SynapticNode, layers
-from netdesc.hardware import FoldedModel, HardwareError
+from netdesc.hardware import FoldedModel
 from netdesc.kernels.fixed_point import DECAY_ONE
 
 WINDOW = "kernel_size", "stride", "padding"
@@ -45,17 +45,11 @@ def nir_of(
     adaptation = Adaptation() if options.target is None else TOOLS[options.target].adaptation
     export = Export(model.graph, model.folded_state(), adaptation, is_forced=options.force)
     for layer in model.graph.layers:
-        try:
+        with explain_layer(path, layer.name, "ND406", "; NIR cannot say that"):
             exporter = EXPORTERS.get(type(layer.section))
             if exporter is None:
                 raise LayerError("", f'is of type "{layer.section.type_name()}"')
             exporter(export, layer)
-        except LayerError as error:
-            hint = f": {error.hint}" if error.hint else ""
-            problem = f'layer "{layer.name}" {error}; NIR cannot say that{hint}'
-            raise NetFileError(path, f"{problem} (see netdesc explain ND406)") from error
-        except HardwareError as error:
-            raise NetFileError(path, str(error)) from error
     return export.finish()
 
 

@@ -4,7 +4,7 @@
 - ``conclude`` says in lines for the console what the report says first
 - ``write_metrics_csv`` and ``write_slayer_logs`` write the metrics for other tools
 - ``run`` reads the folder, ``page`` computes the content, ``templates`` contains the HTML
-- ``confusion_matrix``, ``training_plots``, ``weights``, ``viewer``: the sections
+- ``tables``, ``training_plots``, ``weights``, ``viewer``: the sections; ``texts.toml``: fixed texts
 """
 
 from netdesc.report.write import conclude, write_metrics_csv, write_report, write_slayer_logs

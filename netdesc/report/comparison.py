@@ -12,7 +12,7 @@ from netdesc.report.html_page import render, write_text
 from netdesc.report.pictures import SMALL, Picture, raster_picture
 from netdesc.report.plots import Curve, Plot, curves
 from netdesc.report.run import RunData
-from netdesc.report.tables import Link, Table
+from netdesc.report.tables import Table, link
 from netdesc.runs.folder import REPORT
 from netdesc.runs.listing import (
     ListedRun,
@@ -30,47 +30,44 @@ class Comparison:
     """The data of the template ``comparison.html.j2``, computed from two or more runs."""
 
     def __init__(self, paths: Sequence[Path], page: Path) -> None:
-        listed = [read_run(path) for path in paths]
-        full = [os.path.abspath(path) for path in paths]
-        common = os.path.commonpath([os.path.dirname(path) for path in full])
-        labels = [os.path.relpath(path, common) for path in full]
-        labels = [
-            label if labels.index(label) == index else f"{label} ({index + 1})"
-            for index, label in enumerate(labels)
-        ]
-        runs = dict(zip(labels, map(RunData, paths), strict=True))
+        by_place = {os.path.abspath(path): path for path in paths}
+        common = os.path.commonpath([os.path.dirname(place) for place in by_place])
+        listed = [read_run(path) for path in by_place.values()]
+        runs = {os.path.relpath(at, common): RunData(path) for at, path in by_place.items()}
         self.title = amount(len(runs), "run")
         self.damage = [f"{label}: {text}" for label, run in runs.items() for text in run.damage]
         metrics = shown_metrics({name for run in listed for name in run.metrics})
         metrics = [name for name in metrics if name != "spikes_per_sample"]
-        self.results = Table(
-            caption="Metrics of the best epoch, with losses per sample. Spikes, or outputs other "
-            "than 0, are those of all neurons with the best weights.",
-            headings=["Run", "Status", "Epochs", "Best epoch",
-                      *(name.replace("_", " ").capitalize() for name in metrics),
-                      "Spikes per sample", "Parameters", "Training time"],
-            rows=[
-                [
-                    Link.to(label, run.path / REPORT, page),
-                    each.status,
-                    f"{run.epochs_done:,} of {run.epochs:,}",
-                    NOTHING if each.record.best is None else f"{each.record.best.epoch + 1:,}",
-                    *(
-                        (percent if "accuracy" in name else number)(each.metrics.get(name))
-                        for name in metrics
-                    ),
-                    number(_spikes_per_sample(each, run)),
-                    f"{run.graph.parameters:,}",
-                    duration(each.record.seconds),
-                ]
-                for each, (label, run) in zip(listed, runs.items(), strict=True)
-            ],
-            texts=(0, 1),
-        )  # fmt: skip
-        self.documents = difference_table(listed, labels)
+        rows = [
+            [
+                link(label, run.path / REPORT, page),
+                each.status,
+                f"{run.epochs_done:,} of {run.epochs:,}",
+                NOTHING if each.record.best is None else f"{each.record.best.epoch + 1:,}",
+                *(metric_text(name, each.metrics.get(name)) for name in metrics),
+                number(_spikes_per_sample(each, run)),
+                f"{run.graph.parameters:,}",
+                duration(each.record.seconds),
+            ]
+            for each, (label, run) in zip(listed, runs.items(), strict=True)
+        ]
+        caption = (
+            "Metrics of the best epoch, with losses per sample. Spikes, or outputs other than 0, "
+            "are those of all neurons with the best weights."
+        )
+        names = ("Run", "Status", "Epochs", "Best epoch", *metrics, "Spikes per sample")
+        headings = [name.replace("_", " ").capitalize() for name in names]
+        headings += ["Parameters", "Training time"]
+        self.results = Table(caption, headings, rows, (0, 1))
+        self.documents = difference_table(listed, list(runs))
         self.plots, self.rasters = list(_plots(runs)), list(_rasters(runs))
 
 
+def metric_text(name: str, value: float | None) -> str:
+    return (percent if "accuracy" in name else number)(value)
+
+
+@np.errstate(all="ignore")
 def write_comparison(
     runs: Sequence[Path], path: Path, warn: Callable[[str], None] = lambda text: None
 ) -> Path:
@@ -79,10 +76,8 @@ def write_comparison(
     ``warn`` is called with each sentence about missing or damaged data. Raises RunError if a run is
     missing or damaged, or the page cannot be written.
     """
-    with np.errstate(all="ignore"):
-        page = Comparison(runs, path)
-        text = render("comparison.html.j2", page)
-    write_text(path, text, follow_links=True)
+    page = Comparison(runs, path)
+    write_text(path, render("comparison.html.j2", page), follow_links=True)
     for damage in page.damage:
         warn(damage)
     return path
@@ -91,16 +86,15 @@ def write_comparison(
 def difference_table(runs: Sequence[ListedRun], headings: Sequence[str]) -> Table:
     """Lists the values in which documents differ, a row for each and a column for each run."""
     names = short_names(differing(runs), {path for run in runs for path in run.values})
-    return Table(
-        caption="Values that are not the same in all documents; those that netdesc chose itself "
-        "are left out. Names are the ends of the paths that --set takes.",
-        headings=["Value", *headings],
-        rows=[
-            [name, *(value_text(run.values.get(path, NOTHING)) for run in runs)]
-            for path, name in names.items()
-        ],
-        texts=range(len(headings) + 1),
+    rows = [
+        [name, *(value_text(run.values.get(path, NOTHING)) for run in runs)]
+        for path, name in names.items()
+    ]
+    caption = (
+        "Values that are not the same in all documents; those that netdesc chose itself are left "
+        "out. Names are the ends of the paths that --set takes."
     )
+    return Table(caption, ["Value", *headings], rows, range(len(headings) + 1))
 
 
 def _spikes_per_sample(listed: ListedRun, run: RunData) -> float | None:
@@ -125,9 +119,7 @@ def _plots(runs: Mapping[str, RunData]) -> Iterator[Plot]:
             unit = "correct" if is_share else f"loss{next(iter(units)) if len(units) == 1 else ''}"
             title = name.replace("_", " ") if "_" in name else f"training {name}"
             scale = "percent" if is_share else "log"
-            yield curves(
-                title.capitalize(), epochs, columns, unit=unit, caption=caption, scale=scale
-            )
+            yield curves(title.capitalize(), epochs, columns, unit, caption, scale)
 
 
 def _rasters(runs: Mapping[str, RunData]) -> Iterator[Picture]:

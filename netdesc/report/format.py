@@ -1,12 +1,15 @@
 """Formats numbers, times and shapes for the report. NaN and None become a dash."""
 
 import math
+import tomllib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 NOTHING = "–"
+TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
 
 
 def number(value: float | None) -> str:

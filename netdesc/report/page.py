@@ -6,7 +6,6 @@ from netdesc.description.diagnostics.wording import amount
 from netdesc.report import tables, training_plots
 from netdesc.report.coincidence import coincidences
 from netdesc.report.commands import next_steps, run_commands
-from netdesc.report.confusion_matrix import ConfusionMatrix
 from netdesc.report.format import duration, number, percent
 from netdesc.report.neuron_section import neuron_views
 from netdesc.report.run import RunData
@@ -64,7 +63,7 @@ class Page:
             over = "" if metrics.part == "validation" else ", on average over this epoch,"
             items = f"{run.classified_items(metrics.part)}{over}"
             unit = "steps" if record.labels_by_step else "samples"
-            self.confusion = ConfusionMatrix(metrics.confusion, items, unit)
+            self.confusion = tables.ConfusionMatrix(metrics.confusion, items, unit)
         self.network = tables.network_table(run)
         self.verification = verified and tables.verification_table(verified)
         self.neurons = neuron_views(run)
@@ -72,9 +71,10 @@ class Page:
         self.neurobench = None
         if activity is not None and activity.neurobench:
             self.neurobench = tables.neurobench_table(activity.neurobench)
-        self.rate_plot = training_plots.rate_plot(run)
+        unit = training_plots.rate_unit(run.spiking_layers.issuperset(run.plotted_layers))
+        self.rate_plot = training_plots.layer_plot(run, "spike_rates", unit)
         self.rate_histograms = training_plots.rate_histograms(run)
-        self.gradients = training_plots.gradient_plot(run)
+        self.gradients = training_plots.layer_plot(run, "gradient_norms", "gradient norm")
         self.layers = tables.layers_table(run) if record.layers else None
         self.experiment = tables.experiment_table(run)
         self.environment = tables.environment_table(run)

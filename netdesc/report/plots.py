@@ -64,7 +64,6 @@ def curves(
     title: str,
     epochs: NDArray[np.int64],
     columns: Sequence[Curve],
-    *,
     unit: str,
     caption: str = "",
     scale: str = "linear",
@@ -114,7 +113,7 @@ def curves(
     return Plot(title, caption, f"{alt}.", data, layout, has_scale_button=can_be_logarithmic)
 
 
-def histogram(title: str, series: Mapping[str, Values], counted: str, *, unit: str) -> Plot:
+def histogram(title: str, series: Mapping[str, Values], counted: str, unit: str) -> Plot:
     """Plots the outlines of one or several histograms of ``counted``, all with the same bins."""
     finite = [  # clipped, so that their range is finite, too
         np.clip(values[np.isfinite(values)].astype(np.float64), -1e300, 1e300)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 
-from netdesc.report.comparison import difference_table
+from netdesc.report.comparison import difference_table, metric_text
 from netdesc.report.format import NOTHING, number, percent
 from netdesc.report.html_page import render, write_text
 from netdesc.report.plots import Plot, axis, line_style, scatter, time_layout
-from netdesc.report.tables import Link, Table
+from netdesc.report.tables import Table, link
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import REPORT
 from netdesc.runs.listing import ListedRun, read_run, short_names, value_text
@@ -72,10 +73,10 @@ class SweepPage:
 
     def result(self, trial: TrialRow, index: int) -> str:
         """Formats the result of a trial, and half the range of its seeds."""
-        show = percent if "accuracy" in self.metrics[index] else number
+        name = self.metrics[index]
+        text = metric_text(name, trial.results[index] if trial.results else None)
         spread = trial.spreads[index] / 2 if trial.spreads else 0.0
-        text = show(trial.results[index]) if trial.results else NOTHING
-        return f"{text} ± {show(spread)}" if spread else text
+        return f"{text} ± {metric_text(name, spread)}" if spread else text
 
     def summary(self, trial: TrialRow) -> str:
         """Returns the results and values of a trial in one line."""
@@ -87,8 +88,8 @@ class SweepPage:
 
     def _link(self, trial: TrialRow, text: str) -> str:
         runs = [self.table.folder / folder for folder in trial.folders]
-        links = [Link.to(text, path, self.target) for run in runs for path in (run / REPORT, run)]
-        return next((link for link in links if isinstance(link, Link)), text)
+        links = [link(text, path, self.target) for run in runs for path in (run / REPORT, run)]
+        return next((entry for entry in links if isinstance(entry, Markup)), text)
 
     def _points(self, name: str, trials: Sequence[TrialRow], points: Any, **style: Any) -> Any:
         x, y = np.array(points, float).reshape(-1, 2).T
@@ -97,12 +98,11 @@ class SweepPage:
         return scatter(name, x, y, "customdata", customdata=texts, **style)
 
     def _front(self) -> Plot:
-        styles = {"mode": "markers", "marker": {"color": "var(--c6)"}}, {"line": line_style(1)}
+        all_marks = {"mode": "markers", "marker": {"color": "var(--c6)"}}
+        kinds = ("trial", self.ranked, all_marks), ("front", self.best, {"line": line_style(1)})
         data = [
             self._points(name, trials, [t.results[1::-1] for t in trials if t.results], **style)
-            for name, trials, style in zip(
-                ("trial", "front"), (self.ranked, self.best), styles, strict=True
-            )
+            for name, trials, style in kinds
         ]
         layout = time_layout(_axis(self.metrics[1]), _axis(self.metrics[0]), hovermode="closest")
         caption = "No trial is better in all objectives than one on the front."
@@ -117,14 +117,10 @@ class SweepPage:
         best.append((self.table.trials[-1].number, best[-1][1]))
         marks = {"mode": "markers", "marker": {"color": "var(--c1)"}}
         steps = {"mode": "lines", "line": line_style(1) | {"shape": "hv"}, "hoverinfo": "skip"}
-        data = [
-            self._points("trial", trials, rows, **marks),
-            self._points("best so far", [], best, **steps),
-        ]
-        title = self.metrics[index]
+        title, data = self.metrics[index], [self._points("trial", trials, rows, **marks)]
+        data.append(self._points("best so far", [], best, **steps))
         layout = time_layout(axis("trial"), _axis(title), hovermode="closest")
-        alt = f"{title} by the number of the trial."
-        return Plot(title.capitalize(), "", alt, data, layout)
+        return Plot(title.capitalize(), "", f"{title} by the number of the trial.", data, layout)
 
     def _curves(self) -> Plot | None:
         """Plots the first objective that has a value for each epoch, or else the loss."""
@@ -174,25 +170,21 @@ class SweepPage:
         trials = sorted(self.table.trials, key=lambda trial: ranks.get(trial.number, math.inf))
         front = self.best if self.front else []
         values = [*self.names.values()]
-        return Table(
-            caption="The best first, by the first objective. ± is half the range of the seeds.",
-            headings=["Trial", "Status", *self.metrics, "Variant", *values, "Reason"],
-            rows=[
-                [
-                    self._link(trial, str(trial.number)),
-                    trial.status + (", on the front" if trial in front else ""),
-                    *(self.result(trial, index) for index in range(len(self.metrics))),
-                    trial.variant,
-                    *(
-                        value_text(trial.values.get(path, NOTHING))
-                        for path in self.table.parameters
-                    ),
-                    trial.reason,
-                ]
-                for trial in trials
-            ],
-            texts=(0, 1, 2 + len(self.metrics), 3 + len(self.metrics) + len(values)),
-        )
+        rows = [
+            [
+                self._link(trial, str(trial.number)),
+                trial.status + (", on the front" if trial in front else ""),
+                *(self.result(trial, index) for index in range(len(self.metrics))),
+                trial.variant,
+                *(value_text(trial.values.get(path, NOTHING)) for path in self.table.parameters),
+                trial.reason,
+            ]
+            for trial in trials
+        ]
+        caption = "The best first, by the first objective. ± is half the range of the seeds."
+        headings = ["Trial", "Status", *self.metrics, "Variant", *values, "Reason"]
+        texts = (0, 1, 2 + len(self.metrics), len(headings) - 1)
+        return Table(caption, headings, rows, texts)
 
 
 def _axis(metric: str) -> dict[str, Any]:
@@ -221,8 +213,7 @@ def _scale(values: list[Any], is_share: bool) -> tuple[list[float], dict[float, 
     ], ticks
 
 
+@np.errstate(all="ignore")
 def write_sweep_report(table: SweepTable, path: Path) -> None:
     """Writes the page of a sweep to ``path``. RunError if it cannot be written."""
-    with np.errstate(all="ignore"):
-        text = render("sweep.html.j2", SweepPage(table, path))
-    write_text(path, text, follow_links=True)
+    write_text(path, render("sweep.html.j2", SweepPage(table, path)), follow_links=True)

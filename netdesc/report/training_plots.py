@@ -4,41 +4,40 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from netdesc.report.format import TEXTS
 from netdesc.report.plots import Curve, Plot, curves, histogram
 from netdesc.report.run import RunData
 from netdesc.runs.folder import METRICS, RECORD
 
 RING = "The ring marks the best epoch."
-SILENCE = "The dotted line is the loss of an output without spikes."
-FILES = f"Here epochs count from 1; {METRICS} and {RECORD} count from 0"
-CONFIDENCE = "Confidence is the predicted class's share of the spikes, or its probability."
-ZOOM = "Drag over a part of a figure to zoom in; double-click to show all."
 
 
 def training_plots(run: RunData) -> Iterator[Plot]:
     """Plots loss, accuracy and learning rate, if the run has them."""
-    metrics = run.metrics
+    metrics, epochs = run.metrics, run.metrics.epochs
     if losses := _by_part(run, "loss"):
-        silent_loss = run.silent_loss
-        levels = {} if silent_loss is None else {"silent output": silent_loss}
-        files = f"{FILES}{' and hold undivided losses' if run.loss_unit else ''}."
-        caption = " ".join(
-            filter(None, [_division_note(run), RING, SILENCE if levels else "", ZOOM, files])
-        )
-        yield curves(
-            "Loss", metrics.epochs, losses, unit=f"loss{run.loss_unit}", caption=caption,
-            scale="log", levels=levels,
-        )  # fmt: skip
+        levels = {} if run.silent_loss is None else {"silent output": run.silent_loss}
+        sentences = [
+            _division_note(run),
+            RING,
+            "The dotted line is the loss of an output without spikes." if levels else "",
+            "Drag over a part of a figure to zoom in; double-click to show all. Here epochs count "
+            f"from 1; {METRICS} and {RECORD} count from 0"
+            f"{' and hold undivided losses' if run.loss_unit else ''}.",
+        ]
+        unit, caption = f"loss{run.loss_unit}", " ".join(filter(None, sentences))
+        yield curves("Loss", epochs, losses, unit, caption, "log", levels)
     if accuracies := _by_part(run, "accuracy"):
-        caption = RING if metrics.at_best("confidence") is None else f"{RING} {CONFIDENCE}"
-        yield curves(
-            "Accuracy", metrics.epochs, accuracies, unit="correct", caption=caption, scale="percent"
-        )
+        caption = RING
+        if metrics.at_best("confidence") is not None:
+            confidence = "the predicted class's share of the spikes, or its probability"
+            caption = f"{RING} Confidence is {confidence}."
+        yield curves("Accuracy", epochs, accuracies, "correct", caption, "percent")
     if metrics.has("learning_rate"):
         rates = metrics.columns["learning_rate"]
         scale = "log on demand" if np.nanmax(rates) > 10 * np.nanmin(rates) else "linear"
-        columns = [Curve("learning rate", rates)]
-        yield curves("Learning rate", metrics.epochs, columns, unit="learning rate", scale=scale)
+        name = "learning rate"
+        yield curves(name.capitalize(), epochs, [Curve(name, rates)], name, scale=scale)
 
 
 def _by_part(run: RunData, metric: str) -> list[Curve]:
@@ -65,45 +64,29 @@ def _division_note(run: RunData) -> str:
     return f"A loss is the sum over samples, divided by their number: {samples}."
 
 
-def gradient_plot(run: RunData) -> Plot | None:
-    return _by_layer(
-        run, "gradient_norms", "Gradient norms",
-        "The norm of each layer's gradient before clipping. With sgd, a layer with a much smaller "
-        "norm than the others hardly learns.", "gradient norm", scale="log",
-    )  # fmt: skip
-
-
-def rate_plot(run: RunData) -> Plot | None:
-    return _by_layer(
-        run, "spike_rates", "Spike rates during training",
-        "Spikes, or outputs other than 0, per neuron and step, over all training samples.",
-        _rate_unit(run.spiking_layers.issuperset(run.plotted_layers)),
-        scale="linear",
-    )  # fmt: skip
-
-
-def _rate_unit(is_spiking: bool) -> str:
-    return "spikes per step" if is_spiking else "outputs other than 0 per step"
-
-
-def _by_layer(
-    run: RunData, kind: str, title: str, caption: str, unit: str, *, scale: str
-) -> Plot | None:
+def layer_plot(run: RunData, metric: str, unit: str) -> Plot | None:
+    """Plots a metric of each layer, a name in ``PER_LAYER``; None if the run lacks it."""
     columns = [
-        Curve(name, column)
-        for (each, name), column in run.metrics.by_layer.items()
-        if each == kind and np.isfinite(column).any()
+        Curve(layer, column)
+        for (name, layer), column in run.metrics.by_layer.items()
+        if name == metric and np.isfinite(column).any()
     ]
-    if not columns:
-        return None
-    return curves(title, run.metrics.epochs, columns, unit=unit, caption=caption, scale=scale)
+    texts = TEXTS["figures"][metric]
+    return (
+        curves(epochs=run.metrics.epochs, columns=columns, unit=unit, **texts) if columns else None
+    )
+
+
+def rate_unit(is_spiking: bool) -> str:
+    return "spikes per step" if is_spiking else "outputs other than 0 per step"
 
 
 def rate_histograms(run: RunData) -> list[Plot]:
     """Plots a histogram of the neurons' spike rates for each layer with figures."""
-    units = {layer: _rate_unit(layer in run.spiking_layers) for layer in run.rates}
     return [
-        histogram(f"Layer {layer}", {"neurons": rates}, "neurons", unit=units[layer])
+        histogram(
+            f"Layer {layer}", {"neurons": rates}, "neurons", rate_unit(layer in run.spiking_layers)
+        )
         for layer, rates in run.rates.items()
         if layer in run.plotted_layers
     ]

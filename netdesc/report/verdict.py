@@ -8,45 +8,10 @@ import numpy as np
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.report.coincidence import Coincidence, coincidences
-from netdesc.report.format import number, percent
+from netdesc.report.format import TEXTS, number, percent
 from netdesc.report.run import RunData
 from netdesc.runs.process_lock import is_at_work
 from netdesc.runs.state import saved_progress
-
-_STATUSES = {
-    "done": ("good", "Done", "Training did all of its {epochs}."),
-    "stopped early": (
-        "good", "Done, stopped early",
-        "Training stopped after {progress}, because the loss no longer improved.",
-    ),
-    "stopped by a callback": (
-        "good", "Done, stopped early", "A callback ended training after {progress}."
-    ),
-    "interrupted": (
-        "warning", "Interrupted", "Training was interrupted after {progress}. {shown} {resume}"
-    ),
-    "diverged": (
-        "bad", "Diverged",
-        "Training diverged after {progress}. {message} {shown} Resuming the run would diverge "
-        "again, unless the learning rate or gradient_clip changes.",
-    ),
-    "failed": ("bad", "Failed", "Training failed after {progress}. {message} {shown} {resume}"),
-    "running": ("busy", "Still running", "Training has completed {progress} so far. {shown}"),
-    "running or killed": (
-        "warning", "Running, or killed",
-        "Training has completed {progress}. From this machine it cannot be determined whether it "
-        "is still running or was killed. {shown} {resume}",
-    ),
-    "killed": (
-        "warning", "Killed", "Training was killed after {progress} or later. {shown} {resume}"
-    ),
-    "unknown": (
-        "warning", "Unknown status", "This netdesc does not know the status “{status}”. {shown}"
-    ),
-}  # fmt: skip
-"""Mood (see ``RunStatus``), title and text of each status.
-
-The text contains ``{resume}`` if runs with this status can be resumed."""
 
 
 class RunStatus(NamedTuple):
@@ -69,26 +34,25 @@ def run_status(run: RunData) -> RunStatus:
         status = "running or killed" if at_work is None else "killed"
     elif status == "done" and record.stopped_early:
         status = "stopped by a callback" if record.stopped_by_callback else "stopped early"
-    mood, title, text = _STATUSES.get(status, _STATUSES["unknown"])
-    resume = "It can be resumed from its last checkpoint."
+    texts = TEXTS["statuses"].get(status, TEXTS["statuses"]["unknown"])
+    mood, title, can_resume = texts["mood"], texts["title"], "{resume}" in texts["text"]
+    resume = f"It can be resumed from its last checkpoint{f', after {saved}' if saved else ''}."
     if saved is not None and saved.is_start:
         resume = "It has no checkpoint after an epoch, so resuming starts with the first epoch."
-    elif saved is not None:
-        resume = f"It can be resumed from its last checkpoint, after {saved}."
-    filled = text.format(
+    shown = f"This report shows the run after {epochs}."
+    text = texts["text"].format(
         status=status,
         epochs=epochs,
         progress=f"{run.epochs_done:,} of {amount(run.epochs, 'epoch')}",
         message=f"Its last message: {record.message}." if record.message else "It has no message.",
-        shown=f"This report shows the run after {epochs}."
+        shown=shown
         if run.epochs_done
         else "No epoch was complete, so this report is mostly empty.",
         resume=resume,
     )
     if run.unstable is not None and mood == "good":
-        filled = f"{filled} {run.unstable.sentence}"
-        mood, title = "warning", f"{title}, but unstable"
-    return RunStatus(mood, title, filled, can_resume="{resume}" in text)
+        mood, title, text = "warning", f"{title}, but unstable", f"{text} {run.unstable.sentence}"
+    return RunStatus(mood, title, text, can_resume)
 
 
 GRADES = (

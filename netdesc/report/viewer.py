@@ -7,7 +7,7 @@ import numpy as np
 
 from netdesc.description.diagnostics.wording import amount
 from netdesc.graph import Classifier, Graph
-from netdesc.report.format import number
+from netdesc.report.format import TEXTS, number
 from netdesc.report.pictures import (
     SMALL,
     WIDE,
@@ -123,15 +123,6 @@ def _rates(sample: Sample, of: str, classifier: Classifier | None) -> Plot | Non
     return replace(plot, alt=f"{of}: {plot.alt}")
 
 
-_COMPARED = {
-    "each_step": "each step of the output",
-    "mean": "the mean of the output over the steps",
-    "sum": "the sum of the output over the steps",
-    "max": "the largest output of the steps",
-    "last": "the output in the last step",
-}
-
-
 def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
     """Plots the output and the target of each neuron over time; None if there are no values."""
     values, goals, loss = sample.values, sample.goals, graph.loss
@@ -148,7 +139,7 @@ def value_curves(graph: Graph, sample: Sample, title: str) -> Plot | None:
             line = line_style(neuron if neurons > 1 else int(name == "output")) | {"dash": dash}
             curve = time_curve(f"{name}{which}", column[:, neuron], graph.output_step_ms, line)
             data.append(curve)
-    caption = f"The loss compares {_COMPARED[loss.over]} with the target."
+    caption = f"The loss compares {TEXTS['compared'][loss.over]} with the target."
     if loss.skip_steps:
         caption += f" The first {number(loss.skip_steps * graph.output_step_ms)} ms do not count."
     if neurons < np.prod(graph.output_shape):

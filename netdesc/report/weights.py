@@ -104,18 +104,7 @@ class WeightChange:
     """
 
     def __init__(self, run: RunData) -> None:
-        self.weights = Table(
-            caption="Synaptic weights in the unit of the threshold, on the device's grid if they "
-            "are quantised: mean ± standard deviation, and range. The change is the norm of the "
-            "difference before rounding, relative to the norm before training.",
-            headings=["Layer", "Before", "Range before", "Best", "Best range", "Change"],
-        )
-        self.parameters = Table(
-            caption="What training changed in neurons. A decay is the share lost per step, beside "
-            "its time constant. If each neuron has its own: the mean, with the range in brackets.",
-            headings=["Layer", "Value", "Before", "Time constant", "Best", "Time constant"],
-            texts=(0, 1),
-        )
+        self.weights, self.parameters = Table.named("weights", []), Table.named("parameters", [])
         self.weight_plots, self.parameter_plots = list[Plot](), list[Plot]()
         self.damaged, files = list[str](), dict[str, SavedWeights]()
         with contextlib.ExitStack() as stack:

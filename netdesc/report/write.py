@@ -19,6 +19,7 @@ from netdesc.runs.folder import METRICS_CSV, REPORT, SLAYER_ACCURACY, SLAYER_LOS
 from netdesc.runs.metrics_file import MetricsRow, read_rows
 
 
+@np.errstate(all="ignore")  # a run that diverged may contain infinite values
 def write_report(
     run: str | Path,
     target: str | Path | None = None,
@@ -32,22 +33,20 @@ def write_report(
     """
     run = Path(run)
     path = run / REPORT if target is None else Path(target)
-    with np.errstate(all="ignore"):  # a run that diverged may contain infinite values
-        page = Page(RunData(run))
-        text = render("report.html.j2", page)
-    write_text(path, text, follow_links=target is not None)
+    page = Page(RunData(run))
+    write_text(path, render("report.html.j2", page), follow_links=target is not None)
     for damage in page.damage:
         warn(damage)
     return path
 
 
+@np.errstate(all="ignore")
 def conclude(run: Path) -> dict[str, str]:
     """Returns what the report says first, by a label for the console. RunError as above."""
-    with np.errstate(all="ignore"):
-        data = RunData(run)
-        lines = {"result": headline(data)}
-        for best in itertools.islice(advice(data), 1):
-            lines["advice"] = best.text
+    data = RunData(run)
+    lines = {"result": headline(data)}
+    for best in itertools.islice(advice(data), 1):
+        lines["advice"] = best.text
     if (verified := data.record.verification) is not None:
         lines["verified" if verified.identical else "differs"] = verified.summary
     return lines

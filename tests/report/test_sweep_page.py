@@ -53,7 +53,7 @@ def test_a_sweep_is_told_by_its_page(tmp_path: Path) -> None:
     assert axes[RATE] == pytest.approx([0.5, 0.5, 0, 1]), "logarithmic"
     assert axes[DECAY] == [0.5, -0.1, -0.1, -0.1]
     assert [curve["name"] for curve in page.curves.data] == ["other trials", "trial 1", "trial 0"]
-    assert page.trials.rows[0][0].address == "./trials/1/seed0"
+    assert page.trials.rows[0][0] == '<a href="./trials/1/seed0">1</a>'
 
 
 @pytest.mark.parametrize("count", [0, 1, 8])

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from support.report_samples import document, events, metrics_row, page_of, write_run, write_state
 
-from netdesc.report.confusion_matrix import ConfusionMatrix
 from netdesc.report.html_page import render
 from netdesc.report.page import Page
 from netdesc.report.run import RunData
+from netdesc.report.tables import ConfusionMatrix
 
 NO_EVENTS = np.empty((0, 2), dtype=np.int32)
 

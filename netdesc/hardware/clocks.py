@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.graph import INPUT, Graph, SynapticNode, layers
+from netdesc.graph import INPUT, Graph, SynapticNode
 from netdesc.hardware.integers import HardwareError
 
 Timing = Literal["training", "lava"]
@@ -19,9 +19,6 @@ Timing = Literal["training", "lava"]
 
 MAX_STEP = 1 << 40
 """Largest interval of resets."""
-
-SYNAPTIC_STEPS: dict[type[layers.LayerSection], int] = {layers.Neurons: 0}
-"""Class of a section -> the steps that spikes take on Lava to reach its neurons, if not 1."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def make_clocks(graph: Graph, timing: Timing, resets: Resets) -> dict[str, Clock
     lags, depths, clocks = {INPUT: 0}, {INPUT: 0}, dict[str, Clock]()
     offset = resets.offset
     if offset is None and graph.neuron_layers:
-        offset = SYNAPTIC_STEPS.get(type(graph.neuron_layers[0].section), 1)
+        offset = int(not graph.neuron_layers[0].section.is_elementwise)
     for layer in graph.layers:
         lag = max(lags[name] for name in layer.inputs)
         depth = max(depths[name] for name in layer.inputs)
@@ -92,7 +89,7 @@ def make_clocks(graph: Graph, timing: Timing, resets: Resets) -> dict[str, Clock
             problem = f'layer "{layer.name}" averages steps, which Lava does not'
             raise HardwareError(f'{problem}: use the timing "training"')
         if isinstance(layer, SynapticNode):
-            lag += SYNAPTIC_STEPS.get(type(layer.section), 1)
+            lag += not layer.section.is_elementwise  # whose synapses take a step
             clocks[layer.name] = Clock(lag, timing, resets, (offset or 0) + depth)
             depth += 1
         lags[layer.name], depths[layer.name] = lag - layer.delay, depth

@@ -189,13 +189,13 @@ def _compiled_loop(definition: Definition) -> Callable[..., None]:
     return load_module(_NUMBA_HEADER + loop_text(definition, _EACH_NEURON), "integer").run
 
 
-class Feedback(NamedTuple):
-    """What arrives at neurons besides their synaptic input, in the unit of their inputs."""
+class RecurrentIntegers(NamedTuple):
+    """What arrives at neurons besides the synaptic input of their layer, in units of 1/64."""
 
-    recurrent_IMN: NDArray[np.int64]
-    """From output M of the step before, for each input."""
-    drive_IN: NDArray[np.int64]
-    """In every step."""
+    weights: list[NDArray[np.int32]]
+    """From their own outputs of the step before, [neurons, neurons], one for each input."""
+    drive: NDArray[np.int32]
+    """What arrives in every step, [] or [neurons]."""
 
 
 class IntegerNeurons:
@@ -209,7 +209,7 @@ class IntegerNeurons:
         definition: Definition,
         parameters: Mapping[str, Any],
         count: int,
-        feedback: Feedback | None = None,
+        recurrent: RecurrentIntegers | None = None,
     ) -> None:
         """``parameters`` are integers on the grid (see ``ParameterKind``), [] or [count]."""
         self.definition = definition
@@ -224,9 +224,12 @@ class IntegerNeurons:
         self._states_SN = np.zeros((len(self._names) + 2, count), np.int64)
         """The states, whether the neuron fired in the step before, and its output then."""
         self._counts_S = np.zeros(len(self._names), np.int64)
-        none = np.zeros((len(definition.inputs), 0, count), np.int64)
-        self._feedback = feedback
-        self._recurrent_IMN = none if feedback is None else feedback.recurrent_IMN
+        self._recurrent_IMN = np.zeros((len(definition.inputs), 0, count), np.int64)
+        self._drive: NDArray[np.int64] | None = None
+        if recurrent is not None:
+            matrices = np.array([each.T for each in recurrent.weights], np.int64)
+            self._recurrent_IMN = matrices if self.is_graded else matrices << PAYLOAD_BITS
+            self._drive = recurrent.drive.astype(np.int64) << PAYLOAD_BITS
 
     @property
     def states(self) -> dict[str, States]:
@@ -249,15 +252,15 @@ class IntegerNeurons:
         """Runs the next steps. Returns spikes, bool [steps, neurons], or a graded output.
 
         ``inputs`` [steps, neurons], one for each input, are in units of 2 to the power of ``bits``
-        state units; feedback is added to them. States are set to 0 before the steps that
-        ``resets_T`` marks. A graded output is int64 in units of 1/4096. Numba compiles the loop if
-        ``is_compiled``.
+        state units: 1/4096 of that of weights for a recurrent layer. States are set to 0 before the
+        steps that ``resets_T`` marks. A graded output is int64 in units of 1/4096. Numba compiles
+        the loop if ``is_compiled``.
         """
         loop = (_compiled_loop if is_compiled else _python_loop)(self.definition)
         output_TN = np.empty(inputs[0].shape, np.int64 if self.is_graded else np.bool_)
         states = self._states_SN, self._counts_S
-        if self._feedback is not None:
-            inputs = [inputs[i] + drive_N for i, drive_N in enumerate(self._feedback.drive_IN)]
+        if self._drive is not None:
+            inputs = [each + self._drive for each in inputs]  # to which the loop adds
         rows = tuple(map(np.ascontiguousarray, inputs))  # Numba compiles for each layout anew
         loop(rows, bits, self._parameters, *states, resets_T, self._recurrent_IMN, output_TN)
         return output_TN

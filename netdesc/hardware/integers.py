@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.caller import UserError
 from netdesc.graph import Graph, SynapticNode, layers
-from netdesc.hardware.integer_neurons import PAYLOAD_BITS, Feedback
+from netdesc.hardware.integer_neurons import RecurrentIntegers
 from netdesc.kernels.fixed_point import (
     BIAS_BITS,
     DECAY_ONE,
@@ -253,15 +253,6 @@ _ON_GRID: dict[ParameterKind, Callable[[NDArray[Any], int], NDArray[Any]]] = {
 """Kind -> the number that equations compute with, from that of ``INTEGERS``."""
 
 
-class RecurrentIntegers(NamedTuple):
-    """What arrives at neurons besides the synaptic input of their layer, in units of 1/64."""
-
-    weights: list[Integers]
-    """From their own outputs of the step before, [neurons, neurons], one for each input."""
-    drive: Integers
-    """What arrives in every step, [] or [neurons]."""
-
-
 def _inhibition(layer: SynapticNode, weights: Weights) -> RecurrentIntegers:
     section, count = cast("layers.WinnerTakeAll", layer.section), layer.neurons
     matrix = np.full((count, count), -section.inhibition, np.float32)
@@ -290,14 +281,3 @@ def recurrent_integers(layer: SynapticNode, weights: Weights) -> RecurrentIntege
     values = [read_values(layer, weights, name) for name in layer.recurrent.weight_names]
     grid = [quantize_weights(layer, matrix) for matrix in values]
     return RecurrentIntegers(grid, np.array(0, np.int32))
-
-
-def make_feedback(layer: SynapticNode, weights: Weights, *, is_graded: bool) -> Feedback | None:
-    """Returns what a recurrent layer hands back to its neurons; None for other layers."""
-    integers = recurrent_integers(layer, weights)
-    if integers is None:
-        return None
-    scale = 1 << PAYLOAD_BITS
-    recurrent_IMN = np.array([each.T for each in integers.weights], np.int64)
-    drive_IN = np.full((len(recurrent_IMN), layer.neurons), integers.drive, np.int64)
-    return Feedback(recurrent_IMN if is_graded else recurrent_IMN * scale, drive_IN * scale)

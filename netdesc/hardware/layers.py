@@ -1,8 +1,8 @@
 """What each kind of layer computes of a chunk of steps, in integers, after the chunks before."""
 
-import functools
 import math
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -13,11 +13,10 @@ from netdesc.hardware.clocks import Clock
 from netdesc.hardware.integer_neurons import PAYLOAD_BITS, IntegerNeurons, runs_compiled
 from netdesc.hardware.integers import (
     WEIGHT_BITS,
-    Integers,
     Weights,
     layer_integers,
-    make_feedback,
     quantize,
+    recurrent_integers,
 )
 from netdesc.hardware.synaptic_sums import SynapticSums
 
@@ -41,22 +40,18 @@ def join(layer: LayerNode, signals: Sequence[Signal]) -> Signal:
     """Returns the input of a layer that reads ``signals``."""
     if len(signals) == 1:
         return signals[0]
-    aligned, bits = align(signals)
-    joined = JOINS.get(type(layer.section))
-    if joined is None:
-        return Signal(functools.reduce(np.add, [each.astype(np.int64) for each in aligned]), bits)
-    return Signal(joined(layer, aligned), bits)
-
-
-def _concat(layer: LayerNode, signals: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    axis, shape = cast("layers.Concat", layer.section).axis, layer.input_shape
+    values, bits = align(signals)
+    if layer.section.sums_inputs:
+        return Signal(reduce(np.add, [each.astype(np.int64) for each in values]), bits)
+    axis, shape, steps = (
+        cast("layers.Concat", layer.section).axis,
+        layer.input_shape,
+        len(values[0]),
+    )
     before = math.prod(shape[:axis])
-    rows = [each.reshape(len(each), before, each.shape[1] // before) for each in signals]
-    return np.concatenate(rows, axis=2).reshape(len(signals[0]), math.prod(shape))
+    rows = [each.reshape(steps, before, each.shape[1] // before) for each in values]
+    return Signal(np.concatenate(rows, axis=2).reshape(steps, math.prod(shape)), bits)
 
-
-JOINS: dict[type[layers.LayerSection], Callable[..., NDArray[Any]]] = {layers.Concat: _concat}
-"""Maps the class of a section to the function that joins its inputs, where that is not a sum."""
 
 LayerRun = Callable[[Signal, bool], Signal]
 """Computes a layer's output of a chunk. The flag says whether it is the last one."""
@@ -94,7 +89,7 @@ def _average(layer: LayerNode, signal: Signal, _is_last: bool) -> Signal:
 class _Decimation:
     """Averages groups of steps. The steps of an incomplete group wait for the next chunk."""
 
-    def __init__(self, layer: LayerNode, _weights: Weights, _clock: Clock) -> None:
+    def __init__(self, layer: LayerNode) -> None:
         self._factor = layer.section.decimation
         self._waiting = Signal(np.zeros((0, math.prod(layer.output_shape)), np.int64), 0)
 
@@ -129,23 +124,10 @@ class DelayLine:
         return Signal(np.take_along_axis(known, sources, axis=0), bits)
 
 
-SynapticInput = Callable[[NDArray[Any], bool], NDArray[np.int64]]
-"""Returns what arrives at neurons, exactly, [steps, neurons], from the input [steps, inputs].
-
-The flag says whether Numba computes it, if it can.
-"""
-
-
 class SynapticRun:
     """A layer of neurons: its synapses, its neurons and its delays."""
 
-    def __init__(
-        self,
-        make_input: Callable[[SynapticNode, Integers], SynapticInput],
-        layer: SynapticNode,
-        weights: Weights,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, layer: SynapticNode, weights: Weights, clock: Clock) -> None:
         integers = layer_integers(layer, weights)
         definition, count = integers.definition, layer.neurons
         per_neuron = count // layer.channels
@@ -153,12 +135,13 @@ class SynapticRun:
             name: np.repeat(value, per_neuron) if value.size == layer.channels else value
             for name, value in integers.on_grid().items()
         }
-        feedback = make_feedback(layer, weights, is_graded=definition.output is not None)
-        self.neurons = IntegerNeurons(definition, on_grid, count, feedback)
-        self._inputs = [make_input(layer, weight) for weight in integers.weights]
+        recurrent = recurrent_integers(layer, weights)
+        self.neurons = IntegerNeurons(definition, on_grid, count, recurrent)
+        self._layer, self._clock, self._has_feedback = layer, clock, recurrent is not None
+        self._one_to_one = layer.section.is_elementwise
+        make = np.int64 if self._one_to_one else partial(SynapticSums, layer)
+        self._synapses: list[Any] = [make(weight) for weight in integers.weights]
         self._bits = definition.unit_bits - WEIGHT_BITS - integers.exponent
-        self._has_feedback = feedback is not None
-        self._clock = clock
         delays = np.zeros(count, np.int32)
         if integers.delays is not None:
             delays = np.repeat(integers.delays, per_neuron)
@@ -177,9 +160,16 @@ class SynapticRun:
             self.fired = Signal(self.fired.values_TN[:0], self.fired.bits)
             return self.fired
         is_compiled = runs_compiled(steps)
-        sums = [Signal(each(signal.values_TN, is_compiled), signal.bits) for each in self._inputs]
-        delayed = [delay(each) for delay, each in zip(self._input_delays, sums, strict=True)]
-        arriving, bits = align(delayed)
+        if self._one_to_one:
+            if INPUT in self._layer.inputs:  # values that are rounded to the grid
+                values = (signal.values_TN / (1 << signal.bits)).astype(np.float32)
+                signal = Signal(quantize(values, 8), WEIGHT_BITS)
+            values_TN, pairs = signal.values_TN.astype(np.int64), self._synapses
+            sums = [values_TN * weight + (bias << signal.bits) for weight, bias in pairs]
+        else:
+            sums = [each(signal.values_TN, is_compiled) for each in self._synapses]
+        delays = zip(self._input_delays, sums, strict=True)
+        arriving, bits = align([delay(Signal(each, signal.bits)) for delay, each in delays])
         if self._has_feedback:
             arriving, bits = [each << (PAYLOAD_BITS - bits) for each in arriving], PAYLOAD_BITS
         resets_T = self._clock.next_resets(steps)
@@ -188,46 +178,15 @@ class SynapticRun:
         return self._delay(self.fired)
 
 
-class _NeuronsRun(SynapticRun):
-    """Neurons that read one value each. The input of the network is rounded to the grid."""
-
-    def __init__(self, layer: SynapticNode, weights: Weights, clock: Clock) -> None:
-        super().__init__(self._one_to_one, layer, weights, clock)
-        self._layer, self._input_bits = layer, 0
-
-    def __call__(self, signal: Signal, is_last: bool) -> Signal:
-        if INPUT in self._layer.inputs:
-            values = (signal.values_TN / (1 << signal.bits)).astype(np.float32)
-            signal = Signal(quantize(values, 8), WEIGHT_BITS)
-        self._input_bits = signal.bits
-        return super().__call__(signal, is_last)
-
-    def _one_to_one(self, _layer: SynapticNode, numbers: Integers) -> SynapticInput:
-        weight, bias = numbers.astype(np.int64)
-        return lambda input_TN, _is_compiled: (
-            input_TN.astype(np.int64) * weight + (bias << self._input_bits)
-        )
-
-
-def _stateless(run: Callable[..., Signal]) -> Callable[..., LayerRun]:
-    return lambda layer, _weights, _clock: functools.partial(run, layer)
-
-
-_FULLY_CONNECTED = layers.Dense, layers.Recurrent, layers.WinnerTakeAll
-_KERNELS = layers.Conv, layers.ConvTranspose, layers.SumPool, layers.Upsample
-
-RUNS: dict[type[layers.LayerSection], Callable[..., LayerRun]] = {
+RUNS: dict[type[layers.LayerSection], Callable[[LayerNode], LayerRun]] = {
     **dict.fromkeys(
-        (layers.Flatten, layers.Reshape, layers.Concat),
-        _stateless(lambda _layer, signal, _is_last: signal),
+        (layers.Flatten, layers.Reshape, layers.Concat), lambda _layer: lambda signal, _: signal
     ),
-    **dict.fromkeys((layers.MaxPool, layers.AveragePool), _stateless(_pool)),
-    layers.PopulationAverage: _stateless(_average),
+    **dict.fromkeys((layers.MaxPool, layers.AveragePool), lambda layer: partial(_pool, layer)),
+    layers.PopulationAverage: lambda layer: partial(_average, layer),
     layers.TimeDecimation: _Decimation,
-    layers.Delay: lambda layer, _weights, _clock: DelayLine(
+    layers.Delay: lambda layer: DelayLine(
         np.full(math.prod(layer.output_shape), layer.section.own_delay)
     ),
-    **dict.fromkeys((*_FULLY_CONNECTED, *_KERNELS), functools.partial(SynapticRun, SynapticSums)),
-    layers.Neurons: _NeuronsRun,
 }
-"""Maps the class of a section to what makes its run, from the layer, the weights and its clock."""
+"""Maps the class of a section without synapses to what makes its run, from the layer."""

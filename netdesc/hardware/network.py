@@ -12,7 +12,7 @@ from netdesc.graph import INPUT, Graph
 from netdesc.hardware.clocks import Resets, Timing, make_clocks
 from netdesc.hardware.integer_neurons import PAYLOAD_BITS
 from netdesc.hardware.integers import Weights
-from netdesc.hardware.layers import RUNS, Signal, SynapticRun, join
+from netdesc.hardware.layers import RUNS, LayerRun, Signal, SynapticRun, join
 from netdesc.kernels.fixed_point import STATE_UNIT
 
 MAX_SPIKE = 1 << 23
@@ -67,12 +67,14 @@ class IntegerNetwork:
         """
         self.graph = graph
         self._clocks = make_clocks(graph, timing, resets)
-        self._runs = {
-            layer.name: RUNS[type(layer.section)](layer, weights, self._clocks.get(layer.name))
+        self._neurons = {
+            layer.name: SynapticRun(layer, weights, self._clocks[layer.name])
+            for layer in graph.neuron_layers
+        }
+        self._runs: dict[str, LayerRun] = {
+            layer.name: self._neurons.get(layer.name) or RUNS[type(layer.section)](layer)
             for layer in graph.layers
         }
-        runs = self._runs.items()
-        self._neurons = {name: run for name, run in runs if isinstance(run, SynapticRun)}
         self._spikes = dict.fromkeys(self._neurons, 0)
         self._steps, self._has_begun = 0, False
 

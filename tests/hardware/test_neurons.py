@@ -15,7 +15,7 @@ from support.integer_run import run_on_device
 from support.neuron_definitions import ALIF, CUBA, INTEGRATOR, LIF, RF_IZ, SIGMA_DELTA
 
 from netdesc.hardware import LayerIntegers
-from netdesc.hardware.integer_neurons import Feedback, IntegerNeurons
+from netdesc.hardware.integer_neurons import IntegerNeurons, RecurrentIntegers
 from netdesc.hardware.integers import fold_into_weights, fold_scale, integer_parameters
 from netdesc.neurons.definition import Definition
 
@@ -136,13 +136,14 @@ def test_compiled_loops_compute_what_python_does() -> None:
     real = {"leak": 0.1, "top": 0.5, "level": 0.25, "mark": [0.0, 1.0, 0.0, 1.0, 1.0], "bias": 0.1}
     parameters = integer_parameters(MIXED, {name: np.array(real[name]) for name in real})
     grid = LayerIntegers(MIXED, (), parameters, np.full(5, 6, np.int32)).on_grid()
-    feedback = Feedback(random.integers(-40, 40, (2, 5, 5)), random.integers(-9, 9, (2, 5)))
+    weights = [*random.integers(-40, 40, (2, 5, 5))]
+    recurrent = RecurrentIntegers(weights, random.integers(-9, 9, 5))
     inputs_ITN = random.integers(-9000, 9000, (2, 80, 5))
     inputs_ITN[:, ::20] <<= 10
     resets_T = random.random(80) < 0.1
     runs = []
     for is_compiled in (False, True):
-        neurons = IntegerNeurons(MIXED, grid, 5, feedback)
+        neurons = IntegerNeurons(MIXED, grid, 5, recurrent)
         outputs = [
             neurons.run([each[part].copy() for each in inputs_ITN], 2, resets_T[part],
                         is_compiled=is_compiled)

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,20 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.errors import LayerError, NetFileAccessError, NetFileError
+from netdesc.exchange.errors import (
+    LayerError,
+    NetFileAccessError,
+    NetFileError,
+    describe_first_wrong,
+)
 from netdesc.exchange.hdf5_checks import REFERENCE_BYTES, TextHeaps, check_chunks
-from netdesc.hardware.integers import CHUNK_NUMBERS, LARGE, Integers
+from netdesc.hardware.integers import Integers
 
 MAX_FILE_BYTES = 1 << 30
 MAX_VALUES = 1 << 25
 """The most numbers in all datasets of a file together, or half the file's bytes if that is more.
 
-An import needs 16 bytes of memory for each. Without this limit, a small file of compressed zeros
+An import needs 20 bytes of memory for each. Without this limit, a small file of compressed zeros
 could fill the memory.
 """
 MAX_TEXT_LENGTH = 256
@@ -205,43 +209,21 @@ class Hdf5Group:
         return (self.group(folder) if folder else self), name
 
     def integers(self, name: str) -> Integers:
-        """Reads numbers of any type as int32, and many as int16 if that can hold them.
-
-        NetFileError if one is not a 32-bit integer.
-        """
-        dataset, limits = self._numbers(name), np.iinfo(np.int32)
-        shape, small = dataset.shape or (), np.iinfo(np.int16)
-        result: NDArray = np.empty(shape, np.int16 if math.prod(shape) > LARGE else np.int32)
-        for first, values in self._pieces(name, dataset):
-            require, numbers = partial(self._require, name, shape, first, values), values
-            if values.dtype.kind == "f":
-                with np.errstate(invalid="ignore"):
-                    numbers = values.astype(np.float64)  # which holds the limits below
-                    require(np.isfinite(numbers), "a number")
-                    require(numbers == np.trunc(numbers), "a whole number")
-            require((numbers >= limits.min) & (numbers <= limits.max), "within 32 bits")
-            if not small.min <= numbers.min() <= numbers.max() <= small.max:
-                result = result.astype(np.int32, copy=False)
-            result.reshape(-1)[first : first + numbers.size] = numbers
-        return result
-
-    def _pieces(self, name: str, dataset: h5py.Dataset) -> Iterator[tuple[int, NDArray]]:
-        """Yields parts of the flat array, and where they begin. Decompresses no chunk twice."""
-        row = math.prod(dataset.shape[1:])
-        step = dataset.chunks[0] if dataset.chunks else 1
-        rows = max(step, CHUNK_NUMBERS // max(1, row) // step * step)
-        for start in range(0, len(dataset) if dataset.shape else 1, rows):
-            with self.explain(name):
-                part = slice(start, start + rows) if dataset.shape else ()
-                values = np.asarray(dataset[part]).reshape(-1)
-            for first in range(0, values.size, CHUNK_NUMBERS):
-                yield start * row + first, values[first : first + CHUNK_NUMBERS]
+        """Reads numbers of any type. NetFileError if one is not a 32-bit integer."""
+        values, limits = self._read(name), np.iinfo(np.int32)
+        numbers = values
+        if values.dtype.kind == "f":
+            with np.errstate(invalid="ignore"):
+                numbers = values.astype(np.float64)  # which holds the limits below
+                self._require(name, values, np.isfinite(numbers), "a number")
+                self._require(name, values, numbers == np.trunc(numbers), "a whole number")
+        is_valid = (numbers >= limits.min) & (numbers <= limits.max)
+        self._require(name, values, is_valid, "within 32 bits")
+        return numbers.astype(np.int32)
 
     def reals(self, name: str) -> NDArray[np.floating]:
         """Reads numbers of any type: float32 as they are, others as float64."""
-        dataset = self._numbers(name)
-        with self.explain(name):
-            values = np.asarray(dataset[()])
+        values = self._read(name)
         return values if values.dtype == np.float32 else values.astype(np.float64)
 
     def integer(self, name: str, default: int | None = None) -> int:
@@ -252,9 +234,8 @@ class Hdf5Group:
 
     def number(self, name: str) -> float:
         """Reads one number of any type. NetFileError if it is infinite or NaN."""
-        values = np.asarray(self._numbers(name)[()])
-        is_finite = np.isfinite(values).reshape(-1)
-        self._require(name, values.shape, 0, values.reshape(-1), is_finite, "a finite number")
+        values = self._read(name)
+        self._require(name, values, np.isfinite(values), "a finite number")
         return float(self._single(name, values))
 
     def _single(self, name: str, values: NDArray) -> Any:
@@ -262,8 +243,8 @@ class Hdf5Group:
             raise self.error(name, f"has shape {list(values.shape)}, not one number")
         return values.item()
 
-    def _numbers(self, name: str) -> h5py.Dataset:
-        """Returns a dataset of numbers that may be read."""
+    def _read(self, name: str) -> NDArray:
+        """Reads a dataset of numbers, if the file's budget allows it."""
         dataset = self._dataset(name)
         with self.explain(name):
             if dataset.dtype.kind not in "iufb" or dataset.dtype.itemsize > 8:
@@ -276,22 +257,12 @@ class Hdf5Group:
             if size and not dataset.id.get_storage_size():
                 raise self.error(name, "was never written")
             self._file.values_left -= size
-        return dataset
+            return np.asarray(dataset[()])
 
-    def _require(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        first: int,
-        values: NDArray,
-        is_valid: NDArray[np.bool_],
-        what: str,
-    ) -> None:
-        """Raises NetFileError unless all ``values`` are valid, which begin at ``first``."""
-        if not is_valid.all():
-            at = int(is_valid.argmin())
-            index = [int(each) for each in np.unravel_index(first + at, shape)]
-            raise self.error(name, f"{f'{index} ' if index else ''}is {values[at]}, not {what}")
+    def _require(self, name: str, values: NDArray, is_valid: NDArray[np.bool_], rule: str) -> None:
+        """Raises NetFileError unless all ``values`` are valid."""
+        if not np.all(is_valid):
+            raise self.error(name, f"{describe_first_wrong(values, is_valid)}, not {rule}")
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name in self._datasets:

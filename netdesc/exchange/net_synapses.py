@@ -100,11 +100,9 @@ class SynapticLayer:
 
     def check(self) -> None:
         for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
-            is_odd = np.bitwise_or.reduce(weight, axis=None) & 1  # without arrays as large
-            if is_odd or weight.min(initial=0) < MIN_WEIGHT or weight.max(initial=0) > MAX_WEIGHT:
-                is_valid = (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0)
-                rule = f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}"
-                require(dataset, weight, is_valid, rule)
+            is_valid = (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0)
+            rule = f"weights are even integers from {MIN_WEIGHT} to {MAX_WEIGHT}"
+            require(dataset, weight, is_valid, rule)
         self.neuron.check(self.channels)
         limits = {"bias": (-BIAS_LIMIT, BIAS_LIMIT), "delay": (0, MAX_DELAY)}
         for name, (lowest, highest) in limits.items():

@@ -1,24 +1,20 @@
 """Writes a record as a ``.net`` file.
 
 Datasets have the same names, types and shapes as in files of ``export_hdf5`` of slayer (lava-dl).
-Very large ones are compressed.
 """
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.exchange import net_synapses
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_neurons import NetNeuron
 from netdesc.exchange.net_record import AverageLayer, FlattenLayer, InputLayer, NetFile
-from netdesc.hardware.integers import CHUNK_NUMBERS, LARGE
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 
@@ -95,19 +91,8 @@ def _write_synapses(group: h5py.Group, layer: net_synapses.SynapticLayer) -> Non
         numbers |= {"bias": layer.bias, "delay": layer.delay}
     for name, values in numbers.items():
         if values is not None:
-            _write_numbers(group, name, values)
+            group[name] = values.astype(np.float32)
     _write_neuron(group.create_group("neuron"), layer.neuron)
-
-
-def _write_numbers(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    if values.size <= LARGE:
-        group[name] = values.astype(np.float32)
-        return
-    rows = max(1, CHUNK_NUMBERS // math.prod(values.shape[1:]))  # that are read at a time
-    options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    chunks = min(rows, len(values)), *values.shape[1:]
-    dataset = group.create_dataset(name, values.shape, np.float32, chunks=chunks, **options)
-    dataset[...] = values  # which hdf5 converts in pieces
 
 
 def _write_neuron(group: h5py.Group, neuron: NetNeuron) -> None:

@@ -4,8 +4,8 @@ import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from netdesc.exchange.errors import NetFileError
-from netdesc.exchange.export import net_of
 from netdesc.exchange.importer import import_net
-from netdesc.exchange.net_reader import read_net
 from netdesc.graph import Graph, LayerNode, SynapticNode, build_graph
 from netdesc.hardware import IntegerNetwork, Weights, layer_integers
-from netdesc.hardware.integers import LARGE
 from netdesc.hardware.synaptic_sums import MAX_EXACT_FLOAT32
 from netdesc.kernels.cpu.runtime import memory_pool
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT, STATE_UNIT, WEIGHT_UNIT
@@ -177,8 +174,6 @@ def compare_with_effect(
     silence; on the first input if there is none, and then the proof is ``empty``.
     """
     graph, silent = model.graph, Outputs()
-    # Before the float run, which takes as much memory again.
-    is_same = graph.parameters > LARGE and exported is not None and _holds(exported, model)
     learnt = {graph.output[0], *(graph.signal_of(loss)[0] for loss in graph.losses)}
     first_input: NamedInput | None = None
     memory_pool.release()
@@ -188,11 +183,11 @@ def compare_with_effect(
         outputs = _run_float(model, input_TN)
         if any(not np.array_equal(outputs[layer], silent[layer]) for layer in learnt):
             weak = f"{first_input[0]}: the output is the same for silence; {name} takes its place"
-            result = compare_runs(model, exported, input_TN, is_same)
+            result = compare_runs(model, exported, input_TN)
             return replace(result, input=name, warnings=[weak] if name != first_input[0] else [])
     assert first_input is not None, "callers pass an input"
     name, input_TN = first_input
-    result = compare_runs(model, exported, input_TN, is_same)
+    result = compare_runs(model, exported, input_TN)
     return replace(result, input=name, warnings=[f"{name}: {EMPTY_PROOF}"], empty=True)
 
 
@@ -214,28 +209,10 @@ def run_model(model: Network, input_TN: NDArray[np.float32]) -> torch.Tensor:
         return model(torch.from_numpy(input_TN).unsqueeze(1).to(device)).cpu()
 
 
-def _holds(exported: Path, model: Network) -> bool:
-    """Whether a file holds what is exported of ``model``."""
-    return _are_equal(read_net(exported).net.layers, net_of(model, exported)[0].layers)
-
-
-def _are_equal(first: Any, second: Any) -> bool:
-    if is_dataclass(first):
-        return type(first) is type(second) and _are_equal(vars(first), vars(second))
-    if isinstance(first, Mapping):
-        return first.keys() == second.keys() and _are_equal((*first.values(),), (*second.values(),))
-    if isinstance(first, tuple):
-        return len(first) == len(second) and all(map(_are_equal, first, second))
-    return np.array_equal(first, second)
-
-
 def compare_runs(
-    model: Network, exported: Path | None, input_TN: NDArray[np.float32], is_same: bool = False
+    model: Network, exported: Path | None, input_TN: NDArray[np.float32]
 ) -> Verification:
-    """Compares the runs of ``model`` and of its export on an input [steps, *input shape].
-
-    An export that ``is_same``, because it holds the same integers, is not run.
-    """
+    """Compares the runs of ``model`` and of its export on an input [steps, *input shape]."""
     graph, weights = model.graph, model.folded_state()
     runs = {"float": _run_float(model, input_TN)}
     memory_pool.release()
@@ -243,9 +220,7 @@ def compare_runs(
     explain: dict[str, Callable[[OutputPosition], tuple[str, str]]] = {
         "integer": lambda position: _float_fault(model, input_TN, position) or ROUNDING
     }
-    if exported is not None and is_same:
-        runs["exported"] = runs["integer"]
-    elif exported is not None:
+    if exported is not None:
         imported = import_net(exported)
         copy = build_graph(imported.document), imported.weights
         shapes, needed = (

@@ -32,12 +32,6 @@ BIAS_LIMIT = int(MAX_BIAS * WEIGHT_UNIT)
 WEIGHT_BITS = 6
 """The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
 
-CHUNK_NUMBERS = 1 << 18
-"""The number of weights that are converted at a time."""
-
-LARGE = 1 << 24
-"""More weights are held as int16, not as int32, and computed with in pieces."""
-
 MAX_EXACT_FLOAT64 = 1 << 53
 """float64 holds every integer up to this magnitude."""
 
@@ -208,20 +202,13 @@ def quantize_weights(layer: SynapticNode, values: NDArray[np.float32]) -> Intege
     """Returns weights of a layer, which has quantised ones, as integers."""
     assert layer.bits is not None
     step = int(layer.weight_step)
-    if step == 1:  # makes no copies of what may be large
-        return quantize(values, layer.bits)
     return quantize(values / np.float32(step), layer.bits) * step
 
 
 def quantize(values: NDArray[np.float32], bits: int) -> Integers:
-    (low, high), values = weight_limits(bits), np.asarray(values)
-    result: NDArray[Any] = np.empty(values.shape, np.int16 if values.size > LARGE else np.int32)
-    numbers, integers = values.reshape(-1), result.reshape(-1)
-    for start in range(0, values.size, CHUNK_NUMBERS):
-        part = slice(start, start + CHUNK_NUMBERS)
-        bounded = np.clip(numbers[part], low / WEIGHT_UNIT, high / WEIGHT_UNIT)  # none overflows
-        integers[part] = np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high)
-    return result
+    low, high = weight_limits(bits)
+    bounded = np.clip(values, low / WEIGHT_UNIT, high / WEIGHT_UNIT)  # none overflows
+    return np.asarray(np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high), np.int32)
 
 
 def _share(lowest: int, value: Any) -> NDArray[Any]:

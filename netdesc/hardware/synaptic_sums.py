@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netdesc.graph import SynapticNode
-from netdesc.hardware.integers import CHUNK_NUMBERS, LARGE, MAX_EXACT_FLOAT64, Integers
+from netdesc.hardware.integers import MAX_EXACT_FLOAT64, Integers
 from netdesc.kernels.kernel_shape import KernelShape, Taps, taps_along
 
 MAX_EXACT_FLOAT32 = 1 << 24
@@ -43,15 +43,12 @@ class SynapticSums:
         sizes = zip(self._sizes, self._positions, kernel, strict=True)
         self._axes = [taps_along(*size, shape, axis) for axis, size in enumerate(sizes)]
         grouped = weight.reshape(shape.groups, -1, weight.shape[1], *kernel)
-        self._weight_GIYXO = grouped.transpose(0, 2, 3, 4, 1)
-        if weight.size <= LARGE:
-            self._weight_GIYXO = np.ascontiguousarray(self._weight_GIYXO, np.int32)
+        self._weight_GIYXO = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1), np.int32)
         self._most = float(max(weight.max(), -weight.min())) * weight[0].size
 
     def __call__(self, input_TI: NDArray[Any], is_compiled: bool) -> NDArray[np.int64]:
         is_large = self._is_dense and len(input_TI) * self._weight_GIYXO.size >= MIN_PRODUCT
         is_full = is_large and np.count_nonzero(input_TI) > MAX_EVENT_SHARE * input_TI.size
-        is_full |= self._weight_GIYXO.size > LARGE
         add = self._add_events if is_compiled and not is_full else self._multiply
         return add(input_TI).transpose(0, 1, 4, 2, 3).reshape(len(input_TI), self._neurons)
 
@@ -70,22 +67,19 @@ class SynapticSums:
         kind = np.float32 if largest <= MAX_EXACT_FLOAT32 else np.float64
         if largest > MAX_EXACT_FLOAT64:
             kind = np.int64
-        steps, (groups, channels, *kernel, outputs) = len(input_TI), self._weight_GIYXO.shape
+        weight = self._weight_GIYXO.astype(kind)
+        steps, (groups, channels, *kernel, outputs) = len(input_TI), weight.shape
         images = input_TI.astype(kind).reshape(steps, groups, channels, *self._sizes)
-        images_GTYXI, weight = images.transpose(1, 0, 3, 4, 2), self._weight_GIYXO
-        block = max(1, CHUNK_NUMBERS // (groups * channels))  # of weights that are converted
+        images_GTYXI = images.transpose(1, 0, 3, 4, 2)
         sums_GTYXO = np.zeros((groups, steps, *self._positions, outputs), kind)
         for row, column in np.ndindex(*kernel):
             (sources_Y, targets_Y), (sources_X, targets_X) = (
                 _pairs(axis, tap) for axis, tap in zip(self._axes, (row, column), strict=True)
             )
             read = images_GTYXI[:, :, sources_Y[:, None], sources_X]
-            rows, targets = read.reshape(groups, -1, channels), (targets_Y[:, None], targets_X)
-            for first in range(0, outputs, block):
-                part = slice(first, first + block)
-                products = rows @ weight[:, :, row, column, part].astype(kind)
-                shape = *read.shape[:4], products.shape[2]
-                sums_GTYXO[:, :, *targets, part] += products.reshape(shape)
+            products = read.reshape(groups, -1, channels) @ weight[:, :, row, column]
+            parts = products.reshape(*read.shape[:4], outputs)
+            sums_GTYXO[:, :, targets_Y[:, None], targets_X] += parts
         return sums_GTYXO.swapaxes(0, 1).astype(np.int64)
 
 

@@ -3,7 +3,7 @@
 from netdesc.description.diagnostics.wording import amount
 from netdesc.description.models import Document
 from netdesc.description.models.loss import OUTPUT
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, rule
 from netdesc.description.shapes import INPUT, Wiring
 
 
@@ -27,7 +27,7 @@ def few_steps(context: Context) -> Found:
         message = f"no spike of the input reaches the output: the layers delay it by {late}, "
         message += f"and a sample has {length}"
         hint = f'write at least {silent + 1}, or "axonal_delay_step": false in layers'
-        yield RuleDiagnostic(("time", "steps"), message, hint=hint)
+        yield Issue(("time", "steps"), message, hint)
 
 
 def _arrival_steps(document: Document, wiring: Wiring) -> dict[str, int]:
@@ -62,7 +62,7 @@ def unequal_delays(context: Context) -> Found:
             message = f'layer "{layer.name}" joins paths of different delays: "{first}" comes '
             message += f'after {early}, "{last}" after {late}'
             hint = 'write "axonal_delay_step": false in a layer of the longer path'
-            yield RuleDiagnostic(("layers", index, "from"), message, hint=hint)
+            yield Issue(("layers", index, "from"), message, hint)
 
 
 @rule("ND250")
@@ -75,8 +75,8 @@ def delay_form(context: Context) -> Found:
         if delay.learn == (delay.steps is not None):
             both = "both fixed and learnt" if delay.learn else "neither fixed nor learnt"
             hint = 'write "steps", or "learn": true'
-            yield RuleDiagnostic(parts, f"the delay is {both}", hint=hint)
+            yield Issue(parts, f"the delay is {both}", hint)
         elif delay.learn and not low <= high <= delay.max_steps:
             message = f"initial delays from {low:g} to {high:g} are not a range within max_steps"
             hint = f"write two steps from 0 to {delay.max_steps}, the lower one first"
-            yield RuleDiagnostic((*parts, "initial_steps"), message, hint=hint)
+            yield Issue((*parts, "initial_steps"), message, hint)

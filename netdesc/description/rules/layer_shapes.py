@@ -3,7 +3,7 @@
 import math
 
 from netdesc.description import shapes
-from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, RelatedPath, rule
 
 
 @rule("ND207")
@@ -17,13 +17,9 @@ def layer_shape(context: Context) -> Found:
             shape = problem.shapes[0] if problem.shapes else None
             if shape is not None:
                 message += f", and its input has the shape {list(shape)}"
-            yield RuleDiagnostic(
-                ("layers", problem.layer, error.field),
-                message,
-                hint=error.hint,
-                notes=(f"shapes: {trace} → {layer.name} {layer.type}",),
-                related=() if shape is None else shapes.shape_locations(document, source, shape),
-            )
+            related = () if shape is None else shapes.shape_locations(document, source, shape)
+            notes = (f"shapes: {trace} → {layer.name} {layer.type}",)
+            yield Issue(("layers", problem.layer, error.field), message, error.hint, related, notes)
 
 
 @rule("ND208")
@@ -33,7 +29,7 @@ def sum_of_shapes(context: Context) -> Found:
             document, wiring = context.document, context.wiring
             name = document.layers[problem.layer].name
             first, other = problem.shapes
-            yield RuleDiagnostic(
+            yield Issue(
                 problem.parts,
                 f'layer "{name}" adds "{problem.source}" of shape {list(other)} to the shape '
                 f"{list(first)}",
@@ -59,7 +55,7 @@ def too_large(context: Context) -> Found:
     inputs = math.prod(document.input.shape)
     if inputs > MAX_INPUTS:
         message = f"the input has {inputs:,} neurons; at most {MAX_INPUTS:,} are possible"
-        yield RuleDiagnostic(("input", "shape"), message)
+        yield Issue(("input", "shape"), message)
     for index, layer in context.neuron_layers():
         shape = wiring.inputs[index]
         if shape is None:
@@ -68,7 +64,7 @@ def too_large(context: Context) -> Found:
         if layer.feeds_back:
             synapses = max(synapses, math.prod(wiring.outputs[index] or ()) ** 2)
         if synapses > MAX_SYNAPSES:
-            yield RuleDiagnostic(
+            yield Issue(
                 ("layers", index, layer.size_field or "name"),
                 f'layer "{layer.name}" has {synapses:,} weights; at most {MAX_SYNAPSES:,} are '
                 "possible",
@@ -82,13 +78,11 @@ def loss_list(context: Context) -> Found:
     (first_parts, first, _), *others = context.losses()
     for parts, loss, _ in others:
         if loss.reduction != first.reduction:
-            yield RuleDiagnostic(
-                (*parts, "reduction"),
-                f'{loss.type} has the reduction "{loss.reduction}", and {first.type} '
-                f'"{first.reduction}"',
-                hint=f'write "reduction": "{first.reduction}"',
-                related=(RelatedPath((*first_parts, "reduction"), "of the first loss"),),
-            )
+            message = f'{loss.type} has the reduction "{loss.reduction}", and {first.type} '
+            message += f'"{first.reduction}"'
+            hint = f'write "reduction": "{first.reduction}"'
+            related = (RelatedPath((*first_parts, "reduction"), "of the first loss"),)
+            yield Issue((*parts, "reduction"), message, hint, related)
     document, outputs = context.document, context.wiring.outputs
     if len(outputs) - 1 not in [index for *_, index in context.losses()]:
         return  # ND283
@@ -99,10 +93,10 @@ def loss_list(context: Context) -> Found:
         if loss.is_by_step and steps[0] != steps[1]:
             name = document.layers[index].name
             message = f'layer "{name}" has {steps[0]} steps a sample, and the last layer {steps[1]}'
-            yield RuleDiagnostic((*parts, "from"), message)
+            yield Issue((*parts, "from"), message)
         if outputs[index] != outputs[-1]:
             name, shape = document.layers[index].name, outputs[index]
-            yield RuleDiagnostic(
+            yield Issue(
                 (*parts, "from"),
                 f'{loss.type} reads layer "{name}" of shape {list(shape or ())}; labels and '
                 f"targets fit the last layer, of shape {list(outputs[-1] or ())}",

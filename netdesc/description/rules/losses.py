@@ -8,7 +8,7 @@ from netdesc.description.json_pointer import dotted
 from netdesc.description.models.arrays import LEARNT_FROM, DataSection
 from netdesc.description.models.data import Pair
 from netdesc.description.models.loss import OUTPUT, LabelLoss, OneLoss
-from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, RelatedPath, rule
 from netdesc.description.shapes import output_locations
 
 
@@ -22,7 +22,7 @@ def time_constant(context: Context) -> Found:
         length_ms = spike_filter.filter_steps * step_ms
         if spike_filter.time_constant_ms <= length_ms:
             continue
-        yield RuleDiagnostic(
+        yield Issue(
             (*parts, "time_constant_ms"),
             f"the time constant of {spike_filter.time_constant_ms:g} ms is longer than the filter "
             f"of {length_ms:g} ms",
@@ -47,7 +47,7 @@ def target_for_loss(context: Context) -> Found:
     (parts, loss, _), *others = context.losses()
     for place, other, _ in others:
         if other.learns_from != loss.learns_from:
-            yield RuleDiagnostic(
+            yield Issue(
                 (*place, "type"),
                 f"{other.type} learns from {other.learns_from}, and the first loss of the list "
                 f"from {loss.learns_from}",
@@ -64,7 +64,7 @@ def target_for_loss(context: Context) -> Found:
 
 def _check_pairs(parts: Parts, loss: OneLoss, pairs: list[tuple[Parts, Pair]]) -> Found:
     if loss.learns_from in ("target values", "multi-hot labels"):
-        yield RuleDiagnostic(
+        yield Issue(
             (*parts, "type"),
             f"{loss.type} learns from {loss.learns_from}, and event files hold spikes or a label",
             hint=f'use spike_time, or data of the type "arrays" with {_field_of(loss)}',
@@ -80,14 +80,11 @@ def _check_pairs(parts: Parts, loss: OneLoss, pairs: list[tuple[Parts, Pair]]) -
     ]
     losses = _LOSSES["labels" if learns_from_targets else "target spikes"]
     if unfit:  # one diagnostic for all samples, because often the loss is wrong
-        yield RuleDiagnostic(
-            (*unfit[0], other),
-            f"{loss.type} learns from {needed}s, and {dotted(unfit[0])} has a {other}",
-            hint=f"add a {needed}, or use {losses}",
-            notes=(f"{len(unfit)} of {len(pairs)} samples have no {needed}",),
-            on="key",
-            related=(RelatedPath((*parts, "type"), f"learns from {needed}s"),),
-        )
+        message = f"{loss.type} learns from {needed}s, and {dotted(unfit[0])} has a {other}"
+        hint = f"add a {needed}, or use {losses}"
+        related = (RelatedPath((*parts, "type"), f"learns from {needed}s"),)
+        notes = (f"{len(unfit)} of {len(pairs)} samples have no {needed}",)
+        yield Issue((*unfit[0], other), message, hint, related, notes, "key")
 
 
 def _field_of(loss: OneLoss) -> str:
@@ -104,7 +101,7 @@ def _check_data(parts: Parts, loss: OneLoss, data: DataSection) -> Found:
         hint += f', or remove "{field}" from data'
     elif field == "labels" and data.as_arrays is not None:
         hint += f", or add {_field_of(loss)} to data: the array with the {loss.learns_from}"
-    yield RuleDiagnostic(
+    yield Issue(
         (*parts, "type"),
         f"{loss.type} learns from {loss.learns_from}, and the samples of {data.type_name()} have "
         f"{found}",
@@ -118,20 +115,16 @@ def rate_order(context: Context) -> Found:
     for parts, loss, _ in context.losses():
         true_rate, false_rate = loss.label_rates or (1.0, 0.0)
         if true_rate <= false_rate:
-            yield RuleDiagnostic(
-                (*parts, "true_rate"),
-                f"true_rate {true_rate:g} is not larger than false_rate {false_rate:g}, "
-                "so the label's neuron would not spike most",
-                related=(RelatedPath((*parts, "false_rate"), "the rate of the other neurons"),),
-            )
+            message = f"true_rate {true_rate:g} is not larger than false_rate {false_rate:g}, "
+            message += "so the label's neuron would not spike most"
+            related = (RelatedPath((*parts, "false_rate"), "the rate of the other neurons"),)
+            yield Issue((*parts, "true_rate"), message, related=related)
     for index, regularizer in enumerate(context.document.regularizers):
         low, high = regularizer.min_rate, regularizer.max_rate
         if low > high:
-            yield RuleDiagnostic(
-                ("regularizers", index, "min_rate"),
-                f"min_rate {low:g} is larger than max_rate {high:g}",
-                related=(RelatedPath(("regularizers", index, "max_rate"), "the highest rate"),),
-            )
+            message = f"min_rate {low:g} is larger than max_rate {high:g}"
+            related = (RelatedPath(("regularizers", index, "max_rate"), "the highest rate"),)
+            yield Issue(("regularizers", index, "min_rate"), message, related=related)
 
 
 @rule("ND243")
@@ -147,12 +140,8 @@ def graded_output(context: Context) -> Found:
         if state != OUTPUT:
             read = f'the state "{state}" of the layer "{layer.name}" is not spikes'
         reason, hint = loss.reason_for_spikes
-        yield RuleDiagnostic(
-            (*parts, "type"),
-            f"{reason}, and {read}",
-            hint=hint,
-            related=(RelatedPath(("layers", index, "neuron"), "no spikes"),),
-        )
+        related = (RelatedPath(("layers", index, "neuron"), "no spikes"),)
+        yield Issue((*parts, "type"), f"{reason}, and {read}", hint, related)
 
 
 @rule("ND283")
@@ -162,7 +151,7 @@ def untrained_output(context: Context) -> Found:
     if all(index not in (last, None) for *_, index in losses):
         name = context.document.layers[last].name
         message = f'no loss reads the last layer "{name}", the output of the network'
-        yield RuleDiagnostic((*losses[0][0], "from"), message, hint="write null")
+        yield Issue((*losses[0][0], "from"), message, "write null")
 
 
 @rule("ND285")
@@ -175,6 +164,6 @@ def class_weights(context: Context) -> Found:
         if shape is not None and count != math.prod(shape):
             outputs = amount(math.prod(shape), "output")
             message = f"class_weights has {amount(count, 'number')}; the network has {outputs}"
-            yield RuleDiagnostic(path, message, related=output_locations(document))
+            yield Issue(path, message, related=output_locations(document))
         if not any(loss.class_weights):
-            yield RuleDiagnostic(path, "all class_weights are 0, so that nothing is learnt")
+            yield Issue(path, "all class_weights are 0, so that nothing is learnt")

@@ -4,7 +4,7 @@ import json
 
 from netdesc.description.json.tree import Parts
 from netdesc.description.model_structure import example, fields
-from netdesc.description.rules.rule import Context, Found, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, rule
 from netdesc.description.spelling import did_you_mean
 from netdesc.neurons.compile import compile_neuron, names_without_gradient, split_at_norm
 from netdesc.neurons.definition import Definition
@@ -26,7 +26,7 @@ def equation_mistake(context: Context) -> Found:
         except EquationError as error:
             for mistake in error.mistakes:
                 place, is_name = mistake.place, mistake.place.part == "parameters"
-                yield RuleDiagnostic(
+                yield Issue(
                     (*parts, *_path(place, definition)),
                     mistake.message[:1].lower() + mistake.message[1:].removesuffix("."),
                     hint=f'write "{mistake.suggestion}"' if mistake.suggestion else "",
@@ -49,7 +49,7 @@ def learn_nothing(context: Context) -> Found:
                 listed = f"it can learn {', '.join(names)}" if names else "it can learn nothing"
                 message = f'this neuron cannot learn "{name}"'
                 hint = did_you_mean(name, names) or listed
-                yield RuleDiagnostic((*parts, "learn", index), message, hint=hint)
+                yield Issue((*parts, "learn", index), message, hint)
         yield from _check_gradients(parts, neuron)
 
 
@@ -73,7 +73,7 @@ def _check_gradients(parts: Parts, neuron: NeuronSection) -> Found:
                 reason = "only resets read it, and gradients pass as if there were no resets"
                 hint = 'add "reset_gradient": "exact", or leave it out'
             message = f'"{name}" has no gradient: {reason}'
-            yield RuleDiagnostic((*parts, "learn", index), message, hint=hint)
+            yield Issue((*parts, "learn", index), message, hint)
 
 
 @rule("ND240")
@@ -85,13 +85,13 @@ def idle_field(context: Context) -> Found:
                 hint = _hint_without_norm(section)
             if hint:
                 message = f"{name} has no effect: {reason}"
-                yield RuleDiagnostic((*parts, name), message, hint=hint, on="key")
+                yield Issue((*parts, name), message, hint, on="key")
     for index, layer in context.neuron_layers():
         neuron = context.neuron_of(layer)
         if layer.learns_bias and neuron is not None and not neuron.has_norm:
             message = "bias has no effect: the equations of the neuron have no norm(…)"
             if hint := _hint_without_norm(neuron):
-                yield RuleDiagnostic(("layers", index, "bias"), message, hint=hint, on="key")
+                yield Issue(("layers", index, "bias"), message, hint, on="key")
 
 
 def _hint_without_norm(neuron: NeuronSection) -> str:
@@ -113,4 +113,4 @@ def missing_field(context: Context) -> Found:
         for name, reason in section.missing_fields().items():
             value = json.dumps(example(fields(type(section))[name]))
             message = f"{name} is missing: {reason}"
-            yield RuleDiagnostic(parts, message, hint=f'add "{name}": {value}')
+            yield Issue(parts, message, f'add "{name}": {value}')

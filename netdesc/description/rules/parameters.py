@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from netdesc.description.models import ValueData
-from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, RelatedPath, rule
 from netdesc.neurons.definition import ParameterKind
 from netdesc.neurons.models.fields import SHARE_RANGES
 
@@ -16,7 +16,7 @@ def threshold_zero(context: Context) -> Found:
         for parts, end in parameter.ends if parameter.is_spike_threshold else ():
             if int(64 * end) == 0:
                 message = f"the threshold {end:g} becomes trunc(64·threshold) = 0 on the device"
-                yield RuleDiagnostic(parts, message, hint="use at least 0.015625")
+                yield Issue(parts, message, "use at least 0.015625")
 
 
 _STORED: dict[ParameterKind, tuple[str, Callable[[float], int], tuple[int, ...]]] = {
@@ -44,21 +44,16 @@ def rounding_surprise(context: Context) -> Found:
                 message = (
                     f'{end:.10g} of the kind "{parameter.kind}" becomes {text} = {stored}{effect}'
                 )
-                yield RuleDiagnostic(place, message, hint=f"write {exact} if you mean this")
+                yield Issue(place, message, f"write {exact} if you mean this")
 
 
 @rule("ND215")
 def range_without_per_channel(context: Context) -> Found:
     for parameter in context.neuron_parameters():
         if isinstance(parameter.value, tuple) and not parameter.neuron.per_channel:
-            yield RuleDiagnostic(
-                parameter.parts,
-                f"{parameter.name} is a range, but the layer's neurons share one value",
-                hint='add "per_channel": true',
-                related=(
-                    RelatedPath((*parameter.neuron_parts, "per_channel"), "one value for all"),
-                ),
-            )
+            message = f"{parameter.name} is a range, but the layer's neurons share one value"
+            related = (RelatedPath((*parameter.neuron_parts, "per_channel"), "one value for all"),)
+            yield Issue(parameter.parts, message, 'add "per_channel": true', related)
 
 
 @rule("ND216")
@@ -69,7 +64,7 @@ def range_order(context: Context) -> Found:
             message = f"the range of {parameter.name} goes from {low:g} down to {high:g}"
             related = (RelatedPath((*parameter.parts, 1), "the high end"),)
             hint = f"write [{high:g}, {low:g}]"
-            yield RuleDiagnostic((*parameter.parts, 0), message, hint=hint, related=related)
+            yield Issue((*parameter.parts, 0), message, hint, related)
     data = context.document.data
     if not isinstance(data, ValueData):
         return
@@ -77,11 +72,11 @@ def range_order(context: Context) -> Found:
     if low >= high:
         message = f"data.range goes from {low:g} to {high:g}: the first must be smaller"
         first = RelatedPath(("data", "range", 0), "the low end")
-        yield RuleDiagnostic(("data", "range", 1), message, related=(first,))
+        yield Issue(("data", "range", 1), message, related=(first,))
     elif math.isinf(high - low):  # every value would be encoded as 0, so that no input spikes
         message = f"data.range goes from {low:g} to {high:g}, too far apart for a 64-bit float"
         hint = "write the smallest and the largest value"
-        yield RuleDiagnostic(("data", "range"), message, hint=hint)
+        yield Issue(("data", "range"), message, hint)
 
 
 MAX_STATE = (1 << 23) - 1
@@ -100,7 +95,7 @@ def threshold_range(context: Context) -> Found:
             coarse = 6 if parameter.kind == "threshold" else 12
             if int(abs(end) * 2**coarse) << bits - coarse >= MAX_STATE:
                 message = f"no state of the device reaches {end:g}"
-                yield RuleDiagnostic(parts, message, hint=f"stay within ±{MAX_STATE + 1 >> bits}")
+                yield Issue(parts, message, f"stay within ±{MAX_STATE + 1 >> bits}")
 
 
 @rule("ND242")
@@ -115,11 +110,8 @@ def share_range(context: Context) -> Found:
                 steps = end if parameter.kind == "decay" else 0.0
                 share = f"{1 - math.exp(-1 / steps):.3g}" if steps > 1 else ""
                 hint = f"write {share} for a time constant of {end:g} steps" if share else ""
-                yield RuleDiagnostic(parts, message, hint=hint)
+                yield Issue(parts, message, hint)
             elif not least <= end <= most:
-                yield RuleDiagnostic(
-                    parts,
-                    f'"{parameter.name}" begins at {end:.10g}, and training keeps it between '
-                    f"{least:.10g} and {most:.10g}",
-                    hint="begin in this range, or leave the name out of learn",
-                )
+                message = f'"{parameter.name}" begins at {end:.10g}, and training keeps it between '
+                message += f"{least:.10g} and {most:.10g}"
+                yield Issue(parts, message, "begin in this range, or leave the name out of learn")

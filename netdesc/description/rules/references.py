@@ -5,7 +5,7 @@ import itertools
 from netdesc.description.json.tree import Parts
 from netdesc.description.models.loss import OUTPUT, EventRate
 from netdesc.description.models.training import Group
-from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, RelatedPath, rule
 from netdesc.description.shapes import INPUT, InputProblemKind
 from netdesc.description.spelling import allowed_note, certain_name, closest_name, did_you_mean
 from netdesc.description.synonyms import hint_for_neuron
@@ -16,7 +16,7 @@ def unknown_neuron(context: Context) -> Found:
     known = context.document.neurons
     for index, layer in context.neuron_layers():
         if isinstance(layer.neuron, str) and layer.neuron not in known:
-            yield RuleDiagnostic(
+            yield Issue(
                 ("layers", index, "neuron"),
                 f'layer "{layer.name}" has the neuron "{layer.neuron}", which is not in neurons',
                 hint=did_you_mean(layer.neuron, known) or hint_for_neuron(layer.neuron),
@@ -41,7 +41,7 @@ def unused_neuron(context: Context) -> Found:
     meant = {closest_name(name, neurons) for name in unknown}
     for name in neurons:
         if name not in used and name not in meant:
-            yield RuleDiagnostic(("neurons", name), f'no layer uses the neuron "{name}"', on="key")
+            yield Issue(("neurons", name), f'no layer uses the neuron "{name}"', on="key")
 
 
 @rule("ND203")
@@ -66,7 +66,7 @@ def repeated_name(context: Context) -> Found:
                     owner = "the network's input" if name == INPUT else f"layer {first[name][1]}"
                     what, hint = f'{owner} already has the name "{name}"', "choose another name"
                 related = (RelatedPath(first[name], "the first one"),)
-                yield RuleDiagnostic(parts, what, hint=hint, related=related)
+                yield Issue(parts, what, hint, related)
 
 
 @rule("ND205")
@@ -75,14 +75,11 @@ def unknown_source(context: Context) -> Found:
     for problem in context.wiring.problems:
         if problem.kind == "unknown":
             earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
-            yield RuleDiagnostic(
-                problem.parts,
-                f'layer "{layers[problem.layer].name}" reads "{problem.source}", which is '
-                "not a layer",
-                hint=did_you_mean(problem.source, earlier),
-                notes=(allowed_note(sorted(earlier)),),
-                meant=problem.correction,
-            )
+            message = f'layer "{layers[problem.layer].name}" reads "{problem.source}", which is '
+            message += "not a layer"
+            hint = did_you_mean(problem.source, earlier)
+            notes = (allowed_note(sorted(earlier)),)
+            yield Issue(problem.parts, message, hint, notes=notes, meant=problem.correction)
 
 
 _TEXTS: dict[InputProblemKind, tuple[str, str]] = {
@@ -101,12 +98,9 @@ def later_source(context: Context) -> Found:
         action, label = _TEXTS[problem.kind]
         earlier = [INPUT, *(layer.name for layer in layers[: problem.layer])]
         source = next(index for index, layer in enumerate(layers) if layer.name == problem.source)
-        yield RuleDiagnostic(
-            problem.parts,
-            f'layer "{layers[problem.layer].name}" {action.format(problem.source)}',
-            notes=(allowed_note(sorted(earlier)),),
-            related=(RelatedPath(("layers", source, "name"), label),),
-        )
+        message = f'layer "{layers[problem.layer].name}" {action.format(problem.source)}'
+        related = (RelatedPath(("layers", source, "name"), label),)
+        yield Issue(problem.parts, message, related=related, notes=(allowed_note(sorted(earlier)),))
 
 
 _SOURCE_PROBLEMS = ("unknown", "later", "itself")
@@ -120,11 +114,9 @@ def unread_layer(context: Context) -> Found:
     read |= {loss.from_ for _, loss, _ in context.losses()}
     for index, layer in enumerate(context.document.layers[:-1]):
         if layer.name not in read:
-            yield RuleDiagnostic(
-                ("layers", index, "name"),
-                f'no layer reads the output of layer "{layer.name}"',
-                related=(RelatedPath(("layers", index + 1, "from"), "the next layer reads this"),),
-            )
+            message = f'no layer reads the output of layer "{layer.name}"'
+            related = (RelatedPath(("layers", index + 1, "from"), "the next layer reads this"),)
+            yield Issue(("layers", index, "name"), message, related=related)
 
 
 @rule("ND280")
@@ -144,13 +136,10 @@ def unknown_layer(context: Context) -> Found:
             named += [((*place, index, "layers", at), name) for at, name in names]
     for parts, name in named:
         if name is not None and name not in known:
-            yield RuleDiagnostic(
-                parts,
-                f'there is no layer "{name}"',
-                hint=did_you_mean(name, known),
-                notes=(allowed_note(sorted(known)),),
-                meant=certain_name(name, known),
-            )
+            message = f'there is no layer "{name}"'
+            hint = did_you_mean(name, known)
+            notes = (allowed_note(sorted(known)),)
+            yield Issue(parts, message, hint, notes=notes, meant=certain_name(name, known))
 
 
 @rule("ND281")
@@ -165,7 +154,7 @@ def unknown_signal(context: Context) -> Found:
             continue  # the neuron is not known
         known = [OUTPUT, *(() if neuron is None else neuron.definition().states)]
         if signal not in known:
-            yield RuleDiagnostic(
+            yield Issue(
                 (*parts, "signal"),
                 f'the neurons of layer "{layer.name}" have no state "{signal}"'
                 if neuron is not None

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
-from netdesc.description.codes import ENTRIES, Entry
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Document
 from netdesc.description.models.data import Pair
@@ -19,15 +18,15 @@ from netdesc.sections import Section
 
 
 @dataclass(frozen=True, slots=True)
-class RuleDiagnostic:
+class Issue:
     """A diagnostic of a rule, for what ``on`` says of the path ``parts``."""
 
     parts: Parts
     message: str
     hint: str = ""
+    related: tuple[RelatedPath, ...] = ()
     notes: tuple[str, ...] = ()
     on: On = "value"
-    related: tuple[RelatedPath, ...] = ()
     meant: str | None = None
     """The correct value, which ``--fix`` writes; ``None`` if the correction is ambiguous."""
 
@@ -131,17 +130,13 @@ def _sections(parts: Parts, value: object) -> Iterator[tuple[Parts, Section]]:
         yield from _sections((*parts, key), member)
 
 
-Found = Iterator[RuleDiagnostic]
+Found = Iterator[Issue]
+Check = Callable[[Context], Found]
+
+RULES: dict[str, Check] = {}
+"""Code -> its rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A check, and the entry that explains its diagnostic code."""
-
-    entry: Entry
-    check: Callable[[Context], Found]
-
-
-def rule(code: str) -> Callable[[Callable[[Context], Found]], Rule]:
+def rule(code: str) -> Callable[[Check], Check]:
     """Makes a rule of a check. The folder ``codes`` explains its code."""
-    return lambda check: Rule(ENTRIES[code], check)
+    return lambda check: RULES.setdefault(code, check)

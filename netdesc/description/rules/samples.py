@@ -5,7 +5,7 @@ import math
 from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import dotted
 from netdesc.description.models import ValueData
-from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, RelatedPath, rule
 from netdesc.description.shapes import output_locations, trace_shape
 
 
@@ -16,16 +16,16 @@ def target_or_label(context: Context) -> Found:
             message = f"{dotted(parts)} has both a target and a label"
             target = RelatedPath((*parts, "target"), "the target")
             at, hint = (*parts, "label"), "keep one of the two"
-            yield RuleDiagnostic(at, message, hint, on="key", related=(target,))
+            yield Issue(at, message, hint, (target,), on="key")
         elif pair.target is None and pair.label is None:
             message = f"{dotted(parts)} has neither a target nor a label"
-            yield RuleDiagnostic(parts, message, hint="add a target or a label")
+            yield Issue(parts, message, "add a target or a label")
     data = context.document.data
     arrays = None if data is None else data.as_arrays
     if arrays is not None and None not in (arrays.targets, arrays.multi_hot):
         message = "data names targets and multi-hot labels; a sample has one of them"
         related = (RelatedPath(("data", "targets"), "the targets"),)
-        yield RuleDiagnostic(("data", "multi_hot"), message, related=related)
+        yield Issue(("data", "multi_hot"), message, related=related)
 
 
 @rule("ND229")
@@ -37,12 +37,8 @@ def label_beyond_output(context: Context) -> Found:
             outputs = f"{classes} outputs: 0 to {classes - 1}" if classes > 1 else "1 output: 0"
             message = f"there is no output {pair.label}; the network has {outputs}"
             trace = trace_shape(context.document, context.wiring, len(context.document.layers) - 1)
-            yield RuleDiagnostic(
-                (*parts, "label"),
-                message,
-                notes=(f"shapes: {trace}",),
-                related=output_locations(context.document),
-            )
+            related = output_locations(context.document)
+            yield Issue((*parts, "label"), message, related=related, notes=(f"shapes: {trace}",))
 
 
 @rule("ND231")
@@ -66,11 +62,9 @@ def beyond_sample(context: Context) -> Found:
             limits.append((parts, getattr(change, change.reach_field), size - 1))
     for parts, steps, most in limits:
         if steps is not None and steps > most:
-            yield RuleDiagnostic(
-                parts,
-                f"{parts[-1]} is {steps}, and a sample allows at most {most}",
-                related=(RelatedPath(("time", "steps"), "the length of a sample"),),
-            )
+            message = f"{parts[-1]} is {steps}, and a sample allows at most {most}"
+            related = (RelatedPath(("time", "steps"), "the length of a sample"),)
+            yield Issue(parts, message, related=related)
 
 
 @rule("ND247")
@@ -80,9 +74,9 @@ def scaled_range(context: Context) -> Found:
         return
     ends, encoding = data.to, data.encoding
     if ends[0] == ends[1]:
-        yield RuleDiagnostic(("data", "to", 1), f"both ends of data.to are {ends[1]:g}")
+        yield Issue(("data", "to", 1), f"both ends of data.to are {ends[1]:g}")
     elif not encoding.is_real:
         for index, end in enumerate(ends):
             if not 0 <= end <= 1:
                 message = f'"{encoding.type}" takes values from 0 to 1, and data.to names {end:g}'
-                yield RuleDiagnostic(("data", "to", index), message)
+                yield Issue(("data", "to", index), message)

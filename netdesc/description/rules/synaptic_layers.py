@@ -4,7 +4,7 @@ import math
 
 from netdesc.description.json.tree import Parts
 from netdesc.description.models.layers.base import DEVICE_LIMITS
-from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, RelatedPath, rule
 from netdesc.description.shapes import shape_locations
 from netdesc.sections import both
 
@@ -34,7 +34,7 @@ def zero_weights(context: Context) -> Found:
                 ample = _round_up(root * half_step * 4)
                 narrower = ", or a smaller range of quantization" if half_step > 1 / 64 else ""
                 source = context.wiring.sources[index][0]
-                yield RuleDiagnostic(
+                yield Issue(
                     ("layers", index, field),
                     f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so all '
                     f"of them become 0 on the grid of steps of {2 * half_step:g}",
@@ -58,7 +58,7 @@ def weight_range(context: Context) -> Found:
         lowest = 2**grid.bits / 64
         if not lowest <= grid.range or math.frexp(grid.range)[0] != 0.5:
             nearest = 2.0 ** round(math.log2(max(grid.range, lowest)))
-            yield RuleDiagnostic(
+            yield Issue(
                 ("layers", index, "quantization", "range"),
                 f"weights of {grid.bits} bits have no range of {grid.range:g}: it is a power of "
                 f"two from {lowest:g} to 4",
@@ -74,7 +74,7 @@ def recurrent_norm(context: Context) -> Found:
             parts: Parts = ("layers", index, "neuron")
             if isinstance(layer.neuron, str):
                 parts = ("neurons", layer.neuron)
-            yield RuleDiagnostic(
+            yield Issue(
                 (*parts, "norm"),
                 f'layer "{layer.name}" is {layer.type_name()}, and its neurons cannot have a norm',
                 hint='set "norm" to null, or use a dense layer',
@@ -89,17 +89,15 @@ def winners(context: Context) -> Found:
             continue
         if layer.drive_share < -1:
             message = f'layer "{layer.name}" has more winners than units'
-            yield RuleDiagnostic(("layers", index, "winners"), message, hint="use fewer winners")
+            yield Issue(("layers", index, "winners"), message, "use fewer winners")
         neuron = context.neuron_of(layer)
         if neuron is None:
             continue
         competes = neuron.equations().spike is not None and "threshold" in neuron.values()
         if not competes or len(neuron.definition().inputs) > 1:
-            yield RuleDiagnostic(
-                ("layers", index, "neuron"),
-                f'layer "{layer.name}" needs neurons of one input that spike at a "threshold"',
-                hint='use neurons such as "cuba", or a layer of type "recurrent"',
-            )
+            message = f'layer "{layer.name}" needs neurons of one input that spike at a "threshold"'
+            hint = 'use neurons such as "cuba", or a layer of type "recurrent"'
+            yield Issue(("layers", index, "neuron"), message, hint)
 
 
 @rule("ND262")
@@ -117,4 +115,4 @@ def cut_off(context: Context) -> Found:
             if not low <= number <= high:
                 message = f'what neurons of layer "{layer.name}" get is {number:.4g}, and is cut '
                 message += f"off at {low if number < low else high:.4g}"
-                yield RuleDiagnostic(("layers", index, name), message)
+                yield Issue(("layers", index, name), message)

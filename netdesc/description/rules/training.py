@@ -1,18 +1,18 @@
 """Rules about training."""
 
 from netdesc.description.models.training import ParameterKind
-from netdesc.description.rules.rule import Context, Found, RelatedPath, RuleDiagnostic, rule
+from netdesc.description.rules.rule import Context, Found, Issue, RelatedPath, rule
 
 
 @rule("ND210")
 def nothing_to_train(context: Context) -> Found:
     layers = [layer for _, layer in context.neuron_layers()]
     if not layers:
-        yield RuleDiagnostic(("layers",), "no layer has weights, so there is nothing to train")
+        yield Issue(("layers",), "no layer has weights, so there is nothing to train")
     elif not any(any(layer.trained_kinds(context.neuron_of(layer))) for layer in layers):
         message = "the weights of all layers are fixed, so there is nothing to train"
         hint = 'leave "trainable": false out of a layer'
-        yield RuleDiagnostic(("layers",), message, hint=hint)
+        yield Issue(("layers",), message, hint)
 
 
 @rule("ND223")
@@ -23,11 +23,9 @@ def beyond_run(context: Context) -> Found:
         changes["early_stopping", "patience_epochs"] = training.early_stopping.patience_epochs
     for parts, epochs in changes.items():
         if epochs >= training.epochs:
-            yield RuleDiagnostic(
-                ("training", *parts),
-                f"a run of {training.epochs} epochs ends before {epochs} epochs are over",
-                related=(RelatedPath(("training", "epochs"), "the length of the run"),),
-            )
+            message = f"a run of {training.epochs} epochs ends before {epochs} epochs are over"
+            related = (RelatedPath(("training", "epochs"), "the length of the run"),)
+            yield Issue(("training", *parts), message, related=related)
 
 
 @rule("ND284")
@@ -37,7 +35,7 @@ def unknown_best(context: Context) -> Found:
     metrics = document.epoch_metrics(has_validation=True)
     if best not in (None, *metrics):
         message = f"{loss.type} learns from {loss.learns_from}, so the epochs have no {best}"
-        yield RuleDiagnostic(("training", "best"), message, hint=f"use {' or '.join(metrics)}")
+        yield Issue(("training", "best"), message, f"use {' or '.join(metrics)}")
 
 
 @rule("ND288")
@@ -54,7 +52,7 @@ def empty_group(context: Context) -> Found:
             kinds = " or ".join(group.parameters or ("numbers",))
             where = "of these layers " if group.layers else ""
             free = sorted({kind for _, kind in ungrouped})
-            yield RuleDiagnostic(
+            yield Issue(
                 ("training", "groups", index),
                 f"the group is empty: no {kinds} {where}are trained, or earlier groups have them",
                 notes=(f"trained: {', '.join(free) or 'none left'}",),
@@ -69,14 +67,12 @@ def wrong_shards(context: Context) -> Found:
     largest = 1 << (shards.bit_length() - 1)
     if largest < shards:
         hint = f"use {largest} or {2 * largest}"
-        yield RuleDiagnostic(at, f"{shards} shards are no power of two", hint)
+        yield Issue(at, f"{shards} shards are no power of two", hint)
     elif batch_size is not None and shards > batch_size:
-        yield RuleDiagnostic(
-            at,
-            f"a batch of {batch_size} cannot be divided into {shards} shards",
-            f"use at most {1 << (batch_size.bit_length() - 1)}, or a larger batch_size",
-            related=(RelatedPath(("training", "batch_size"), "samples of a batch"),),
-        )
+        message = f"a batch of {batch_size} cannot be divided into {shards} shards"
+        hint = f"use at most {1 << (batch_size.bit_length() - 1)}, or a larger batch_size"
+        related = (RelatedPath(("training", "batch_size"), "samples of a batch"),)
+        yield Issue(at, message, hint, related)
 
 
 @rule("ND218")
@@ -87,4 +83,4 @@ def two_validations(context: Context) -> Found:
         message = "data.validation names samples, and validation_split would take more"
         at, hint = ("training", "validation_split"), "keep one of the two"
         related = (RelatedPath(("data", "validation"), "validation samples"),)
-        yield RuleDiagnostic(at, message, hint=hint, related=related)
+        yield Issue(at, message, hint, related)

@@ -4,7 +4,8 @@ import pytest
 from support.description_samples import BASE, LABELLED, base_of, codes, findings, with_text
 
 from netdesc.description import render_text, to_json
-from netdesc.description.rules import RULES
+from netdesc.description.codes import ENTRIES
+from netdesc.description.rules.rule import RULES
 
 DENSE = '{{"name": "{}", "type": "dense", "units": {}, "neuron": "cuba"{}}}'
 TRAINING = '{{"epochs": 10, "optimizer": {{"type": "{}", "learning_rate": 0.001{}}}{}}}'
@@ -58,8 +59,7 @@ def test_a_clash_shows_both_of_its_places(pointer, text, code, places, base, tmp
 def test_second_places_of_rules_are_places_of_documents(tmp_path):
     """Every second place that an example of ``explain`` has names a path that can be there."""
     seen = 0
-    for rule in RULES:
-        entry = rule.entry
+    for entry in [ENTRIES[code] for code in RULES]:
         base = base_of(entry)
         text = with_text(entry.at, entry.wrong, base) if entry.at else entry.wrong
         for diagnostic in findings(tmp_path, text):

@@ -2,8 +2,10 @@
 
 import json
 import textwrap
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -17,38 +19,7 @@ from netdesc.neurons.models import NEURONS, NeuronSection
 from netdesc.neurons.models.equations import EquationParameter
 from netdesc.neurons.models.fields import SHARE_RANGES
 
-KIND_TEXTS: dict[ParameterKind, str] = {
-    "decay": "The share of a state that is lost. The device holds round(4096·p).",
-    "factor": "What a state is multiplied by. The device holds round(4096·p).",
-    "threshold": "A level. The device holds trunc(64·p).",
-    "grid": "A level on the grid of states. The device holds trunc(4096·p).",
-    "real": "A real number, which is not rounded and cannot be learnt.",
-}
-"""Kind -> what a parameter p of this kind is, in equations of a document."""
-
-FUNCTION_TEXTS = {
-    "decay": "the state times 1 - decay, rounded toward 0",
-    "scaled": "the state times the factor, rounded toward 0",
-    "where": "a where the condition is true, else b",
-    "abs": "the size of a",
-    "min": "the smaller one",
-    "max": "the larger one",
-    "clip": "a, but at least low and at most high",
-    "before": "the value of the step before; before(spike) says whether the neuron spiked",
-    "norm": "a, normalised if the neuron has a norm",
-    "stop": "a, through which no gradient passes",
-    "straight_through": "the value; its gradient goes to a",
-    "phase_spike": "whether im rises through 0 while re is at least the threshold",
-}
-"""Function -> what it returns."""
-
-OPERATOR_TEXTS = {
-    "a + b, a - b": "of states and numbers, or of real numbers; 1 - d of a decay or a factor",
-    "a * b": "a state times a whole number (2 * v) or a parameter of the kind decay or factor",
-    "a > b, a >= b, a < b, a <= b": "a condition; where chooses by it",
-    "a and b, a or b": "of conditions",
-}
-"""Operators -> what they take, or what they return."""
+_TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 _SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 
@@ -118,7 +89,7 @@ def _parameter_record(neuron: NeuronSection, name: str, kind: ParameterKind) -> 
     return {
         "unit": extra["x-unit"],
         "range": _range_text(limits),
-        "text": KIND_TEXTS[kind] if own else extra["x-text"],
+        "text": _TEXTS["kinds"][kind] if own else extra["x-text"],
         "learnt_range": neuron.learnable().get(name),
     }
 
@@ -169,11 +140,11 @@ def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> 
         lines += _indented(structure.doc_line(neuron.derive), width)
     if is_example and record["type"] == "equations":
         lines += ["", "kinds of parameters, of a value p"]
-        lines += [f"    {kind}: {text}" for kind, text in KIND_TEXTS.items()]
+        lines += [f"    {kind}: {text}" for kind, text in _TEXTS["kinds"].items()]
         lines += ["", "functions"]
-        lines += [f"    {signature(name)}: {text}" for name, text in FUNCTION_TEXTS.items()]
+        lines += [f"    {signature(name)}: {text}" for name, text in _TEXTS["functions"].items()]
         lines += ["", "operators"]
-        lines += [f"    {signs}: {text}" for signs, text in OPERATOR_TEXTS.items()]
+        lines += [f"    {signs}: {text}" for signs, text in _TEXTS["operators"].items()]
     if is_example:
         lines += ["", "other fields"]
         for each in record["fields"]:

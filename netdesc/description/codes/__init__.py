@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from netdesc.description.diagnostics.diagnostic import Severity
-from netdesc.description.diagnostics.wording import code_block, prose
 from netdesc.description.spelling import did_you_mean
 
 ExampleData = Literal["events", "labels", "values"]
@@ -89,12 +88,3 @@ def explain(code: str) -> str:
     lines += ["right:", textwrap.indent(entry.right, "    "), ""]
     lines += textwrap.wrap(entry.fix, 80)
     return "\n".join(lines)
-
-
-def explain_in_markdown(entry: Entry) -> str:
-    """Returns what ``explain`` says below the title, as Markdown."""
-    return (
-        f"{prose(entry.cause)}\n\n"
-        f"Wrong{prose(entry.place)}:\n\n{code_block(entry.wrong_text)}\n\n"
-        f"Right:\n\n{code_block(entry.right)}\n\n{prose(entry.fix)}\n"
-    )

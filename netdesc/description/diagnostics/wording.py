@@ -125,11 +125,6 @@ def code(text: str) -> str:
     return f"`{text.replace('|', chr(92) + '|')}`"
 
 
-def row(cells: Sequence[str]) -> str:
-    """Returns a row of a Markdown table. The cells are Markdown already."""
-    return f"| {' | '.join(cells)} |"
-
-
 def code_block(text: str) -> str:
     """Returns a fenced code block. Its fence is longer than any run of backquotes in the text."""
     longest = max((len(each) for each in re.findall(r"`+", text)), default=0)

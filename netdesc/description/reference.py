@@ -40,7 +40,6 @@ def reference_text() -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"prose": prose, "code_block": code_block}
     text = environment.get_template("reference.md.j2").render(
         format=FORMAT,
         paths=structure.model_paths(),
@@ -49,6 +48,8 @@ def reference_text() -> str:
         doc_line=structure.doc_line,
         fields=structure.fields,
         row=_row,
+        prose=prose,
+        code_block=code_block,
         entries=ENTRIES.values(),
     )
     return text.rstrip("\n") + "\n"

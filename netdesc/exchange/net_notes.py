@@ -10,7 +10,7 @@ from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Hdf5Group, escape_name
 from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES, NetNeuron
 from netdesc.exchange.net_record import NetLayer
-from netdesc.exchange.net_synapses import KERNEL_SECTIONS, KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import KERNEL_SECTIONS, FirstLayer, KernelLayer, SynapticLayer
 from netdesc.exchange.netx import NetxProblem, stored_problems
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -31,7 +31,7 @@ class LayerNotes(NamedTuple):
 def note_layer(group: Hdf5Group, layer: NetLayer, known: Set[str], is_first: bool) -> LayerNotes:
     """Returns the notes of a layer that was read; ``known`` are the datasets of its type."""
     inferred, warnings = list[str](), list[str]()
-    if is_first and layer.inputs is not None:
+    if is_first and not isinstance(layer, FirstLayer):
         shape = f"{[*layer.input_shape]}"
         inferred.append(f"input {shape}")
         if isinstance(layer, KernelLayer):

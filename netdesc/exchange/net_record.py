@@ -9,10 +9,11 @@ from netdesc.description.models.document import MAX_STEP_MS, MAX_STEPS
 from netdesc.description.models.layers import Shape
 from netdesc.exchange import net_synapses
 from netdesc.exchange.errors import LayerError
+from netdesc.exchange.net_synapses import FirstLayer
 
 
 @dataclass(frozen=True)
-class InputLayer(net_synapses.FirstLayer):
+class InputLayer(FirstLayer):
     """Holds the shape of the input; computes nothing. Only the first layer can be of this type."""
 
     reads_one_axis: ClassVar[bool] = False
@@ -110,8 +111,8 @@ class NetFile:
         If a dense layer reads the input, it has one axis, the number of input neurons. Otherwise
         this is the shape of the input layer, or of what the first layer reads.
         """
-        first, reader = self.layers[0], self.layers[: 2 if self.layers[0].inputs is None else 1][-1]
-        shape = first.input_shape
+        shape, is_first = self.layers[0].input_shape, isinstance(self.layers[0], FirstLayer)
+        reader = self.layers[: 1 + is_first][-1]
         return (math.prod(shape),) if reader.reads_one_axis else shape
 
     @property
@@ -122,12 +123,12 @@ class NetFile:
 
 
 def _check_input(index: int, layer: NetLayer, before: NetLayer) -> None:
-    if layer.inputs is None:
+    if isinstance(layer, FirstLayer):
         raise LayerError("type", "is input, but only the first layer can be", index)
     if layer.inputs != before.outputs:
         problem = f"is for {layer.inputs} inputs, but the layer before has {before.outputs} neurons"
         raise LayerError(layer.size_dataset, problem, index)
-    is_flat = before.inputs is None
+    is_flat = isinstance(before, FirstLayer)
     if isinstance(before, net_synapses.SynapticLayer) and before.outputs != before.channels:
         is_flat = is_flat and not any(array.ndim for array in before.neuron.numbers.values())
     if layer.reads_one_axis and len(before.output_shape) > 1 and not is_flat:

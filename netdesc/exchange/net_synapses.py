@@ -36,13 +36,26 @@ class OneAxis:
         return (self.outputs,)
 
 
-class FirstLayer:
+class Shaped:
+    """A layer whose input and output have shapes."""
+
+    input_shape: Any
+    output_shape: Any
+
+    @property
+    def inputs(self) -> int:
+        return math.prod(self.input_shape)
+
+    @property
+    def outputs(self) -> int:
+        return math.prod(self.output_shape)
+
+
+class FirstLayer(Shaped):
     """The input layer of a file, which reads no other layer. LayerError if it is too large."""
 
     kind: ClassVar[str] = "input"
     size_dataset: ClassVar[str] = "shape"
-    inputs: ClassVar[None] = None
-    input_shape: Shape
 
     def __post_init__(self) -> None:
         shape = self.input_shape
@@ -55,13 +68,9 @@ class FirstLayer:
     def output_shape(self) -> Shape:
         return self.input_shape
 
-    @property
-    def outputs(self) -> int:
-        return math.prod(self.input_shape)
-
 
 @dataclass(frozen=True, eq=False)
-class SynapticLayer:
+class SynapticLayer(Shaped):
     """Synapses into neurons, with one step of axonal delay behind spikes.
 
     ``weights`` hold even integers from -256 to 254; there are two of them, real and imaginary, if
@@ -81,12 +90,7 @@ class SynapticLayer:
 
     @property
     def channels(self) -> int:
-        raise NotImplementedError
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The fields of the layer's section, with those that have defaults only if they differ."""
-        raise NotImplementedError
+        return self.output_shape[0]
 
     @property
     def optional_datasets(self) -> dict[str, Any]:
@@ -118,7 +122,9 @@ class SynapticLayer:
     @property
     def delays_inputs(self) -> bool:
         """Whether ``delay`` is of what arrives."""
-        return False
+        if self.delay is None or not self.reads_one_axis:
+            return False
+        return self.delay.shape == self.input_shape != self.output_shape
 
     @property
     def weight_datasets(self) -> tuple[str, ...]:
@@ -153,11 +159,8 @@ class InputNeurons(FirstLayer, SynapticLayer):
         self.check()
 
     @property
-    def channels(self) -> int:
-        return self.input_shape[0]
-
-    @property
     def fields(self) -> dict[str, Any]:
+        """The fields of the layer's section, with those that have defaults only if they differ."""
         weight, bias = (float(each.item()) / WEIGHT_UNIT for each in self.weights)
         return {"weight": weight, "bias": bias, "axonal_delay_step": False}
 
@@ -185,7 +188,7 @@ class InputNeurons(FirstLayer, SynapticLayer):
 
 
 @dataclass(frozen=True, eq=False)
-class DenseLayer(OneAxis, SynapticLayer):
+class DenseLayer(SynapticLayer):
     """Fully connected synapses into neurons. ``weights`` are [outputs, inputs]."""
 
     kind: ClassVar[str] = "dense"
@@ -208,24 +211,16 @@ class DenseLayer(OneAxis, SynapticLayer):
             raise LayerError(dataset, f"has shape {shape}; the real part has {first.shape}")
 
     @property
-    def delays_inputs(self) -> bool:
-        return self.delay is not None and self.delay.shape == (self.inputs,) != (self.outputs,)
-
-    @property
-    def channels(self) -> int:
-        return self.outputs
-
-    @property
     def fields(self) -> dict[str, Any]:
         return {"units": self.outputs}
 
     @property
-    def inputs(self) -> int:
-        return self.weights[0].shape[1]
+    def input_shape(self) -> Shape:
+        return self.weights[0].shape[1:]
 
     @property
-    def outputs(self) -> int:
-        return self.weights[0].shape[0]
+    def output_shape(self) -> Shape:
+        return self.weights[0].shape[:1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,24 +342,12 @@ class KernelLayer(SynapticLayer):
         return kept | {name: each[0] for name, each in pairs.items() if each[0] == each[1]}
 
     @property
-    def channels(self) -> int:
-        return self.output_shape[0]
-
-    @property
     def state_weights(self) -> tuple[Integers, ...]:
         if self.has_one_weight:
             return tuple(weight.reshape(-1)[:1] for weight in self.weights)
         if self.kind == "conv":
             return self.weights
         return tuple(swap_channels(weight, self.groups) for weight in self.weights)
-
-    @property
-    def inputs(self) -> int:
-        return math.prod(self.input_shape)
-
-    @property
-    def outputs(self) -> int:
-        return math.prod(self.output_shape)
 
 
 NeuronLayer = InputNeurons | DenseLayer | KernelLayer

@@ -3,7 +3,6 @@
 Datasets have the same names, types and shapes as in files of ``export_hdf5`` of slayer (lava-dl).
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from netdesc.atomic_write import NoFileError, atomic_path, failure_reason
 from netdesc.exchange import net_synapses
 from netdesc.exchange.errors import NetFileAccessError, NetFileError
 from netdesc.exchange.net_neurons import NetNeuron
-from netdesc.exchange.net_record import AverageLayer, FlattenLayer, InputLayer, NetFile
+from netdesc.exchange.net_record import AverageLayer, FlattenLayer, NetFile, NetLayer
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 
 
@@ -40,7 +39,7 @@ def _encode(net: NetFile) -> bytes:
         for index, layer in enumerate(net.layers):
             group = file.create_group(f"layer/{index}")
             group.create_dataset("type", (1,), "S10", np.array([layer.kind], dtype="S10"))
-            for name, sizes in SIZES[type(layer)](layer).items():
+            for name, sizes in _sizes(layer).items():
                 group[name] = np.array(sizes, dtype=np.int64)
             if isinstance(layer, net_synapses.SynapticLayer):
                 _write_synapses(group, layer)
@@ -53,31 +52,21 @@ def _encode(net: NetFile) -> bytes:
         return file.id.get_file_image()
 
 
-def _kernel_sizes(layer: net_synapses.KernelLayer) -> dict[str, Any]:
+def _sizes(layer: NetLayer) -> dict[str, Any]:
+    """Returns the datasets of sizes of a layer."""
+    if isinstance(layer, FlattenLayer | AverageLayer):
+        return {"shape": (layer.outputs, 1, 1)}
+    if isinstance(layer, net_synapses.DenseLayer):
+        features = {"inFeatures": layer.inputs, "outFeatures": layer.outputs}
+        return {"shape": layer.output_shape} | features
+    if not isinstance(layer, net_synapses.KernelLayer):
+        return {"shape": layer.input_shape}
     sizes = {"kernelSize": layer.weights[0].shape[2:], "stride": layer.stride}
     sizes |= {"shape": layer.output_shape, "padding": layer.padding, "dilation": layer.dilation}
     if layer.has_one_weight:
         return sizes
     channels = {"inChannels": layer.input_shape[0], "outChannels": layer.channels}
     return {**sizes, **channels, "groups": layer.groups}
-
-
-SIZES: dict[type, Callable[[Any], dict[str, Any]]] = {
-    **dict.fromkeys(
-        (InputLayer, net_synapses.InputNeurons), lambda layer: {"shape": layer.input_shape}
-    ),
-    **dict.fromkeys((FlattenLayer, AverageLayer), lambda layer: {"shape": (layer.outputs, 1, 1)}),
-    **dict.fromkeys(
-        (net_synapses.DenseLayer, net_synapses.RecurrentLayer),
-        lambda layer: {
-            "shape": layer.output_shape,
-            "inFeatures": layer.inputs,
-            "outFeatures": layer.outputs,
-        },
-    ),
-    net_synapses.KernelLayer: _kernel_sizes,
-}
-"""Class of a record -> its datasets of sizes."""
 
 
 def _write_synapses(group: h5py.Group, layer: net_synapses.SynapticLayer) -> None:

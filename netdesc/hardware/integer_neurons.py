@@ -7,6 +7,7 @@ values are numpy arrays. Python needs no compiler, so it runs the first steps.
 
 import functools
 import sys
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.kernels.fixed_point import DECAY_BITS, DEVICE_STATE_LIMIT
+from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT
 from netdesc.kernels.printing import TEXTS, LeafFields, Lines, Printer, leaf_fields, value_of
 from netdesc.neurons.definition import Definition
 from netdesc.neurons.equations import read
@@ -36,33 +37,11 @@ machine, takes 0.5 s, or 2 s for the first one.
 States = NDArray[np.int64]
 """A number for each neuron of a layer, [neurons]; states are in state units."""
 
-_PRINTER = Printer(
-    {
-        **TEXTS,
-        "constant": "np.{type}({value!r})",
-        "parameter": "parameters[{array}][{index}, n]",
-        "input": "shift(inputs[{index}][t, n], bits)",
-        "state": "states_SN[{index}, n]",
-        "fired_before": "states_SN[{index}, n] != 0",
-        "absolute": "abs({})",
-        "minimum": "np.minimum({}, {})",
-        "maximum": "np.maximum({}, {})",
-        "where": "where({}, {}, {})",
-        "times": f"shift({{}} * {{}}, -{DECAY_BITS})",
-        "saturate": "{}",  # a device rule follows where it is assigned
-        "wrap": "wrap({})",
-        "clip": "clip({})",
-        "exceeded": "c{index} += count({} != {})",
-        "cut": "{} >> {bits}",
-        "no_spike": "False",
-    },
-    {GRID: "int64", SHARE: "int64", REAL: "float32"},
-)
-
-_LOOP, _NUMBA_HEADER = (
+_LOOP, _NUMBA_HEADER, _TEXTS = (
     Path(__file__).with_name(name).read_text(encoding="utf-8")
-    for name in ("neuron_loop.txt", "numba_header.txt")
+    for name in ("neuron_loop.txt", "numba_header.txt", "neuron_texts.toml")
 )
+_PRINTER = Printer(TEXTS | tomllib.loads(_TEXTS), {GRID: "int64", SHARE: "int64", REAL: "float32"})
 
 _NUMPY_NAMES = {
     "np": np,

@@ -1,11 +1,12 @@
 """The step of neurons as C text, with bounds that say which integers hold its values."""
 
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
-from netdesc.exchange.c.c_program import INT32, INT64
+from netdesc.exchange.c.c_program import INT32, INT64, fill
 from netdesc.hardware.integer_neurons import PAYLOAD_BITS, StepLines, first_assignments
 from netdesc.kernels.fixed_point import DECAY_BITS
 from netdesc.kernels.fixed_point import DEVICE_STATE_LIMIT as LIMIT
@@ -32,23 +33,9 @@ class _CPrinter(Printer):
 
 def step_lines(neuron: Neuron, num: str, leaves: LeafFields) -> StepLines:
     """Returns the lines of a step, computed in the integers ``num``; leaves have a ``text``."""
-    texts = {
-        **TEXTS,
-        **dict.fromkeys(("parameter", "input", "state", "fired_before"), "{text}"),
-        "constant": "({type}){value}",
-        "absolute": "{0} < 0 ? -{0} : {0}",
-        "minimum": "{0} < {1} ? {0} : {1}",
-        "maximum": "{0} > {1} ? {0} : {1}",
-        "where": "{} ? {} : {}",
-        "times": _TIMES[num],
-        "saturate": "{}",
-        "wrap": f"({num})(((u{num}){{}} + {LIMIT}u) & 0xFFFFFFu) - {LIMIT}",
-        "clip": f"{{0}} < -{LIMIT} ? -{LIMIT} : {{0}} > {LIMIT} ? {LIMIT} : {{0}}",
-        "cut": "{0} / {unit} - ({0} % {unit} < 0)",
-        "no_spike": "0",
-    }
+    operations = fill("operations", NUM=num, LIMIT=LIMIT, TIMES=_TIMES[num])
     types = {GRID: num, SHARE: num, REAL: "float", BOOL: "int"}
-    return StepLines(neuron, _CPrinter(texts, types), leaves)
+    return StepLines(neuron, _CPrinter(TEXTS | tomllib.loads(operations), types), leaves)
 
 
 def step_bounds(

@@ -4,10 +4,10 @@ import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,14 +53,6 @@ Outputs = dict[str, NDArray[Any]]
 
 NamedInput = tuple[str, NDArray[np.float32]]
 """What an input is called, and its values [steps, *input shape]."""
-
-
-class OutputPosition(NamedTuple):
-    """An output of a network."""
-
-    step: int
-    layer: LayerNode
-    neuron: int
 
 
 @dataclass(frozen=True)
@@ -217,9 +209,7 @@ def compare_runs(
     runs = {"float": _run_float(model, input_TN)}
     memory_pool.release()
     runs["integer"] = _run_integer(graph, weights, input_TN)
-    explain: dict[str, Callable[[OutputPosition], tuple[str, str]]] = {
-        "integer": lambda position: _float_fault(model, input_TN, position) or ROUNDING
-    }
+    copy = graph, weights
     if exported is not None:
         imported = import_net(exported)
         copy = build_graph(imported.document), imported.weights
@@ -231,20 +221,23 @@ def compare_runs(
             raise NetFileError(exported, "this file holds another network: export it again")
         outputs = _run_integer(*copy, input_TN).values()
         runs["exported"] = dict(zip(runs["integer"], outputs, strict=True))
-        explain["exported"] = lambda position: _file_fault(graph, weights, copy, position.layer)
     differences: list[RunDifference] = []
     for first, second in itertools.pairwise(runs):
         ours, others = runs[first], runs[second]
         starts = [
-            OutputPosition(step, layer, neuron)
-            for layer in graph.layers
+            (step, number, neuron)
+            for number, layer in enumerate(graph.layers)
             for step, neuron in np.argwhere(ours[layer.name] != others[layer.name])[:1].tolist()
         ]
         if not starts:
             continue
-        step, layer, neuron = position = min(starts, key=lambda start: start.step)
+        step, number, neuron = min(starts)
+        layer = graph.layers[number]
         first_TN, second_TN = ours[layer.name], others[layer.name]
-        reason = _time_shift(first_TN, second_TN, (first, second)) or explain[second](position)
+        reason = _time_shift(first_TN, second_TN, (first, second))
+        if reason is None and second == "integer":
+            reason = _float_fault(model, input_TN[: step + 1], layer, neuron) or ROUNDING
+        reason = reason or _file_fault(graph, weights, copy, number)
         values = float(first_TN[step, neuron]), float(second_TN[step, neuron])
         differences += [RunDifference((first, second), step, layer.name, neuron, values, *reason)]
     layers: list[VerifiedLayer] = []
@@ -296,10 +289,10 @@ def _time_shift(
 
 
 def _file_fault(
-    graph: Graph, weights: Weights, copy: tuple[Graph, Weights], layer: LayerNode
+    graph: Graph, weights: Weights, copy: tuple[Graph, Weights], number: int
 ) -> tuple[str, str]:
     """Names the integers of a layer that the file holds otherwise."""
-    other = copy[0].layers[graph.layers.index(layer)]
+    layer, other = graph.layers[number], copy[0].layers[number]
     names: list[str] = []
     if isinstance(layer, SynapticNode) and isinstance(other, SynapticNode):
         ours, theirs = (
@@ -316,17 +309,16 @@ def _file_fault(
 
 
 def _float_fault(
-    model: Network, input_TN: NDArray[np.float32], position: OutputPosition
+    model: Network, input_TN: NDArray[np.float32], layer: LayerNode, neuron: int
 ) -> tuple[str, str] | None:
-    """Says which state of the neuron left the device's 24 bits up to that step, or that its input
-    is graded, whose sums float32 may round. Returns None if neither is so.
+    """Says which state of the neuron left the device's 24 bits, or that its input is graded, whose
+    sums float32 may round. Returns None if neither is so.
     """
-    step, layer, neuron = position
     if not isinstance(layer, SynapticNode):
         return None
     definition = layer.neuron.definition()
     with model.record(layer.name) as recording:
-        run_model(model, input_TN[: step + 1])
+        run_model(model, input_TN)
     for name, states_TBN in recording[layer.name].states.items():
         states_T = states_TBN.flatten(2)[:, 0, neuron].cpu().numpy()
         beyond = np.flatnonzero(np.abs(states_T) * 2.0**definition.unit_bits > DEVICE_STATE_LIMIT)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from netdesc.exchange.c.c_neurons import HandOn, neurons
+from netdesc.exchange.c.c_neurons import HandOn, NeuronLayer
 from netdesc.exchange.c.c_program import UNIT, LayerJob, Source, fill, integer_type
 from netdesc.exchange.c.c_synapses import SYNAPSES
 from netdesc.graph import layers
@@ -98,7 +98,7 @@ EMITTERS: dict[type[layers.LayerSection], Callable[[LayerJob], tuple[Source, ...
     layers.PopulationAverage: _average,
     layers.TimeDecimation: _decimation,
     layers.Delay: _delay,
-    **dict.fromkeys(SYNAPSES, neurons),
+    **dict.fromkeys(SYNAPSES, lambda job: NeuronLayer(job).write()),
 }
 """Class of a section -> what writes its layer, and returns what that hands on."""
 

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 import netdesc
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export_options import ExportOptions
+from netdesc.exchange.net_synapses import swap_channels
 from netdesc.exchange.net_writer import write_content
 from netdesc.graph import INPUT, LayerNode, SynapticNode
 from netdesc.hardware import FoldedModel, layer_integers
@@ -139,7 +140,9 @@ class _Module:
             groups = 1
             if hasattr(section, "groups_of"):
                 groups = section.groups_of(layer.input_shape[0])
-                weight = _kernel(section, weight, groups)
+                if weight.ndim == 1:  # for all synapses, of which each channel is a group
+                    weight = np.broadcast_to(weight, (groups, 1, *section.kernel_size))
+                weight = swap_channels(weight, groups) if section.is_transposed else weight
             text = OUTPUTS[section.type_name()].format(x=x, s=section, i=i, groups=groups)
             arrays = {"weight": weight}
             if own is not None:
@@ -160,21 +163,11 @@ class _Module:
         return layer.delay + (np.zeros(1, int) if integers.delays is None else integers.delays)
 
 
-def _kernel(section: Any, weight: NDArray[Any], groups: int) -> NDArray[Any]:
-    """Returns a kernel as torch has it: a transposed one has the input's channels first."""
-    if weight.ndim == 1:  # one weight for all synapses, of which each channel is a group
-        weight = np.broadcast_to(weight, (groups, 1, *section.kernel_size))
-    if not section.is_transposed:
-        return weight
-    grouped = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
-    return grouped.reshape(-1, *grouped.shape[2:])
-
-
 def _by_channel(layer: LayerNode, values: Any) -> NDArray[Any]:
     """Returns one number, [], or numbers of channels as they stand in front of other axes."""
     array = np.asarray(values)
     shape = () if array.size == 1 else (-1, *(1 for _ in layer.output_shape[1:]))
-    return np.ascontiguousarray(array.reshape(shape)) if shape else array.reshape(())
+    return np.array(array.reshape(shape))
 
 
 def _shown(name: str) -> str:

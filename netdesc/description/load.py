@@ -13,7 +13,6 @@ from netdesc.caller import UserError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text
 from netdesc.description.file_references import locked_files
-from netdesc.description.json.literals import TextDiagnostic
 from netdesc.description.json.reader import parse
 from netdesc.description.json.tree import Node, Parts
 from netdesc.description.json_pointer import ABSENT, leaves, member, pointer
@@ -25,7 +24,7 @@ from netdesc.description.outline import Cell, Outline, Outlined, first_warnings
 from netdesc.description.overrides import Overrides, apply_overrides, json_text, override_arguments
 from netdesc.description.rules import check_rules
 from netdesc.description.source import Source, decode_source, read_source
-from netdesc.description.source_map import SourceMap, locate_text_diagnostic
+from netdesc.description.source_map import SourceMap
 
 
 class DescriptionError(UserError):
@@ -209,8 +208,8 @@ def check_text(
     """Checks a text as ``check`` does, as if it were the content of the file ``path``."""
     arguments = override_arguments(overrides)
     root = parse(source)
-    if isinstance(root, TextDiagnostic):
-        return None, [locate_text_diagnostic(root, source)]
+    if isinstance(root, Diagnostic):
+        return None, [root]
     description, diagnostics = _check_document(
         source, root, path.absolute(), arguments, check_files
     )

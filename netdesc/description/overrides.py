@@ -90,7 +90,8 @@ def _parse_value(text: str) -> Any:
     elif parsed.code == "ND014":  # a number that is too large
         raise OverrideError("ND111", parsed.message, parsed.hint)
     elif text.lstrip()[:1] in ("{", "[", '"'):
-        message = f"the value is damaged JSON at character {parsed.start}: {parsed.message}"
+        character = (parsed.column or 1) - 1  # without the bracket
+        message = f"the value is damaged JSON at character {character}: {parsed.message}"
         raise OverrideError("ND111", message, parsed.hint, "quoted for the shell: --set 'name={…}'")
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise OverrideError("ND111", "the value is not UTF-8 text")

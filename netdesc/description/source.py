@@ -4,11 +4,14 @@ import bisect
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related
+
+Located = TypeVar("Located", Diagnostic, Related)
 
 LOCK = "network.lock.json"
 """The name of the lock in a run's folder: the document with all defaults and their origins."""
@@ -67,6 +70,19 @@ class Source:
         end = self.text.find("\n", start)
         return self.text[start : end if end >= 0 else None]
 
+    def _lines(self, start: int, end: int) -> dict[str, int]:
+        (line, column), (end_line, end_column) = self.place(start), self.place(max(end, start))
+        return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
+
+    def locate(self, place: Located, start: int, end: int) -> Located:
+        """Adds the lines, columns and excerpt of a span to a diagnostic or related place."""
+        lines = self._lines(start, end)
+        return replace(place, **lines, excerpt=self.line(lines["line"]))
+
+    def fix(self, title: str, start: int, end: int, replacement: str) -> Fix:
+        """Returns a fix that replaces the text of a span."""
+        return Fix(title, (Edit(start, end, replacement, **self._lines(start, end)),))
+
 
 _INHERITED = ("/dev/stdin", "/dev/fd/")
 """Beginnings of the paths of pipes that the shell opened: they have a writer, so reading ends."""
@@ -118,10 +134,9 @@ def decode_source(raw: bytes, name: str) -> Source | Diagnostic:
     except UnicodeDecodeError as problem:
         message = f"the file is not UTF-8: byte 0x{raw[problem.start]:02x} is not a character"
         before = Source(raw[: problem.start].decode("utf-8"), name)
-        line, column = before.place(len(before.text))
-        excerpt = before.line(line) + "\ufffd"
-        place = (line, column, line, column + 1)
-        return Diagnostic("ND003", "error", name, message, "", *place, excerpt=excerpt)
+        end = len(before.text)
+        diagnostic = before.locate(error("ND003", message=message), end, end + 1)
+        return replace(diagnostic, excerpt=diagnostic.excerpt + "\ufffd")
     if sum(text.count(mark) * weight for mark, weight in _MARKS.items()) > MAX_MARKS:
         message = f"the document has more than {MAX_MARKS:,} values and lines"
         hint = "an object or a list counts as four"

@@ -6,18 +6,16 @@ A path (``parts``) consists of keys and indices. The value at a path is in the t
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from netdesc.description.diagnostics.diagnostic import Diagnostic, Edit, Fix, Related, Severity
+from netdesc.description.diagnostics.diagnostic import Diagnostic, Related, Severity
 from netdesc.description.fixes import PathFix
-from netdesc.description.json.literals import TextDiagnostic
 from netdesc.description.json.tree import Node, Parts, Span
 from netdesc.description.json_pointer import dotted, lookup, pointer
 from netdesc.description.source import Source
 
 On = Literal["key", "value"] | Span
 """What of a path is meant: its key, its value, or some characters of its string, from 0."""
-Located = TypeVar("Located", Diagnostic, Related)
 
 _CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
@@ -61,7 +59,7 @@ class SourceMap:
         A missing field is shown at the object that should have it. Related paths that the document
         lacks are dropped, such as the path of a field that has its default value.
         """
-        found = Diagnostic(
+        diagnostic = Diagnostic(
             code,
             severity,
             self.source.name,
@@ -72,9 +70,9 @@ class SourceMap:
             related=tuple(place for each in related if (place := self._related(each)) is not None),
             override=self._override(parts),
         )
-        if found.override is not None:
-            return found
-        return locate(found, self.source, self.span(parts, on))
+        if diagnostic.override is not None:
+            return diagnostic
+        return self.source.locate(diagnostic, *self.span(parts, on))
 
     def _inside(self, span: Span, characters: Span) -> Span:
         """Returns the span of some characters of the string at ``span``, which may have escapes."""
@@ -103,7 +101,7 @@ class SourceMap:
             title += f" for {self.source.text[slice(*span)]}" if span is not None else ""
         if span is None:
             return diagnostic
-        return replace(diagnostic, fix=_locate_fix(Fix(title, (Edit(*span, text),)), self.source))
+        return replace(diagnostic, fix=self.source.fix(title, *span, text))
 
     def span(self, parts: Parts, on: On) -> Span:
         """Returns the span of what ``on`` says of a path in the text.
@@ -130,7 +128,7 @@ class SourceMap:
         place = Related(related.message, self.source.name, pointer(parts), override=override)
         if override is not None:
             return place
-        return locate(place, self.source, self.span(parts, related.on))
+        return self.source.locate(place, *self.span(parts, related.on))
 
     def _override(self, parts: Parts) -> str | None:
         for length in range(len(parts), 0, -1):
@@ -177,33 +175,3 @@ def _insertion(text: str, holder: Node, path_fix: PathFix) -> tuple[Span, str]:
     if key == "$schema":
         return (node.end, node.end), f",{space or ' '}{member}"
     return (first[0], first[0]), f"{member},{space or ' '}"
-
-
-def locate(place: Located, source: Source, span: Span) -> Located:
-    """Adds the lines, columns and excerpt of a span to a diagnostic or related place."""
-    lines = _line_range(source, *span)
-    return replace(place, **lines, excerpt=source.line(lines["line"]))
-
-
-def _locate_fix(fix: Fix, source: Source) -> Fix:
-    edits = (replace(each, **_line_range(source, each.start, each.end)) for each in fix.edits)
-    return Fix(fix.title, tuple(edits))
-
-
-def _line_range(source: Source, start: int, end: int) -> dict[str, int]:
-    line, column = source.place(start)
-    end_line, end_column = source.place(max(end, start))
-    return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
-
-
-def locate_text_diagnostic(problem: TextDiagnostic, source: Source) -> Diagnostic:
-    """Converts a diagnostic of the JSON reader, with offsets, to one with lines and columns."""
-    related = tuple(
-        locate(Related(other.message, source.name), source, (other.start, other.end))
-        for other in problem.related
-    )
-    fix = problem.edit and _locate_fix(Fix(problem.hint, (Edit(*problem.edit),)), source)
-    diagnostic = Diagnostic(problem.code, "error", source.name, problem.message, hint=problem.hint)
-    return locate(
-        replace(diagnostic, related=related, fix=fix), source, (problem.start, problem.end)
-    )

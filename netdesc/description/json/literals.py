@@ -1,32 +1,13 @@
-"""Diagnostics of a text that is not JSON, and the checks of its strings and numbers."""
+"""Checks of the strings and numbers of JSON text, and other forms of numbers."""
 
 import json
 import math
 import re
-from typing import NamedTuple
 
-from netdesc.description.json.tree import MAX_INTEGER
+MAX_INTEGER = (1 << 63) - 1
 
-
-class SecondarySpan(NamedTuple):
-    """A related place in the text that explains a diagnostic."""
-
-    start: int
-    end: int
-    message: str
-
-
-class TextDiagnostic(NamedTuple):
-    """A JSON error at ``text[start:end]``. ``edit`` (start, end, text) mends it without doubt."""
-
-    code: str
-    start: int
-    end: int
-    message: str
-    hint: str = ""
-    edit: tuple[int, int, str] | None = None
-    related: tuple[SecondarySpan, ...] = ()
-
+Fault = tuple[tuple[int, int], str, str, str | None]
+"""The span of what is wrong, a message, a hint, and the text to write there if it is certain."""
 
 _STRING_ERROR = re.compile(
     r"(?P<control>[\x00-\x1f])"
@@ -38,35 +19,28 @@ _STRING_ERROR = re.compile(
 _NUMBER = re.compile(r"([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
-def string_error(raw: str, start: int) -> TextDiagnostic | None:
-    """Returns the first control character or wrong escape of a string at the offset ``start``."""
+def string_fault(raw: str) -> Fault | None:
+    """Returns the first control character or wrong escape of a string."""
     for match in _STRING_ERROR.finditer(raw):
-        if match.lastgroup is None:
-            continue
-        span = start + match.start(), start + match.end()
         if match["control"]:
             escape = json.dumps(match[0])[1:-1]
             message = f"a control character inside a string, U+{ord(match[0]):04X}"
-            edit = (*span, escape) if escape == "\\t" else None
-            return TextDiagnostic("ND012", *span, message, f"write {escape}", edit)
+            text = escape if escape == "\\t" else None
+            return match.span(), message, f"write {escape}", text
         if match["half"]:
             message = f"{match[0]} is half of a surrogate pair"
-            return TextDiagnostic("ND012", *span, message, "write both halves")
-        message = f"{match[0]} is not an escape sequence"
-        hint = 'write \\\\ for a backslash; a path takes "/" on every system'
-        return TextDiagnostic("ND012", *span, message, hint)
+            return match.span(), message, "write both halves", None
+        if match["escape"]:
+            hint = 'write \\\\ for a backslash; a path takes "/" on every system'
+            return match.span(), f"{match[0]} is not an escape sequence", hint, None
     return None
 
 
-def number_error(raw: str, start: int) -> TextDiagnostic | None:
-    """Reports an integer that does not fit into int64, or another number into float64."""
-    is_real = any(mark in raw for mark in ".eE")
-    fits = math.isfinite(float(raw)) if is_real else len(raw) <= 20 and abs(int(raw)) <= MAX_INTEGER
-    if fits:
-        return None
-    message = "the number does not fit into 64 bits"
-    hint = f"the largest integer is {MAX_INTEGER}, the largest other number about 1.8e308"
-    return TextDiagnostic("ND014", start, start + len(raw), message, hint)
+def fits_64_bits(raw: str) -> bool:
+    """Whether an integer fits into int64, or another number into float64."""
+    if any(mark in raw for mark in ".eE"):
+        return math.isfinite(float(raw))
+    return len(raw) <= 20 and abs(int(raw)) <= MAX_INTEGER
 
 
 def plain_number(raw: str) -> str | None:

@@ -1,12 +1,12 @@
 """Tree of a JSON document with the position of every value and key in the text."""
 
 import json
-import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, cast
 
+from netdesc.description.json.literals import fits_64_bits
 from netdesc.description.json_pointer import ABSENT, member, members
 
 Span = tuple[int, int]
@@ -14,8 +14,6 @@ Parts = tuple[str | int, ...]
 
 MAX_DEPTH = 64
 """Deepest allowed nesting of objects and lists. A valid document has at most eight levels."""
-
-MAX_INTEGER = (1 << 63) - 1
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATES = re.compile(
@@ -111,23 +109,16 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
         raise ValueError("a key occurs twice")
-    return found
+    return entries
 
 
-def _integer(raw: str) -> int:
-    if len(raw) > 20 or abs(number := int(raw)) > MAX_INTEGER:
-        raise ValueError("an integer does not fit")
-    return number
-
-
-def _float(raw: str) -> float:
-    number = float(raw)
-    if not math.isfinite(number):
+def _number(raw: str) -> float:
+    if not fits_64_bits(raw):
         raise ValueError("a number does not fit")
-    return number
+    return float(raw) if any(mark in raw for mark in ".eE") else int(raw)
 
 
 def _constant(raw: str) -> Any:
@@ -135,7 +126,7 @@ def _constant(raw: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+    object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_constant
 )
 
 

@@ -210,16 +210,14 @@ class Hdf5Group:
 
     def integers(self, name: str) -> Integers:
         """Reads numbers of any type. NetFileError if one is not a 32-bit integer."""
-        values, limits = self._read(name), np.iinfo(np.int32)
-        numbers = values
+        values = self._read(name)
         if values.dtype.kind == "f":
-            with np.errstate(invalid="ignore"):
-                numbers = values.astype(np.float64)  # which holds the limits below
-                self._require(name, values, np.isfinite(numbers), "a number")
-                self._require(name, values, numbers == np.trunc(numbers), "a whole number")
-        is_valid = (numbers >= limits.min) & (numbers <= limits.max)
+            values = values.astype(np.promote_types(values.dtype, np.float32), copy=False)
+            self._require(name, values, np.isfinite(values), "a number")
+            self._require(name, values, values == np.trunc(values), "a whole number")
+        is_valid = (values >= -(2**31)) & (values < 2**31)
         self._require(name, values, is_valid, "within 32 bits")
-        return numbers.astype(np.int32)
+        return values.astype(np.int32)
 
     def reals(self, name: str) -> NDArray[np.floating]:
         """Reads numbers of any type: float32 as they are, others as float64."""

@@ -11,7 +11,7 @@ from netdesc.kernels.kernel_shape import Taps
 def add_weights(
     events: NDArray[np.int64],
     values: NDArray[np.int64],
-    weight_GIYXO: NDArray[np.int32],
+    weight_GIYXO: NDArray[np.int16],
     rows: Taps,
     columns: Taps,
     sums_TGYXO: NDArray[np.int64],

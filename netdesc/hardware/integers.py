@@ -202,13 +202,16 @@ def quantize_weights(layer: SynapticNode, values: NDArray[np.float32]) -> Intege
     """Returns weights of a layer, which has quantised ones, as integers."""
     assert layer.bits is not None
     step = int(layer.weight_step)
-    return quantize(values / np.float32(step), layer.bits) * step
+    return quantize(values / np.float32(step) if step > 1 else values, layer.bits) * step
 
 
 def quantize(values: NDArray[np.float32], bits: int) -> Integers:
     low, high = weight_limits(bits)
-    bounded = np.clip(values, low / WEIGHT_UNIT, high / WEIGHT_UNIT)  # none overflows
-    return np.asarray(np.clip(2 * np.rint(bounded * (WEIGHT_UNIT / 2)), low, high), np.int32)
+    numbers = np.array(np.clip(values, low / WEIGHT_UNIT, high / WEIGHT_UNIT))  # none overflows
+    numbers *= WEIGHT_UNIT / 2
+    np.rint(numbers, out=numbers)  # in place, for layers of many weights
+    numbers *= 2
+    return np.clip(numbers, low, high, out=numbers).astype(np.int32)
 
 
 def _share(lowest: int, value: Any) -> NDArray[Any]:

@@ -43,7 +43,7 @@ class SynapticSums:
         sizes = zip(self._sizes, self._positions, kernel, strict=True)
         self._axes = [taps_along(*size, shape, axis) for axis, size in enumerate(sizes)]
         grouped = weight.reshape(shape.groups, -1, weight.shape[1], *kernel)
-        self._weight_GIYXO = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1), np.int32)
+        self._weight_GIYXO = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1), np.int16)
         self._most = float(max(weight.max(), -weight.min())) * weight[0].size
 
     def __call__(self, input_TI: NDArray[Any], is_compiled: bool) -> NDArray[np.int64]:

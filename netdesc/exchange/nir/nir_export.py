@@ -223,7 +223,7 @@ def _lif(export: Export, layer: SynapticNode, values: LayerValues) -> tuple[str,
     tau, shift = membrane.pop("tau"), export.adaptation.threshold_shift
     if shift:
         export.note(threshold_shift=shift)
-    membrane |= {"v_threshold": values.threshold + shift, "v_reset": 0.0}
+    membrane["v_threshold"] = values.threshold + shift  # nir reads v_reset 0, before 1.0.6 no other
     if export.adaptation.needs_lif:
         if np.any(synapse["tau_syn"] != export.dt):
             hint = 'train with "current_decay": 1, or the neuron "lif"'

@@ -2,6 +2,8 @@
 
 import math
 import re
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,23 @@ def write_c(model: FoldedModel, path: str | Path, options: ExportOptions) -> lis
     write_content(header, fill("header", **texts).encode() + b"\n")
     write_content(path, fill("source", HEADER=header.name, **texts).encode() + b"\n")
     tables, state = program.table_bytes, program.state_bytes()
-    options.note(f"{path}: tables of {tables:,} bytes, and a state of {state:,} bytes in RAM")
+    sizes = f"tables of {tables:,} bytes, and a state of {state:,} bytes in RAM"
+    options.note(f"{path}: {_code_size(path)}{sizes}")
     return []
+
+
+def _code_size(path: Path) -> str:
+    """Returns the size of the code here, without tables; nothing if no compiler says it soon."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = f"{folder}/network.o"
+        try:
+            command = ["cc", "-std=c99", "-Os", "-c", str(path.absolute()), "-o", compiled]
+            subprocess.run(command, check=True, capture_output=True, timeout=10)
+            listed = subprocess.check_output(["size", "-A", compiled], text=True, timeout=10)
+        except (OSError, subprocess.SubprocessError):
+            return ""
+    rows = [line.split() for line in listed.splitlines() if line.startswith(".text")]
+    return f"code of {sum(int(row[1]) for row in rows):,} bytes (cc -Os, here), "
 
 
 def c_sizes(model: FoldedModel, options: ExportOptions) -> tuple[int, int]:

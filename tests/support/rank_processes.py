@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import sys
+import warnings
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from support.training_killer import import_everything
 
 import netdesc
 from netdesc.cli.main import main
+from netdesc.training import members
 from netdesc.training.ranks import JoinedRanks
 
 
@@ -34,6 +36,8 @@ def prepare(case: dict[str, Any], rank: int) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
         return agree(self, code)
 
+    if "size" in case:
+        members._LINGER_S = 0.1  # no other process reads why this one ends
     if rank == case.get("killed", case.get("full")):
         JoinedRanks.agree = watched  # type: ignore[method-assign]
 
@@ -41,6 +45,7 @@ def prepare(case: dict[str, Any], rank: int) -> None:
 def train_in_group(document: str, run: str) -> None:
     """Trains as a program does that has initialised a group itself."""
     dist.init_process_group("gloo")
+    warnings.simplefilter("ignore")
     for name in (run, f"{run}-2"):
         stop = lambda metrics: print("called") or metrics["epoch"] == 1  # noqa: E731
         network = netdesc.load(document, {"training.shards": 4})
@@ -71,15 +76,21 @@ def start(case: dict[str, Any], rank: int, port: int, output: Path) -> int:
 
 
 def run_cases(folder: Path) -> None:
-    ended = {}
-    for name, case in json.loads((folder / "cases.json").read_text()).items():
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        outputs = [folder / f"{name}.{rank}" for rank in range(len(case["commands"]))]
-        children = [start(case, rank, port, output) for rank, output in enumerate(outputs)]
-        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-        ended[name] = codes, [output.read_text() for output in outputs]
+    """Runs the cases side by side, as they wait for each other much; last those ``after`` others."""
+    cases, ended = json.loads((folder / "cases.json").read_text()), {}
+    for is_last in (False, True):
+        running = {}
+        for name, case in cases.items():
+            if case.get("after", False) == is_last:
+                with socket.socket() as free:
+                    free.bind(("127.0.0.1", 0))
+                    port = free.getsockname()[1]
+                outputs = [folder / f"{name}.{rank}" for rank in range(len(case["commands"]))]
+                children = [start(case, rank, port, path) for rank, path in enumerate(outputs)]
+                running[name] = children, outputs
+        for name, (children, outputs) in running.items():
+            codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+            ended[name] = codes, [output.read_text() for output in outputs]
     (folder / "ended.json").write_text(json.dumps(ended))
 
 

@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import torch
 from support.training_task import untimed_metrics
@@ -43,6 +44,7 @@ def import_everything() -> None:
     for module in pkgutil.walk_packages(netdesc.__path__, "netdesc."):
         if not module.name.startswith(others):
             importlib.import_module(module.name)
+    numba.njit(lambda: 0)()  # the first call imports most of Numba
 
 
 def in_child(act: Callable[[], None]) -> int:

@@ -17,7 +17,7 @@ from support import rank_processes
 from support.classify_task import samples, write_arrays
 from support.cli_process import exit_code
 from support.training_task import untimed_metrics
-from training.test_shards import CLIP, EVENT_RATE, FAST, MEAN, PLATEAU, SLOW, pictures
+from training.test_shards import CLIP, COUNT, EVENT_RATE, FAST, MEAN, PLATEAU, SLOW, pictures
 
 Ended = dict[str, tuple[list[int], list[str]]]
 
@@ -48,8 +48,8 @@ def bits(run: Path) -> Any:
 def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     folder = tmp_path_factory.mktemp("ranks")
     task, other = pictures(folder / "task"), pictures(folder / "other")
-    others = samples(60)[0].reshape(60, 1, 3, 3)[:, :, ::-1].copy()
-    write_arrays(other.with_name("data.npz"), inputs=others)
+    others = samples(COUNT)[0].reshape(COUNT, 1, 3, 3)[:, :, ::-1].copy()
+    write_arrays(other.with_name("data.npz"), COUNT, inputs=others)
 
     def by(run: str, size: int, *sets: str, file: Path = task) -> list[list[str]]:
         return [command(file, folder / run, *ALL, *sets)] * size
@@ -59,8 +59,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     cases: dict[str, Any] = {
         "one": {"commands": by("one", 1)},
         "two": {"commands": by("two", 2), "slurm": True},
-        "killed": {"commands": by("killed", 2), "killed": 1, "at": 9},
-        "resumed": {"commands": [resume] * 4},
+        "killed": {"commands": by("killed", 2), "killed": 1, "at": 7},
+        "resumed": {"commands": [resume] * 4, "after": True},
         "full": {"commands": by("full", 2), "full": 0, "at": 3},
         "divide": {"commands": same * 3},
         "document": {"commands": same + by("refused", 1, "training.seed=3")},

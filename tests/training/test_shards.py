@@ -32,7 +32,7 @@ from netdesc.training.setup import Setup, TrainingOptions, prepare
 from netdesc.training.step import ShardedStep, build_step
 
 CPU = torch.device("cpu")
-EPOCHS, SHARDS = 2, 4
+EPOCHS, SHARDS, COUNT = 2, 4, 32
 
 Task = Callable[[Path], Path]
 Signals = Mapping[str, Tensor]
@@ -44,14 +44,16 @@ def trains(folder: Path) -> Path:
 
 
 def labels(folder: Path) -> Path:
-    """Rate codes. The last of five batches has 2 samples, so that two of four shards have none."""
-    return write_classify_task(folder, training={"batch_size": 7})
+    """Rate codes. The last of three batches has 2 samples, so that two of four shards have none."""
+    path = write_classify_task(folder, training={"batch_size": 7})
+    write_arrays(folder / "data.npz", COUNT)
+    return path
 
 
 def pictures(folder: Path) -> Path:
     """A convolution, a pool and a dense layer, with random changes of the pictures."""
     path = labels(folder)
-    write_arrays(folder / "data.npz", inputs=samples(60)[0].reshape(60, 1, 3, 3))
+    write_arrays(folder / "data.npz", COUNT, inputs=samples(COUNT)[0].reshape(COUNT, 1, 3, 3))
     document = json.loads(path.read_text())
     document["data"]["augmentation"] = [
         {"type": "spatial_shift", "max_pixels": 1},

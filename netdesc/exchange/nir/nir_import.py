@@ -242,6 +242,9 @@ def _import_layer(layer: NirLayer, scale: float, bits: int | None) -> _LayerImpo
     what = "output" if layer.threshold is None else "thresholds"
     texts = [f"weights and {what} times {scale:g}"] if scale != 1 else []
     texts += ["no axonal delay step"] if section.get("axonal_delay_step") is False else []
+    if layer.dynamics is not None and layer.reset == "zero":
+        rest = layer.draft.parts["neuron"].fields.get("v_reset", 0)
+        texts += ["voltages are counted from v_reset, and begin there"] * bool(np.any(rest))
     return _LayerImport(section, arrays, neuron, tuple(texts))
 
 

@@ -52,6 +52,12 @@ def reference_engine() -> Iterator[None]:
 
 
 @pytest.fixture
+def short_animations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holds the last frame of animations for less time, as each frame takes long to draw."""
+    monkeypatch.setattr("netdesc.events.animation._HOLD_S", 0.1)
+
+
+@pytest.fixture
 def netdesc(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Netdesc:

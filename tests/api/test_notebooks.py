@@ -1,11 +1,10 @@
 """The notebooks among the examples run, and a notebook shows progress and errors in its cells."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from support.scaled_examples import copy_examples
 
 RUN_CELLS = r"""
 import os, re
@@ -38,11 +37,7 @@ shell.run_cell("import netdesc\nnetdesc.compile({'format': 2})")
 
 def test_notebooks_run(tmp_path: Path) -> None:
     """Jupyter starts in the folder of the notebook, other programs in that of the repository."""
-    (tmp_path / "data").symlink_to(ROOT / "data")
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    document = tmp_path / "examples" / "oxford.json"
-    text = document.read_text()  # with scales, which take long to find
-    document.write_text(text.replace('"cuba"}', '"cuba", "weight_scale": 4}'))
+    copy_examples(tmp_path)
     command = [sys.executable, "-c", RUN_CELLS]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]

@@ -8,25 +8,37 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.scaled_examples import copy_examples
 
 import netdesc
 from netdesc.events import Event, read_events, to_dense, write_events
 from netdesc.losses import SpikeTimeLoss
 from netdesc.modules import Network
 
-ROOT = Path(__file__).parents[2]
-STEPS, NEURONS, EPOCHS = 1900, 200, 40
+STEPS, NEURONS, EPOCHS = 1900, 200, 10
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with the tutorial's data."""
-    (tmp_path / "data").symlink_to(ROOT / "data")
+def names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_animations: None
+) -> dict[str, Any]:
+    """What the examples use, in a folder with the project's examples and data."""
+    copy_examples(tmp_path)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    compiled = netdesc.compile("examples/oxford.json")
+    netdesc.export_net(compiled.model, "oxford.net")
+    return {
+        "netdesc": netdesc,
+        "torch": torch,
+        "Path": Path,
+        "Event": Event,
+        "compiled": compiled,
+        "input_TBN": torch.zeros(1900, 1, 200),
+    }
 
 
-def test_the_tutorial(folder: Path) -> None:
+@pytest.mark.usefixtures("names")
+def test_the_tutorial() -> None:
     # Read the input and the target, and look at them.
     input_event = read_events("data/oxford/input.bs1")
     target_event = read_events("data/oxford/target.bs1")
@@ -48,6 +60,7 @@ def test_the_tutorial(folder: Path) -> None:
         "tau_grad": 1.0,
         "scale_grad": 1.0,
     }
+    layer = {"type": "dense", "neuron": "cuba", "weight_scale": 1}
     document: dict[str, Any] = {
         "format": 1,
         "name": "oxford",
@@ -55,8 +68,8 @@ def test_the_tutorial(folder: Path) -> None:
         "input": {"shape": [NEURONS]},
         "neurons": {"cuba": neuron},
         "layers": [
-            {"name": "hidden", "type": "dense", "units": 256, "neuron": "cuba"},
-            {"name": "output", "type": "dense", "units": NEURONS, "neuron": "cuba"},
+            {"name": "hidden", "units": 256, **layer},
+            {"name": "output", "units": NEURONS, **layer},
         ],
         "loss": {"type": "spike_time", "time_constant_ms": 2, "filter_order": 2},
         "training": {
@@ -121,30 +134,6 @@ OBJECTS: dict[str, Any] = {
     "Network.record": Network.record,
     "SpikeTimeLoss.filter": SpikeTimeLoss.filter,
 }
-
-
-@pytest.fixture(scope="module")
-def compiled() -> netdesc.Compiled:
-    return netdesc.compile(ROOT / "examples/oxford.json")
-
-
-@pytest.fixture
-def names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: netdesc.Compiled
-) -> dict[str, Any]:
-    """What the examples use, in a folder with the project's examples and data."""
-    for folder in ("examples", "data"):
-        (tmp_path / folder).symlink_to(ROOT / folder)
-    monkeypatch.chdir(tmp_path)
-    netdesc.export_net(compiled.model, "oxford.net")
-    return {
-        "netdesc": netdesc,
-        "torch": torch,
-        "Path": Path,
-        "Event": Event,
-        "compiled": compiled,
-        "input_TBN": torch.zeros(1900, 1, 200),
-    }
 
 
 @pytest.mark.parametrize("name", OBJECTS)

@@ -4,9 +4,11 @@ from support.cli_process import Netdesc
 
 from netdesc.api.bench import REST
 
+SHORT = ("--epochs", "10", "--set", "time.steps=100")
+
 
 def test_parts_of_an_epoch_add_up_to_it(netdesc: Netdesc) -> None:
-    result = netdesc("bench", "--epochs", "10", "--json")
+    result = netdesc("bench", *SHORT, "--json")
     assert result.code == 0
     report = result.record
     assert report["epochs"] == 10
@@ -17,7 +19,7 @@ def test_parts_of_an_epoch_add_up_to_it(netdesc: Netdesc) -> None:
 
 
 def test_the_table_names_the_conditions(netdesc: Netdesc) -> None:
-    result = netdesc("bench", "--epochs", "10", "--set", "training.seed=1")
+    result = netdesc("bench", *SHORT, "--set", "training.seed=1")
     assert result.code == 0
     assert "backward" in result.out
     assert "torch" in result.out

@@ -28,9 +28,13 @@ def recording(path: Path, x, times_ms, y=None, p=None) -> Path:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("convert", TARGET, "a.npy"), ("show", TARGET),
-     ("show", TARGET, "--against", TARGET, "-o", "a.svg"), ("animate", TARGET, "-o", "a.gif")],
-)  # fmt: skip
+    [
+        ("convert", TARGET, "a.npy"),
+        ("show", TARGET),
+        ("show", TARGET, "--against", TARGET, "-o", "a.svg"),
+        ("animate", TARGET, "-o", "a.gif", "--frames", "1"),
+    ],
+)
 def test_none_loads_torch_and_only_pictures_load_matplotlib(arguments, tmp_path):
     arguments = [tmp_path / a if str(a).startswith("a.") else a for a in arguments]
     ended = netdesc_process("events", *arguments)
@@ -203,6 +207,7 @@ def test_what_is_too_large_to_draw_is_still_summed_up(tmp_path, capsys):
 # animate
 
 
+@pytest.mark.usefixtures("short_animations")
 def test_animating_says_what_was_made(tmp_path, capsys):
     path = recording(tmp_path / "a.bs1", range(10), range(10))
     assert run("animate", path, "-o", tmp_path / "a.gif", "--frames", "5", "--json") == 0

@@ -162,7 +162,7 @@ COMMANDS = [
     ("events show {0}/task/input0.bs1", 0),
     ("events show {0}/bad.bs1", 1),
     ("events convert {0}/task/input0.bs1 {0}/copy.npy", 0),
-    ("events animate {0}/task/input0.bs1 -o {0}/a.gif", 0),
+    ("events animate {0}/task/input0.bs1 -o {0}/a.gif --frames 2", 0),
     ("init {0}/new", 0),
     ("schema --check {0}/schema.json", 1),
     ("schema --write {0}/schema.json", 0),
@@ -173,6 +173,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.usefixtures("short_animations")
 def test_no_command_lets_a_name_control_the_terminal(netdesc: Netdesc, folder: Path) -> None:
     for line, code in COMMANDS:
         ended = netdesc(*(word.format(folder) for word in line.split()))

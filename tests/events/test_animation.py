@@ -49,6 +49,7 @@ def test_a_raster_is_revealed_from_left_to_right(tmp_path):
         assert earlier[0].min() > later[0].max()  # neurons run upward
 
 
+@pytest.mark.usefixtures("short_animations")
 def test_the_same_recording_is_the_same_bytes(tmp_path):
     for event in events_at([0.0, 3.0], [0, 5]), events_at([0.0, 3.0], [0, 5], y=[1, 2]):
         for name in "ab":
@@ -56,6 +57,7 @@ def test_the_same_recording_is_the_same_bytes(tmp_path):
         assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 
+@pytest.mark.usefixtures("short_animations")
 def test_events_with_x_and_y_play_in_their_colours(tmp_path):
     event = events_at([0.0, 1.0, 4.0], [0, 1, 0], y=[0, 0, 1], p=[1, 0, 1])
     written = write_animation(tmp_path / "a.gif", event, step_ms=1.0)
@@ -66,6 +68,7 @@ def test_events_with_x_and_y_play_in_their_colours(tmp_path):
     assert times[2] == 100  # two frames without events are one that stays
 
 
+@pytest.mark.usefixtures("short_animations")
 def test_times_before_zero_and_negative_places_are_left_out_and_counted(tmp_path):
     path = tmp_path / "a.gif"
     assert write_animation(path, events_at([-5.0, 3.0, 1.0], [0, 1, -3]), frames=2).outside == 2
@@ -110,7 +113,7 @@ def test_an_mp4_that_cannot_be_made_is_one_clear_error(tmp_path, monkeypatch):
     (tmp_path / "ffmpeg").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PictureError, match="no such codec"):
-        write_animation(tmp_path / "a.mp4", events_at([0.0], [0]))
+        write_animation(tmp_path / "a.mp4", events_at([0.0], [0]), frames=1)
     monkeypatch.setenv("PATH", str(tmp_path / "none"))
     with pytest.raises(PictureError, match="requires the program ffmpeg") as error:
         write_animation(tmp_path / "a.mp4", events_at([0.0], [0]))

@@ -90,6 +90,7 @@ def test_a_picture_is_displayed_and_saved(tmp_path: Path) -> None:
     assert Event(x=[1, 2], y=[1, 3], t=[0, 1]).show().png
 
 
+@pytest.mark.usefixtures("short_animations")
 def test_an_animation_is_displayed_and_saved(tmp_path: Path) -> None:
     animation = Event(x=[3, 5, 3], t=[0.0, 1.5, 2.0]).animate(step_ms=1, fps=10)
     assert animation._repr_html_().startswith('<img alt="spikes over time" src="data:image/gif;')

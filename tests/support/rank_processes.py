@@ -76,7 +76,7 @@ def start(case: dict[str, Any], rank: int, port: int, output: Path) -> int:
 
 
 def run_cases(folder: Path) -> None:
-    """Runs the cases side by side, as they wait for each other much; last those ``after`` others."""
+    """Runs the cases side by side, as they wait much for each other; last those ``after`` them."""
     cases, ended = json.loads((folder / "cases.json").read_text()), {}
     for is_last in (False, True):
         running = {}

@@ -90,9 +90,7 @@ def test_folders_pipes_and_devices_are_refused_and_stay(tmp_path: Path, kind: st
     assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]
 
 
-def test_a_command_reports_it_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_report_it_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_events(tmp_path / "a.bs1", SPIKES)
     os.mkfifo(tmp_path / "p.npy")
     arguments = [str(tmp_path / "a.bs1"), str(tmp_path / "p.npy"), "--force"]

@@ -11,9 +11,7 @@ from netdesc.resources import NotShippedError, shipped
 REPOSITORY = Path(__file__).parents[1]
 
 
-def test_files_inside_the_package_come_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_in_the_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FOLDERS", (tmp_path / "inside", tmp_path))
     for folder in ("inside", "."):
         (tmp_path / folder / "data").mkdir(parents=True)

@@ -110,9 +110,7 @@ def test_graded_events_are_trained_tested_and_run(document: Path, tmp_path: Path
     assert not np.array_equal(result.spikes_TN, binary.spikes_TN)
 
 
-def test_hdf5_files_are_read_by_content_and_written_as_net_files(
-    document: Path, tmp_path: Path
-) -> None:
+def test_hdf5_is_read_by_content_and_written_as_net_files(document: Path, tmp_path: Path) -> None:
     compiled = netdesc.compile(document)
     with pytest.raises(ValueError, match=r"use a\.net"):
         netdesc.export_net(compiled.model, tmp_path / "a.hdf5")

@@ -27,9 +27,7 @@ train()
 WARNED_LINES = {4, 5, 6, 7, 8, 10}
 
 
-def test_warnings_name_the_line_that_called_netdesc(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_warnings_name_the_line_of_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_arrays(tmp_path / "data.npz")
     document = classify_document(training={"epochs": 1})

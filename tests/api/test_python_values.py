@@ -128,9 +128,7 @@ def test_overrides_are_a_mapping(document: dict[str, Any]) -> None:
         netdesc.load(document, {"training.epoch": 3})
 
 
-def test_every_form_of_a_network_computes_the_same(
-    document: dict[str, Any], tmp_path: Path
-) -> None:
+def test_any_form_of_a_network_computes_the_same(document: dict[str, Any], tmp_path: Path) -> None:
     compiled = netdesc.compile(document)
     netdesc.export_net(compiled.model, tmp_path / "tiny.net")
     imported = netdesc.import_net(tmp_path / "tiny.net", steps=40)
@@ -157,9 +155,7 @@ def test_a_network_file_runs_in_the_steps_of_its_network(document: dict[str, Any
     assert np.array_equal(result.spikes_TN, expected)
 
 
-def test_a_network_file_without_a_time_runs_until_its_last_event_leaves(
-    document: dict[str, Any],
-) -> None:
+def test_a_file_without_a_time_runs_until_its_last_event_leaves(document: dict[str, Any]) -> None:
     netdesc.export_net(netdesc.compile(document).model, "tiny.net")
     set_time(Path("tiny.net"), None, None)
     event = read_events("input0.bs1")
@@ -203,9 +199,7 @@ def test_an_unknown_form_of_network_is_refused(document: dict[str, Any]) -> None
         ("nonsense", r"netdesc\.load\("),
     ],
 )
-def test_an_unknown_argument_of_train_is_refused(
-    name: str, way: str, document: dict[str, Any]
-) -> None:
+def test_train_refuses_unknown_arguments(name: str, way: str, document: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f'no argument "{name}"; .*{way}'):
         netdesc.train(document, **{name: 3})  # pyright: ignore[reportArgumentType]
 

@@ -44,9 +44,7 @@ def compare_with(model: Network, other: Network, tmp_path: Path) -> Verification
         ("24-bit clip", {"voltage_decay": 0.0, "threshold": 2100.0}),
     ],
 )
-def test_a_state_beyond_24_bits_is_the_reason(
-    reason: str, neuron: dict[str, float], tmp_path: Path
-) -> None:
+def test_a_wide_state_is_the_reason(reason: str, neuron: dict[str, float], tmp_path: Path) -> None:
     model = network(**neuron)
     with torch.no_grad():
         model.state_dict()["layers.first.synapse.weight"][:] = 0
@@ -130,9 +128,7 @@ def test_the_input_is_that_of_the_document_of_the_caller_or_random(tmp_path: Pat
         (0.14, 2, None),  # the neurons fire by themselves
     ],
 )
-def test_the_input_is_the_first_that_has_an_effect(
-    weight: float, bias: float, chosen: str | None
-) -> None:
+def test_the_first_input_in_effect_is_taken(weight: float, bias: float, chosen: str | None) -> None:
     neuron = {"current_decay": 1.0, "voltage_decay": 1.0, "threshold": 1.0}
     model = model_of(document([8], [dense("last", 4, neuron=neuron, bias=True)]))
     with torch.no_grad():

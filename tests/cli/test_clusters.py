@@ -109,9 +109,7 @@ def test_slurm_queues_a_run_again_that_its_signal_has_stopped(code: int, tmp_pat
     assert "#SBATCH --requeue\n" in SLURM
 
 
-def test_ray_tries_again_until_the_run_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ray_tries_until_the_run_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray calls the function in a thread."""
     task, tries = write_task(tmp_path / "task", epochs=3), []
 

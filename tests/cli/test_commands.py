@@ -147,9 +147,7 @@ def test_compile_names_engine_and_sizes(netdesc: Netdesc, document: Path) -> Non
     assert "kernels of engine reference" in reference.out
 
 
-def test_compile_and_train_ends_with_a_network(
-    netdesc: Netdesc, document: Path, tmp_path: Path
-) -> None:
+def test_compile_and_train_give_a_network(netdesc: Netdesc, document: Path, tmp_path: Path) -> None:
     outcome = netdesc("compile-and-train", document, "--run-dir", "run", "--seed", "5")
     assert outcome.code == 0
     lines = outcome.out.splitlines()
@@ -229,9 +227,7 @@ def test_a_run_overwrites_no_file_that_it_reads_or_learnt_from(
         assert (outcome.code, file.read_bytes()) == (2, before)
 
 
-def test_resets_and_timing_are_options_of_integers(
-    netdesc: Netdesc, document: Path, trained: Path
-) -> None:
+def test_resets_and_timing_need_integers(netdesc: Netdesc, document: Path, trained: Path) -> None:
     command = ["run", trained / "network.net", document.parent / "input0.bs1", "--json"]
     plain, reset = (
         netdesc(*command, "--arithmetic", "integer", *more).record["layers"][-1]["spikes"]
@@ -281,9 +277,7 @@ def test_export_import_export_is_the_same_network(netdesc: Netdesc, trained: Pat
     assert Path("networks/first.json").read_bytes() == before
 
 
-def test_an_imported_document_is_sound_and_runs(
-    netdesc: Netdesc, document: Path, trained: Path
-) -> None:
+def test_an_import_is_sound_and_runs(netdesc: Netdesc, document: Path, trained: Path) -> None:
     assert netdesc("import", trained / "network.net", "--steps", 10**9).code == 2
     for step_ms in (0, "nan", 1e7):
         assert netdesc("import", trained / "network.net", "--step-ms", step_ms).code == 2

@@ -28,9 +28,7 @@ def samples(netdesc: Netdesc, tmp_path: Path) -> Path:
     return tmp_path / "samples"
 
 
-def test_some_mutations_of_each_kind_of_file(
-    netdesc: Netdesc, samples: Path, tmp_path: Path
-) -> None:
+def test_mutations_of_each_kind_of_file(netdesc: Netdesc, samples: Path, tmp_path: Path) -> None:
     found = [
         problem
         for name in KINDS

@@ -83,9 +83,7 @@ def test_another_way_to_write_the_same_network_is_no_difference(
     assert netdesc("diff", a, b).code == netdesc("diff", b, a).code == 0
 
 
-def test_paths_are_compared_from_the_folders_of_their_documents(
-    netdesc: Netdesc, tmp_path: Path
-) -> None:
+def test_paths_are_compared_from_their_documents_folders(netdesc: Netdesc, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     write_json("a.json", four_layers())
     data = json.dumps(four_layers())
@@ -107,9 +105,7 @@ def test_paths_are_compared_from_the_folders_of_their_documents(
         ("/weights", {"path": "a.net"}, "weights"),
     ],
 )
-def test_a_value_is_named_with_both_sides(
-    pointer: str, value: Any, place: str, differing: Differing
-) -> None:
+def test_a_value_has_both_sides(pointer: str, value: Any, place: str, differing: Differing) -> None:
     data = four_layers()
     *parts, last = (int(part) if part.isdigit() else part for part in pointer.split("/")[1:])
     holder: Any = data

@@ -130,9 +130,7 @@ def test_half_a_folder_never_remains(
 
 
 @pytest.mark.parametrize("place", ["file/inside", "file/deep/inside", "long" * 100])
-def test_a_place_that_is_none_is_named_as_it_was_given(
-    place: str, netdesc: Netdesc, tmp_path: Path
-) -> None:
+def test_no_place_is_named_as_it_was_given(place: str, netdesc: Netdesc, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ended = netdesc("init", place)
     assert ended.code == 3

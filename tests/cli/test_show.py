@@ -164,18 +164,14 @@ def test_samples_are_counted_in_files_of_arrays(
 
 
 @pytest.mark.parametrize(("tau_grad", "is_shown"), [("0.1", False), ("null", True)])
-def test_a_surrogate_that_no_document_states_is_shown(
-    show: Netdesc, tau_grad: str, is_shown: bool
-) -> None:
+def test_a_surrogate_by_default_is_shown(show: Netdesc, tau_grad: str, is_shown: bool) -> None:
     sets = ("neurons.cuba.threshold=0.5", f"neurons.cuba.tau_grad={tau_grad}")
     notes = show(OXFORD, "--json", *(each for text in sets for each in ("--set", text))).record
     assert any(f"width {DEFAULT_WIDTH / 2:g}" in note for note in notes["notes"]) == is_shown
 
 
 @pytest.mark.parametrize("content", [b"PK nonsense", None])
-def test_data_that_cannot_be_read_do_not_matter(
-    content: bytes | None, show: Netdesc, tmp_path: Path
-) -> None:
+def test_data_need_no_reading(content: bytes | None, show: Netdesc, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "a.npz").write_bytes(content)
     data = {"type": "arrays", "path": "a.npz", "encoding": {"type": "latency"}}

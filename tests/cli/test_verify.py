@@ -33,9 +33,7 @@ def test_an_empty_proof_is_a_warning_with_a_code(netdesc: Netdesc, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["missing", "missing.txt", "missing.npy", "missing.npz"])
-def test_a_missing_input_is_named_and_so_is_a_folder(
-    name: str, netdesc: Netdesc, tmp_path: Path
-) -> None:
+def test_missing_inputs_and_folders_are_named(name: str, netdesc: Netdesc, tmp_path: Path) -> None:
     document = write_task(tmp_path)
     for command in (["verify", document, "--input"], ["run", document]):
         missing, folder = netdesc(*command, name), netdesc(*command, tmp_path)

@@ -147,9 +147,7 @@ def test_targets_are_spikes_of_the_output_or_the_inputs(file: Path) -> None:
     fails(file, r"has the shape \[8, 4\]; expected: \[8, 6, 4\]", spec, targets="targets")
 
 
-def test_a_long_array_is_checked_and_compressed_in_chunks(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_arrays_are_compressed_in_chunks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = good()
     np.savez(file, **arrays)
     whole = read(file)["train"].inputs

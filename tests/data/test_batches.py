@@ -104,9 +104,7 @@ TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_batches_of_resident_samples_equal_built_ones(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resident_batches_equal_built_ones(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = Rows(np.arange(11), TARGETS[kind])
     built, resident = (Batches(samples, 4, CPU, seed=3) for _ in range(2))
     monkeypatch.setitem(resident.__dict__, "_is_resident", True)
@@ -147,9 +145,7 @@ def test_samples_stay_on_a_gpu_if_they_fit(
 
 
 @given(st.integers(1, 20), st.integers(1, 25))
-def test_weighted_losses_of_batches_add_up_to_the_loss_of_all_samples(
-    count: int, size: int
-) -> None:
+def test_weighted_losses_of_batches_add_up_to_the_loss_of_all(count: int, size: int) -> None:
     values = torch.arange(1.0, count + 1)
     total = {"mean": 0.0, "sum": 0.0}
     for batch in Batches(numbered(count), size, CPU, seed=0).in_order():

@@ -177,9 +177,7 @@ def test_a_recording_that_is_damaged_in_training_is_named_and_the_run_resumes(
     assert weights(resumed.path) == weights(expected.path)
 
 
-def test_recordings_of_folders_and_of_tonic_are_the_same_samples(
-    tmp_path: Path, tonic: None
-) -> None:
+def test_recordings_of_folders_and_tonic_are_the_same_samples(tmp_path: Path, tonic: None) -> None:
     spec = SampleSpec(12, 1.0, (2, 2, 3), (2,), classes=2)
     rng = np.random.default_rng(0)
     splits = {

@@ -129,9 +129,7 @@ def test_targets_lie_in_steps_of_the_output(last_ms, expected, tmp_path):
     st.sampled_from([1.0, 0.1, 0.5, 0.3333333333333333, 2.5]),
     st.sampled_from(["nearest", "floor"]),
 )
-def test_the_events_outside_are_those_that_binning_drops(
-    tmp_path_factory, rows, steps, step_ms, rounding
-):
+def test_binning_drops_the_events_outside(tmp_path_factory, rows, steps, step_ms, rounding):
     directory = tmp_path_factory.getbasetemp()
     rows = [(x, y, p, round(t, 3)) for x, y, p, t in rows]
     # Half steps, where rounding decides.

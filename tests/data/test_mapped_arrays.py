@@ -130,9 +130,7 @@ def test_a_file_that_is_written_anew_in_training_is_named(
     assert threading.active_count() == threads
 
 
-def test_a_resumed_run_checks_only_changed_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resuming_checks_changed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checked = set[str]()
 
     def note(owner: Any, name: str) -> None:

@@ -64,9 +64,7 @@ def test_labelled_arrays_train_as_their_file(tmp_path: Path) -> None:
         assert lock["lock"]["files"] == []
 
 
-def test_a_run_without_a_checkpoint_names_the_call_that_goes_on_with_its_data(
-    tmp_path: Path,
-) -> None:
+def test_a_run_without_a_checkpoint_names_the_call_that_goes_on(tmp_path: Path) -> None:
     content = json.loads(write_classify_task(tmp_path / "task").read_text()) | {"data": None}
 
     def interrupt(metrics: dict[str, Any]) -> None:
@@ -271,9 +269,7 @@ def test_spike_arrays_that_do_not_fit(pair: Any, problem: str, tmp_path: Path) -
         netdesc.train(task, run_dir=tmp_path / "run", data={"train": pair}, progress="quiet")
 
 
-def test_shapes_are_checked_before_the_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shapes_are_checked_before_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "memory", lambda: machine.Memory(1 << 30, 1))
     task = write_task(tmp_path)
     turned = torch.from_numpy(SPIKES).transpose(0, 1)

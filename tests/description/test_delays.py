@@ -53,9 +53,7 @@ def test_the_path_with_the_fewest_delays_counts(tmp_path: Path, layers, needed: 
 
 
 @pytest.mark.parametrize("layers", [THREE, SKIPPED, UNDELAYED, DECIMATED, DECIMATED_BETWEEN])
-def test_the_output_spikes_in_the_first_number_of_steps_that_is_no_error(
-    tmp_path: Path, layers
-) -> None:
+def test_the_output_spikes_in_the_fewest_steps_without_an_error(tmp_path: Path, layers) -> None:
     model = netdesc.compile(document(layers, 12)).model
     with torch.no_grad():
         for parameter in model.parameters():

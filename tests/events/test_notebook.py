@@ -42,9 +42,7 @@ def test_an_event_needs_only_place_and_time() -> None:
         ({"x": torch.zeros(1, device="meta"), "t": [0]}, ValueError, "column x .*meta"),
     ],
 )
-def test_columns_that_are_no_events(
-    columns: dict[str, Any], error: type[Exception], problem: str
-) -> None:
+def test_invalid_columns(columns: dict[str, Any], error: type[Exception], problem: str) -> None:
     with pytest.raises(error, match=problem):
         Event(**columns)
 

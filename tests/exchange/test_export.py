@@ -32,9 +32,7 @@ RESONATOR = {"type": "rf", "threshold": 1.0, "period": 10.0, "decay": 0.05}
         ([LATER, dense("a", 2, delay={"steps": 1})], '"a" reads a layer that only delays'),
     ],
 )
-def test_layers_without_a_form_are_named(
-    tmp_path: Path, layers: list[dict[str, Any]], words: str
-) -> None:
+def test_layers_without_a_form(tmp_path: Path, layers: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(NetFileError, match=f"layer {words}.*: train with") as raised:
         export_net(model_of(document([4], layers)), tmp_path / "a.net")
     assert "ND401" in str(raised.value)

@@ -162,9 +162,7 @@ BAD_LAYERS = [
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("dataset", "value"), BAD_LAYERS)
-def test_the_error_names_the_dataset_of_an_invalid_layer(
-    tmp_path: Path, dataset: str, value
-) -> None:
+def test_the_error_names_the_dataset_of_a_bad_layer(tmp_path: Path, dataset: str, value) -> None:
     changes = value if isinstance(value, dict) else {dataset: value}
     path = write_file(tmp_path / "a.net", **changes)
     with pytest.raises(NetFileError) as raised:

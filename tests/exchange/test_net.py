@@ -196,9 +196,7 @@ JOINS = dense("c", 2, **{"from": ["a", "b"]})
         ([dense("a", 2), dense("b", 2, **{"from": ["a", "input"]})], '"b" reads a and input, not'),
     ],
 )
-def test_the_error_names_a_layer_that_a_net_file_cannot_hold(
-    tmp_path: Path, layers: list, words: str
-) -> None:
+def test_a_layer_that_no_net_file_holds_is_named(tmp_path: Path, layers: list, words: str) -> None:
     path = tmp_path / "a.net"
     path.write_bytes(b"older")
     with pytest.raises(NetFileError, match=words):

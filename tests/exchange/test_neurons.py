@@ -95,9 +95,7 @@ def test_neurons_come_back_with_the_same_integers(neuron: NetNeuron) -> None:
 @example(period=26.283720146633527, decay=0.0)  # rounded to more than the largest length
 @example(period=4.718071229486929, decay=0.0)
 @given(st.floats(4.0, 25_700.0), st.sampled_from([0.0, 1 / 4096]) | st.floats(0.0, 0.98))
-def test_a_period_and_a_decay_come_back_as_the_same_sine_and_cosine(
-    period: float, decay: float
-) -> None:
+def test_period_and_decay_come_back_as_one_sine_and_cosine(period: float, decay: float) -> None:
     neuron = exported("rf", RESONATOR | {"period": period, "decay": decay})
     if neuron.numbers["sinDecay"] > 0:
         fields = import_neuron(neuron).section
@@ -205,9 +203,7 @@ def damaged(dataset: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kind", "dataset"), [(kind, name) for kind, form in FORMS.items() for name in form.numbers]
 )
-def test_a_damaged_number_of_any_neuron_is_one_error(
-    tmp_path: Path, kind: str, dataset: str
-) -> None:
+def test_damaged_numbers_of_neurons_are_one_error(tmp_path: Path, kind: str, dataset: str) -> None:
     like = {"RF_IZHIKEVICH": "RF_PHASE", "ADRF_PHASE": "ADRF_IZHIKEVICH"}.get(kind, kind)
     sound = {"neuron/type": kind} | FILES.get(like, {})
     assert import_net(write_file(tmp_path / "sound.net", **sound)).table

@@ -88,9 +88,7 @@ def test_the_package_nir_reads_what_is_written_and_a_reimport_is_the_same_networ
     {"type": "cuba", "threshold": 60.0, "current_decay": 0.0, "voltage_decay": 0.0},
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("target", [None, "spikingjelly"])
-def test_no_spike_differs_where_no_product_is_cut(
-    neuron: dict[str, Any], target: str | None
-) -> None:
+def test_spikes_are_equal_if_no_product_is_cut(neuron: dict[str, Any], target: str | None) -> None:
     layers = [dense("a", 30), dense("b", 20)]
     layers = [layer | {"neuron": neuron, "weight_scale": 3.0} for layer in layers]
     model = trained(document([25], layers))
@@ -226,9 +224,7 @@ def test_files_for_a_tool_have_what_the_tool_needs(tmp_path: Path) -> None:
         )
 
 
-def test_the_command_counts_the_spikes_that_differ(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_spikes_that_differ_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layers = [dense("x", 4) | {"neuron": LIF | {"voltage_decay": 0.0}, "weight_scale": 4.0}]
     source, target = tmp_path / "a.json", tmp_path / "a.nir"
     source.write_text(json.dumps(document([16], layers, data=None)))

@@ -147,9 +147,7 @@ def test_numbers_of_something_else_are_not_overwritten(netdesc: Netdesc, tmp_pat
 @pytest.mark.parametrize(
     "odd", [dense("odd", 2, quantization=None), {"type": "time_decimation", "factor": 2}]
 )
-def test_what_a_module_cannot_hold_is_named(
-    netdesc: Netdesc, tmp_path: Path, odd: dict[str, Any]
-) -> None:
+def test_what_no_module_has_is_named(netdesc: Netdesc, tmp_path: Path, odd: dict[str, Any]) -> None:
     content = document([4], [dense("a", 3), odd | {"name": "odd"}], data=None)
     (tmp_path / "d.json").write_text(json.dumps(content))
     outcome = netdesc("export", tmp_path / "d.json", "-o", tmp_path / "net.py")

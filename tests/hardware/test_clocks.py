@@ -33,9 +33,7 @@ def network_of(content: dict[str, Any], seed: int) -> tuple[Any, Any]:
 
 @settings(max_examples=40, deadline=None)
 @given(networks(any_neuron()), st.integers(0, 999), st.data())
-def test_chunks_of_any_lengths_equal_one_run(
-    content: dict[str, Any], seed: int, data: st.DataObject
-) -> None:
+def test_any_chunks_equal_one_run(content: dict[str, Any], seed: int, data: st.DataObject) -> None:
     graph, weights = network_of(content, seed)
     resets = Resets(data.draw(st.none() | st.integers(1, 7)))
     timings = ["training", "lava"] if graph.decimation == 1 else ["training"]

@@ -246,9 +246,7 @@ SCALED = {"norm": "mean_variance"}
 @pytest.mark.parametrize("exponent", grid([-1, 0, 2], [2]))
 @pytest.mark.parametrize("is_coarse", [True, False])
 @pytest.mark.parametrize("kind", ["cuba", "lif", "alif", "integrator", "sigma_delta"])
-def test_a_norm_that_scales_is_folded_alike(
-    tmp_path: Path, kind: str, is_coarse: bool, exponent: int
-) -> None:
+def test_scales_are_folded_alike(tmp_path: Path, kind: str, is_coarse: bool, exponent: int) -> None:
     """Evaluation, the integer run and the file agree. Files hold coarse weights."""
     layers = layers_of(kind)
     for layer in layers:

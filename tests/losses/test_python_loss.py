@@ -130,9 +130,7 @@ def test_a_loss_of_nan_is_divergence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("reduction", "other"), [("mean", torch.sum), ("sum", torch.mean)])
-def test_a_sum_in_the_place_of_a_mean_is_refused(
-    tmp_path: Path, reduction: str, other: Any
-) -> None:
+def test_a_sum_in_place_of_a_mean_is_refused(tmp_path: Path, reduction: str, other: Any) -> None:
     network = document(loss={"type": "spike_rate", "reduction": reduction})
     with pytest.raises(LossError, match=other.__name__):
         train(tmp_path, network, loss=lambda signals, _: other((signals["output"] - 1) ** 2))

@@ -10,9 +10,7 @@ from netdesc.kernels.engines import use_engine
 from netdesc.kernels.reference import engine
 
 
-def test_layers_of_any_neurons_with_one_input_are_computed_together(
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_layers_of_one_input_are_computed_together(monkeypatch: pytest.MonkeyPatch):
     """A graded layer ends a segment; states that stay from call to call stop one, outside training.
 
     A recorded layer is computed alone. Both ways give the same output and the same gradients.

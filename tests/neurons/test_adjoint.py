@@ -114,9 +114,7 @@ def test_gradients_are_finite_differences_without_rounding(definition: Definitio
     ("equation", "of_x", "of_y"),
     [("v = min(x, y)", 0, 1), ("v = max(x, y)", 0, 1), ("v = abs(x - y)", 1, -1)],
 )
-def test_ties_go_to_the_second_argument_and_abs_rises_at_0(
-    equation: str, of_x: float, of_y: float
-) -> None:
+def test_ties_go_to_the_second_and_abs_rises_at_0(equation: str, of_x: float, of_y: float) -> None:
     program = compile_neuron(Definition((), (equation,), output="v", inputs=("x", "y")), False)
     assert backward(program, {}, forward(program, {}, [[4096, 4096]]), [1.0]) == {
         "x": of_x,

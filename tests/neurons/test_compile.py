@@ -54,9 +54,7 @@ def test_programs_read_the_leaves_that_they_may(definition: Definition) -> None:
         ("lif_subtract_delayed_exact", 2, 2),
     ],
 )
-def test_carries_that_are_equal_zero_or_unread_are_left_out(
-    name: str, without: int, learnt: int
-) -> None:
+def test_equal_zero_or_unread_carries_are_left_out(name: str, without: int, learnt: int) -> None:
     programs = [compile_neuron(DEFINITIONS[name], learn) for learn in (False, True)]
     assert [len(each.adjoint.carries) for each in programs] == [without, learnt]
 
@@ -83,9 +81,7 @@ def test_keys_are_those_of_other_processes_and_differ_between_programs() -> None
         (ALIF, ["u"]),
     ],
 )
-def test_the_halves_of_a_neuron_compute_what_it_does(
-    definition: Definition, states: list[str]
-) -> None:
+def test_the_halves_of_a_neuron_compute_the_same(definition: Definition, states: list[str]) -> None:
     before, after = split_at_norm(definition)
     whole = compile_neuron(definition, False)
     first, second = compile_neuron(before, True), compile_neuron(after, True)

@@ -131,9 +131,7 @@ def pairs_of(spike: Expression | None, leaves: dict[str, Any]) -> dict[Expressio
 @pytest.mark.parametrize("shape", SURROGATES)
 @pytest.mark.parametrize("spike", ["v > threshold", "threshold <= v and x >= 0"])
 @pytest.mark.parametrize("unit_bits", [12, 18])
-def test_a_spike_has_its_surrogate_along_the_difference(
-    shape: Any, spike: str, unit_bits: int
-) -> None:
+def test_a_spike_has_a_surrogate_of_the_difference(shape: Any, spike: str, unit_bits: int) -> None:
     definition = Definition(
         LEAKY.parameters, LEAKY.step, spike, surrogate=shape, unit_bits=unit_bits
     )

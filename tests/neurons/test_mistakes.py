@@ -121,9 +121,7 @@ SAID = [
         *((part, text, None, words) for part, text, words in SAID),
     ],
 )
-def test_each_mistake_has_its_place(
-    part: str, text: str, suggestion: str | None, words: str
-) -> None:
+def test_mistakes_have_places(part: str, text: str, suggestion: str | None, words: str) -> None:
     column, end = text.index("«"), text.index("»") - 1
     found = mistakes(**change(part, text.replace("«", "").replace("»", "")))
     at = [
@@ -155,9 +153,7 @@ def test_each_mistake_has_its_place(
         ({"step": ("v = v + before(spike)",), "spike": None, "output": "v"}, ("step", 0)),
     ],
 )
-def test_each_mistake_of_a_whole_neuron_has_its_place(
-    changes: dict[str, Any], place: tuple[str, int]
-) -> None:
+def test_mistakes_of_neurons_have_places(changes: dict[str, Any], place: tuple[str, int]) -> None:
     assert place in [(each.place.part, each.place.index) for each in mistakes(**changes)]
 
 

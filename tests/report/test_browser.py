@@ -170,9 +170,7 @@ NEURON = "document.querySelector('.neuron')"
 STILL = {"java_script_enabled": False}
 
 
-def test_the_epoch_slider_plays_once_when_it_comes_into_view(
-    reports: dict[str, Path], show: Any
-) -> None:
+def test_the_epoch_slider_plays_once_it_is_in_view(reports: dict[str, Path], show: Any) -> None:
     page = show(reports["spikes"], viewport={"width": 1280, "height": 300}).page
     page.wait_for_timeout(300)
     last = page.evaluate("document.getElementById('epoch-image').src")
@@ -228,9 +226,7 @@ CLIPPED = """
 
 
 @pytest.mark.parametrize("width", grid([320, 640, 1024, 1920], [320]))
-def test_no_text_of_a_figure_is_cut_off_at_any_width(
-    reports: dict[str, Path], show: Any, width: int
-) -> None:
+def test_no_text_is_cut_off_at_any_width(reports: dict[str, Path], show: Any, width: int) -> None:
     shown = show(reports["classes"], width)
     shown.page.set_viewport_size({"width": width + 37, "height": 800})
     shown.page.wait_for_timeout(200)
@@ -264,9 +260,7 @@ TRACES = """
 """
 
 
-def test_the_traces_of_a_neuron_of_choice_add_up_to_the_loss(
-    reports: dict[str, Path], show: Any
-) -> None:
+def test_traces_of_a_chosen_neuron_add_up_to_the_loss(reports: dict[str, Path], show: Any) -> None:
     loss = SpikeTimeLoss(SpikeTime(type="spike_time", time_constant_ms=2.0), step_ms=1.0)
     shown = show(reports["spikes"])
     squares = 0.0

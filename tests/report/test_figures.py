@@ -127,9 +127,7 @@ def test_matches_are_those_of_the_definition(output: list[Any], target: list[Any
         ((2, 2, 2, 8), None), ((1024, 1, 64), None),
     ],
 )  # fmt: skip
-def test_inputs_that_are_images_are_shown_as_such(
-    shape: tuple[int, ...], size: tuple[int, int] | None
-) -> None:
+def test_inputs_of_images_are_images(shape: tuple[int, ...], size: tuple[int, int] | None) -> None:
     cells = math.prod(shape)
     still = still_picture("", raster((0, 0), (3, 0), (1, cells - 1), cells=cells), shape)
     assert (still and (still.width, still.height)) == size
@@ -206,7 +204,5 @@ def test_rasters_of_any_size_become_small_pictures() -> None:
         }),
     ],
 )  # fmt: skip
-def test_numbers_are_written_as_people_do(
-    write: Callable[[Any], str], texts: dict[float | None, str]
-) -> None:
+def test_numbers_for_people(write: Callable[[Any], str], texts: dict[float | None, str]) -> None:
     assert {value: write(value) for value in texts} == texts

@@ -68,9 +68,7 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_identical", [True, False])
-def test_the_page_says_whether_the_export_is_what_was_trained(
-    tmp_path: Path, is_identical: bool
-) -> None:
+def test_the_page_says_if_the_export_was_trained(tmp_path: Path, is_identical: bool) -> None:
     layer = {"layer": "hidden", "neurons": 16, "float": 1234, "integer": 1235, "exported": 1236}
     verification = {"identical": is_identical, "summary": "They are <b>so</b>", "layers": [layer]}
     folder = write_run(tmp_path / "run", verification=verification)

@@ -77,9 +77,7 @@ def test_learnt_delays_are_in_steps(tmp_path: Path) -> None:
         (weights(0) | {"layers.hidden.neuron.current_decay": np.zeros(3)}, r"shape \[3\]"),
     ],
 )
-def test_weights_of_another_network_are_refused(
-    tmp_path: Path, tensors: dict[str, Any], message: str
-) -> None:
+def test_foreign_weights_are_refused(tmp_path: Path, tensors: dict[str, Any], message: str) -> None:
     folder = write_run(tmp_path / "run")
     path = folder / "checkpoints" / "best.safetensors"
     save_file(tensors, path)

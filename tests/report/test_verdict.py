@@ -69,9 +69,7 @@ def test_the_lock_of_the_folder_tells_whether_a_process_works_on_it(tmp_path: Pa
         (None, "It can be resumed from its last checkpoint."),
     ],
 )
-def test_the_epoch_from_which_a_run_goes_on_is_named(
-    tmp_path: Path, saved: int | None, words: str
-) -> None:
+def test_the_epoch_to_go_on_from_is_named(tmp_path: Path, saved: int | None, words: str) -> None:
     folder = write_run(tmp_path / "run", **RUNNING)
     write_state(folder, saved)
     assert words in Page(RunData(folder)).status.text
@@ -119,9 +117,7 @@ def test_the_headline_says_how_well_spikes_meet(
         (7, "These are the weights of epoch 8, the last saved."),
     ],
 )
-def test_the_headline_says_which_weights_it_is_about(
-    tmp_path: Path, epoch: int, words: str
-) -> None:
+def test_the_headline_says_what_weights_it_is_about(tmp_path: Path, epoch: int, words: str) -> None:
     assert words in page_of(tmp_path, arrays={"epoch": np.int32(epoch)}).headline
 
 

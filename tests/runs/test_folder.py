@@ -112,9 +112,7 @@ def test_a_folder_without_locks_is_used(tmp_path: Path, monkeypatch: pytest.Monk
         assert sorted(os.listdir(tmp_path)) == [PROCESS_LOCK, ALIVE]
 
 
-def test_two_runs_of_one_second_have_two_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_at_once_have_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     drawn = iter(["1a2b", "1a2b", "3c4d"])
     monkeypatch.setattr("secrets.token_hex", lambda _: next(drawn))

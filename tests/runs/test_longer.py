@@ -95,9 +95,7 @@ def test_a_run_that_stopped_early_or_by_a_callback_goes_on(tmp_path: Path) -> No
     assert not read_record(run)["stopped_early"]
 
 
-def test_a_diverged_run_goes_on_with_a_lower_rate_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_diverged_runs_need_a_lower_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def diverge(*_: object) -> None:
         raise Divergence(3, "the loss is nan")
 

@@ -145,9 +145,7 @@ def train_on_full_disk(netdesc: Netdesc, run: Path, name: str) -> Outcome:
         return netdesc("train", document, "--run-dir", run, "--quiet")
 
 
-def test_a_full_disk_at_the_end_is_told_and_costs_no_report(
-    netdesc: Netdesc, tmp_path: Path
-) -> None:
+def test_a_full_disk_at_the_end_is_told_and_has_a_report(netdesc: Netdesc, tmp_path: Path) -> None:
     run = tmp_path / "run"
     outcome = train_on_full_disk(netdesc, run, "network.net")
     assert outcome.code == 0
@@ -192,9 +190,7 @@ def test_resuming_a_run_that_is_done_changes_nothing(netdesc: Netdesc, tmp_path:
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
 @pytest.mark.parametrize("hint", ["best.safetensors", "network.lock.json"])
-def test_a_run_that_lost_its_checkpoint_does_not_start_again(
-    tmp_path: Path, status: str, hint: str
-) -> None:
+def test_a_run_without_its_checkpoint_stays(tmp_path: Path, status: str, hint: str) -> None:
     document = write_task(tmp_path / "task", epochs=4)
     run = package.train(document, run_dir=tmp_path / "run", progress="quiet").path
     record = (run / "run.json").read_text()

@@ -220,9 +220,7 @@ def test_activity_is_read(tmp_path: Path) -> None:
         ({"trace_output": np.zeros((3, 3, STEPS))}, "trace_output does not hold the states"),
     ],
 )
-def test_activity_of_another_network_is_refused(
-    tmp_path: Path, arrays: dict[str, Any], message: str
-) -> None:
+def test_foreign_activity_is_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     folder = write_run(tmp_path / "run")
     changed(folder, **arrays)
     told = damage_of(folder)

@@ -89,9 +89,7 @@ def test_the_lock_of_a_killed_process_costs_no_time(tmp_path: Path) -> None:
     assert time.monotonic() - start < journal.ABANDONED_AFTER_S / 2
 
 
-def test_the_lock_of_another_machine_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_locks_of_other_machines_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "ABANDONED_AFTER_S", 0.3)
     far = Worker(pid=1, host="far", boot="another")
     (tmp_path / "journal.owner").write_text(far.model_dump_json())

@@ -67,9 +67,7 @@ def test_trials_are_equal_for_any_number_of_workers(method: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("method", ["tpe", "nsga2"])
-def test_one_worker_proposes_the_same_each_time_and_two_never_the_same(
-    method: str, tmp_path: Path
-) -> None:
+def test_one_worker_proposes_the_same_each_time_and_two_never(method: str, tmp_path: Path) -> None:
     sweep: dict[str, Any] = {"method": method, "trials": 30}
     tables = [alone(tmp_path / name, **sweep) for name in "ab"]
     assert settings(tables[0]) == settings(tables[1])
@@ -217,9 +215,7 @@ def test_a_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"format": 2}, {"document": "{}"}, {"sha256": 1}, None])
-def test_a_damaged_or_foreign_sweep_file_is_refused(
-    change: dict[str, Any] | None, tmp_path: Path
-) -> None:
+def test_wrong_files_of_sweeps_are_refused(change: dict[str, Any] | None, tmp_path: Path) -> None:
     description, path = sweep_of(tmp_path), tmp_path / "S/sweep.json"
     open_sweep(description, tmp_path / "S")
     text = json.dumps({**json.loads(path.read_text()), **change}) if change else "[" * 100_000
@@ -251,9 +247,7 @@ def test_optuna_itself_reads_the_journal(tmp_path: Path) -> None:
     assert study.best_trial.number == table.front[0]
 
 
-def test_missing_optuna_is_said_with_what_installs_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_installs_optuna_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna.storages.journal", None)
     with pytest.raises(RunError, match=r"netdesc\[sweep\]") as error:
         open_sweep(sweep_of(tmp_path), tmp_path / "S")

@@ -92,9 +92,7 @@ COSINE = 'training.schedule={"type": "cosine", "warmup_epochs": 2}'
     ],
     ids=["rate", "clip", "dropout, decays, momentum"],
 )  # fmt: skip
-def test_a_captured_run_is_bit_identical_to_an_eager_one(
-    sets: tuple[str, ...], runner: Runner
-) -> None:
+def test_a_captured_run_is_identical_to_an_eager_one(sets: tuple[str, ...], runner: Runner) -> None:
     task, graphs = write_task(runner.folder / "task", pairs=2, epochs=9), CpuGraphs()
     captured = runner.train(task, "captured", graphs, *sets)
     assert (graphs.runs, graphs.captures, graphs.replays) == (2 * WARM_UP, 2, 2 * (9 - WARM_UP))
@@ -179,9 +177,7 @@ def test_optimizers_of_a_gpu_can_be_captured(
         assert group["fused"] if kind == "sgd" else group["capturable"] is is_on_gpu
 
 
-def test_a_failed_capture_is_one_line_and_restores_the_stream(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_failed_captures_are_told_and_restore_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     put_back: list[str] = []
 
     @contextlib.contextmanager

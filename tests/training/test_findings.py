@@ -139,9 +139,7 @@ def test_layers_that_get_no_gradient_after_the_first_epoch_have_diverged(tmp_pat
 
 
 @pytest.mark.parametrize("last_loss", [3.0, 0.0])
-def test_a_layer_without_gradient_is_named_unless_the_loss_is_0(
-    tmp_path: Path, last_loss: float
-) -> None:
+def test_a_loss_without_gradients_names_the_layers(tmp_path: Path, last_loss: float) -> None:
     rows = [metrics_row(n) | {"gradient_norms": {"hidden": 0.0, "output": 1}} for n in range(30)]
     rows[-1]["loss"] = last_loss
     findings = [each for each in found(tmp_path / "run", rows=rows) if each.code == "ND411"]
@@ -152,9 +150,7 @@ def test_a_layer_without_gradient_is_named_unless_the_loss_is_0(
     ("losses", "is_found"),
     [([3.0] + [3.1] * 9, True), ([3.0, 3.0], True), ([3.0], False), ([3.0, 2.9], False)],
 )
-def test_a_first_epoch_that_was_the_best(
-    tmp_path: Path, losses: list[float], is_found: bool
-) -> None:
+def test_the_first_epoch_was_the_best(tmp_path: Path, losses: list[float], is_found: bool) -> None:
     run, rows, moved = tmp_path / "run", with_losses(losses), weights(1)
     findings = [each for each in found(run, rows=rows, best=moved) if each.code == "ND412"]
     assert bool(findings) is is_found

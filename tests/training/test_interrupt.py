@@ -146,9 +146,7 @@ def test_a_run_that_stops_in_its_epochs_is_bit_identical(
     assert_same_run(part.path, undisturbed.path)
 
 
-def test_a_signal_in_the_validation_repeats_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_in_validation_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = spikes_task(tmp_path / "task")
     undisturbed = train(load(path), run_dir=tmp_path / "undisturbed", progress="quiet")
     measure, measured = loop.measure, list[int]()

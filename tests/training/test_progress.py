@@ -60,9 +60,7 @@ def test_the_time_left_follows_the_recent_speed(capsys: pytest.CaptureFixture[st
     )
 
 
-def test_summed_losses_are_shown_per_sample(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sums_are_shown_per_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     task = write_task(tmp_path, pairs=5, validation_split=0.4, epochs=1)
     run = train(load(task), run_dir=tmp_path / "run", progress="plain")
     row = read_metrics(run.path)[0]
@@ -157,9 +155,7 @@ def read_terminal(descriptor: int, timeout_s: float = 120.0) -> str:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")
 @pytest.mark.parametrize("term", [None, "xterm", "dumb"])
-def test_a_closed_pipe_or_a_vanished_terminal_does_not_stop_a_run(
-    tmp_path: Path, term: str | None
-) -> None:
+def test_a_closed_pipe_or_terminal_does_not_stop_a_run(tmp_path: Path, term: str | None) -> None:
     """As in ``netdesc train … 2>&1 | head``, and after ``disown`` and a closed window."""
     document = write_task(tmp_path / "task", epochs=3)
     reader, writer = os.openpty() if term else os.pipe()

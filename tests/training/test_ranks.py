@@ -111,9 +111,7 @@ def test_one_process_says_why_all_end(name: str, codes: Any, text: str, tried: A
     assert not (folder / "refused").exists()
 
 
-def test_processes_are_restarted_after_a_kill_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kills_alone_restart_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program, calls = tmp_path / "python", tmp_path / "calls"
     monkeypatch.setattr(sys, "executable", str(program))
 

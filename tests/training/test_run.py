@@ -152,9 +152,7 @@ def test_a_failing_check_at_the_end_costs_no_report(
     assert f"warning: {finding['message']}" in (run.path / "train.log").read_text()
 
 
-def test_a_report_that_cannot_be_written_is_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unwritten_report_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ValueError("no figure")
 

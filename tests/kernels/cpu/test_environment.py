@@ -17,9 +17,7 @@ from support.training_task import write_task
         ("NUMBA_NUM_THREADS", "0", "Number of threads specified must be > 0"),
     ],
 )
-def test_an_environment_without_kernels(
-    name: str, value: str, message: str, tmp_path: Path
-) -> None:
+def test_environments_without_kernels(name: str, value: str, message: str, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task", epochs=2)
     command = [sys.executable, "-m", "netdesc", "train", task, "--run-dir", tmp_path / "run"]
     # Triton's interpreter, which tests use, would take ten seconds.

@@ -55,9 +55,7 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
-def test_a_kernel_is_compiled_anew_if_another_file_changes_or_its_own_is_damaged(
-    package: Path,
-) -> None:
+def test_kernels_are_compiled_anew_if_a_file_changes_or_is_damaged(package: Path) -> None:
     (package / "kernels/cpu/halve.py").write_text(KERNEL, encoding="utf-8")
     assert run(CALL, package.parent) == "4096 0"
     (cached,) = package.parent.glob("cache/numba/*/*.nbc")

@@ -57,9 +57,7 @@ def wait_for(number: int) -> None:
         time.sleep(0.01)
 
 
-def test_idle_threads_exist_while_cores_are_contended(
-    machine: Machine, guard: ContentionGuard
-) -> None:
+def test_idle_threads_exist_on_contended_cores(machine: Machine, guard: ContentionGuard) -> None:
     for _ in range(100):
         machine.run(0.11, share=0.1)
         guard.poll()
@@ -82,9 +80,7 @@ def test_idle_threads_exist_while_cores_are_contended(
     assert idle_teams() == 1
 
 
-def test_delays_of_different_threads_are_not_compared(
-    machine: Machine, guard: ContentionGuard
-) -> None:
+def test_delays_of_other_threads_are_not_compared(machine: Machine, guard: ContentionGuard) -> None:
     guard.poll()
     machine.run(1.0, share=0.0)
     machine.delay += 50
@@ -96,9 +92,7 @@ def test_delays_of_different_threads_are_not_compared(
     assert idle_teams() == 0
 
 
-def test_idle_threads_stay_if_delays_cannot_be_measured(
-    machine: Machine, guard: ContentionGuard
-) -> None:
+def test_idle_threads_stay_if_delays_are_unknown(machine: Machine, guard: ContentionGuard) -> None:
     machine.delay = None
     guard.poll()
     wait_for(1)
@@ -124,9 +118,7 @@ def test_delay_is_read_from_schedstat(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(2, 300))
-def test_teams_make_one_thread_more_than_cores(
-    cores: int, computing: int, max_threads: int
-) -> None:
+def test_teams_have_a_thread_more_than_cores(cores: int, computing: int, max_threads: int) -> None:
     sizes = team_sizes(cores, computing, max_threads)
     assert all(2 <= size <= max_threads for size in sizes)
     assert computing + sum(size - 1 for size in sizes) == max(cores, computing) + 1

@@ -282,9 +282,7 @@ class OperationsOfTorch(TorchDispatchMode):
 
 @needs_triton
 @pytest.mark.parametrize("learn", [False, True])
-def test_parameters_take_no_operations_of_torch(
-    learn: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parameters_need_no_work_of_torch(learn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU each would launch a kernel, which takes as long as a small layer."""
     from netdesc.kernels.cuda import engine, launch, synapses
 

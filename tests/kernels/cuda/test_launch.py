@@ -76,9 +76,7 @@ def test_another_shape_is_measured(measured: list[int]) -> None:
 
 
 @slow
-def test_a_captured_graph_measures_nothing(
-    measured: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_captures_measure_nothing(measured: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     all_results()
     known = dict(launch._fastest)
     monkeypatch.setattr(launch, "_can_measure", lambda: False)

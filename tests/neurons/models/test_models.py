@@ -54,9 +54,7 @@ LEVELS = st.integers(1, 8).map(lambda level: level / 8)
     [("lif", "subtract"), ("lif", "subtract_delayed"), ("alif", "subtract"), ("alif", "zero")],
 )
 @given(data=st.data(), inputs=st.lists(st.integers(-16, 24), min_size=8, max_size=30))
-def test_resets_that_no_peer_has(
-    name: str, reset: str, data: st.DataObject, inputs: list[int]
-) -> None:
+def test_resets_of_no_peer(name: str, reset: str, data: st.DataObject, inputs: list[int]) -> None:
     kinds = {"threshold": LEVELS, "decay": SHARES | st.floats(0, 1)}
     fields = {key: data.draw(kinds[kind]) for key, kind in section(name).value_kinds().items()}
     fields |= {"refractory_decay": None} if name == "alif" else {}

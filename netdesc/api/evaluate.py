@@ -194,7 +194,8 @@ def _with_neurobench(
     if (score := evaluation.score) is not None:
         metrics["ClassificationAccuracy"] = score.accuracy
     if (errors := evaluation.errors) is not None:
-        metrics |= {"MSE": errors.root_mean_squared_error**2, "SMAPE": 100 * errors.smape}
+        squared = errors.root_mean_squared_error**2
+        metrics |= {"MSE": squared, "SMAPE": 100 * errors.smape, "R2": errors.r2}
     return replace(evaluation, neurobench=metrics)
 
 

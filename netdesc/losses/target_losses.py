@@ -125,6 +125,9 @@ class ValueErrors:
     smape: float
     """The symmetric mean absolute percentage error, 0 to 2: the mean of |value − target| divided by
     (|value| + |target|) / 2. It is 0 where both are 0."""
+    r2: float | None
+    """The coefficient of determination, 1 if all values are their targets: the mean over outputs of
+    1 − Σ (value − target)² / Σ (target − mean)². None if the targets of an output do not vary."""
 
 
 class ValueErrorSums:
@@ -138,18 +141,21 @@ class ValueErrorSums:
     @torch.no_grad()
     def add(self, output: Tensor, target: Tensor) -> None:
         """Adds a batch; the arguments are those of the loss."""
-        values, targets = (
-            each.double() for each in self._loss.compare(output, target, self._loss.over)
-        )
+        compared = self._loss.compare(output, target, self._loss.over)
+        values, targets = torch.broadcast_tensors(*(tensor.double() for tensor in compared))
         error = (values - targets).abs()
         scale = (values.abs() + targets.abs()) / 2
         relative = torch.where(scale > 0, error / scale, 0.0)
-        sums = torch.stack([error.square().sum(), relative.sum()])
+        numbers = torch.stack([error.square(), relative, targets, targets.square()])
+        sums = numbers.flatten(3).sum((1, 2))
         self._sums = sums if self._sums is None else self._sums + sums
-        self._count += values.numel()
+        self._count += values.shape[0] * values.shape[1]
 
     def errors(self) -> ValueErrors:
         """Returns the errors of all batches, of which there is at least one."""
         assert self._sums is not None, "no batch was added"
-        squared, relative = (self._sums / self._count).tolist()
-        return ValueErrors(math.sqrt(squared), relative)
+        squared, relative, mean, mean_square = (self._sums / self._count).unbind()
+        variance = mean_square - mean.square()
+        varies = bool((variance > 1e-12 * mean_square).all())
+        r2 = float((1 - squared / variance).mean()) if varies else None
+        return ValueErrors(math.sqrt(squared.mean()), float(relative.mean()), r2)

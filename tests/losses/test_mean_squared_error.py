@@ -66,6 +66,9 @@ def test_loss_gradient_and_errors(seed, steps, skip, shape, over, reduction, by_
     smape = np.mean(2 * np.abs(error) / (np.abs(kept) + np.abs(goal)))
     assert found.root_mean_squared_error == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-4)
     assert found.smape == pytest.approx(smape, rel=1e-3)
+    spread = np.square(goal - goal.mean((0, 1))).sum((0, 1))
+    r2 = np.mean(1 - np.square(error).sum((0, 1)) / spread)
+    assert found.r2 == pytest.approx(r2, rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from netdesc.graph import build_graph
 from netdesc.graph.memory import estimate_memory, format_bytes
 from netdesc.training.device import MemoryShortageError, require_memory
 
-STEPS, SAMPLES, NEURONS = 1000, 24, 256
+STEPS, SAMPLES, NEURONS = 800, 24, 256
 
 TRAIN = """
 import sys
@@ -57,9 +57,10 @@ def _document(folder: Path, samples: int) -> Path:
         spikes_TN = (rng.random((STEPS, NEURONS)) < 0.02).astype(np.float32)
         write_events(folder / f"{name}.bs1", from_dense(spikes_TN, 1.0))
     pairs = [{"input": {"path": f"{k}.bs1"}, "label": k} for k in range(samples)]
+    neuron = {"threshold": 0.5, "voltage_decay": 0.3}
     content = sample_document(
         [NEURONS],
-        [dense("layer", NEURONS, neuron={"threshold": 0.5, "voltage_decay": 0.3})],
+        [dense("layer", NEURONS, neuron=neuron, weight_scale=4)],
         time={"steps": STEPS},
         data={"type": "spike_files", "train": pairs},
         loss={"type": "spike_rate"},

@@ -95,7 +95,7 @@ KILLER = Path(__file__).parents[1] / "support" / "training_killer.py"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked")
-@pytest.mark.parametrize("stride", [35, pytest.param(1, marks=slow)])
+@pytest.mark.parametrize("stride", [40, pytest.param(1, marks=slow)])
 def test_a_run_killed_at_file_operations_is_bit_identical(tmp_path: Path, stride: int) -> None:
     """Checkpoints are written within epochs, too."""
     document = write_task(

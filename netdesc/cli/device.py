@@ -50,7 +50,7 @@ def print_report(output: Output, report: "DeviceReport") -> None:
         "layer", "neurons", "synapses", "fan-in", "bits", "weights (B)", "cores", "events",
         "operations", "energy (pJ)",
     )  # fmt: skip
-    rows = [(each.layer, *map(_cell, each[1:])) for each in (*report.layers, report.total)]
+    rows = [(layer.layer, *map(_cell, layer[1:])) for layer in (*report.layers, report.total)]
     hidden = {6} if report.sizes else set[int]()  # cores
     shown = [at for at in range(10) if at not in hidden and any(row[at] for row in rows)]
     names = [headings[at] for at in shown]

@@ -253,7 +253,7 @@ def list_trials(output: Output, folder: Path, as_csv: bool) -> None:
     names = short_names(table.parameters)
     headings = ["trial", "status", *metrics, *spreads, *["variant"] * has_variants]
     headings += [*(table.parameters if as_csv else names.values()), "reason"]
-    order = {number: place for place, number in enumerate(table.front)}
+    order = {number: rank for rank, number in enumerate(table.front)}
     cell = _csv_cell if as_csv else _table_cell
     rows: list[list[object]] = []
     for row in sorted(table.trials, key=lambda row: order.get(row.number, len(order) + row.number)):

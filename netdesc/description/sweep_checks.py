@@ -50,11 +50,13 @@ def check_sweep(
     sweep, report = description.document.sweep, description.source_map.diagnostic
     if sweep is None:
         return []
-    found = [*_objectives(description.document, sweep, report), *_entries(sweep, report)]
-    if not found:
+    diagnostics = [*_objectives(description.document, sweep, report), *_entries(sweep, report)]
+    if not diagnostics:
         space = sweep_space(description)
-        found = [*_paths(space, report)] or _values(space, report, check_files)
-    return sorted(first_diagnostics(found, MAX_DIAGNOSTICS), key=lambda each: each.line or 0)
+        diagnostics = [*_paths(space, report)] or _values(space, report, check_files)
+    return sorted(
+        first_diagnostics(diagnostics, MAX_DIAGNOSTICS), key=lambda issue: issue.line or 0
+    )
 
 
 def _entries(sweep: Sweep, report: _Report) -> _Found:
@@ -116,11 +118,11 @@ def _fault(values: SweptValues, is_grid: bool) -> tuple[Parts, str, str]:
 def _objectives(document: Document, sweep: Sweep, report: _Report) -> _Found:
     """Yields what is wrong with the objectives, and with pruning by them."""
     allowed, metrics = _metrics(document), list[str]()
-    for index, each in enumerate(sweep.objectives):
+    for index, goal in enumerate(sweep.objectives):
         at: Parts = ("sweep", "objectives", index)
-        part = "minimize" if each.maximize is None else "maximize"
-        metric = each.maximize or each.minimize or ""
-        if (each.maximize is None) == (each.minimize is None):
+        part = "minimize" if goal.maximize is None else "maximize"
+        metric = goal.maximize or goal.minimize or ""
+        if (goal.maximize is None) == (goal.minimize is None):
             hint = f'write {{"maximize": "{allowed[0]}"}}'
             yield report("ND294", at, "an objective has one of maximize and minimize", hint=hint)
         elif metric not in allowed:
@@ -132,7 +134,7 @@ def _objectives(document: Document, sweep: Sweep, report: _Report) -> _Found:
         metrics.append(metric)
     objectives = objectives_of(document)
     if sweep.prune and (len(objectives) != 1 or objectives[0].metric in TRIAL_METRICS):
-        stated = " and ".join(each.metric for each in objectives)
+        stated = " and ".join(goal.metric for goal in objectives)
         message = f"pruning needs one objective, which each epoch has; this sweep has {stated}"
         yield report("ND293", ("sweep", "prune"), message, hint="leave prune out")
 
@@ -142,15 +144,15 @@ def _paths(space: SweepSpace, report: _Report) -> _Found:
     seeds, trials = space.section.seeds, space.section.trials
     for index, variant in enumerate(space.variants):
         of = f' in variant "{variant.name}"' if variant.name else ""
-        places: dict[str, Parts] = {
+        parts_of: dict[str, Parts] = {
             **{path: ("sweep", "variants", index, "set", path) for path in variant.settings},
-            **{each.path: each.parts for each in variant.parameters},
+            **{axis.path: axis.parts for axis in variant.parameters},
         }
-        ranges = {each.path for each in variant.parameters if each.choices is None}
-        first = {each.path: each.options[0][0] for each in variant.parameters}
+        ranges = {axis.path for axis in variant.parameters if axis.choices is None}
+        first = {axis.path: axis.options[0][0] for axis in variant.parameters}
         applied = apply_settings(space.description, {**variant.settings, **first})
-        refused = {(each.override or "").partition("=")[0]: each for each in applied.refused}
-        for path, at in places.items():
+        refused = {(issue.override or "").partition("=")[0]: issue for issue in applied.refused}
+        for path, at in parts_of.items():
             inner, refusal = applied.places.get(path), refused.get(path)
             code, message, hint = "ND291", "", ""
             notes: tuple[str, ...] = ()
@@ -194,14 +196,14 @@ def _candidates(space: SweepSpace) -> Iterator[tuple[Parts, _Options, list[str],
         at = (*form, "name") if variant.name else ("sweep", "over")
         first: _Options = {
             **{path: (value, (*form, "set", path)) for path, value in variant.settings.items()},
-            **{each.path: each.options[0] for each in variant.parameters},
+            **{axis.path: axis.options[0] for axis in variant.parameters},
         }
         yield at, first, [], False
-        for each in variant.parameters:
-            for option in each.options[1:]:
-                yield at, {**first, each.path: option}, [each.path], False
+        for axis in variant.parameters:
+            for option in axis.options[1:]:
+                yield at, {**first, axis.path: option}, [axis.path], False
         for _ in range(MAX_COMBINATIONS // len(space.variants)):
-            drawn = {each.path: _draw(each, chance, space.method) for each in variant.parameters}
+            drawn = {axis.path: _draw(axis, chance, space.method) for axis in variant.parameters}
             combinations.append((at, {**first, **drawn}, [*drawn], True))
     yield from combinations
 
@@ -210,9 +212,9 @@ def _draw(parameter: Parameter, chance: random.Random, method: str) -> tuple[Any
     options = parameter.options
     if parameter.choices is not None:
         return chance.choice(options)
-    is_grid, place = method == "grid", options[0][1][:-1]
+    is_grid, entry = method == "grid", options[0][1][:-1]
     value = chance.choice(parameter.grid()) if is_grid else parameter.at(chance.random())
-    return value, place
+    return value, entry
 
 
 def _values(space: SweepSpace, report: _Report, check_files: CheckFiles | None) -> _Found:
@@ -220,7 +222,7 @@ def _values(space: SweepSpace, report: _Report, check_files: CheckFiles | None) 
 
     Combinations are checked if each value alone is right. One error of each place is enough then.
     """
-    entries = sum(4 + len(each.settings) + len(each.parameters) for each in space.variants)
+    entries = sum(4 + len(variant.settings) + len(variant.parameters) for variant in space.variants)
     count = max(1, _MAX_CHARACTERS // (entries * len(space.description.text)))
     reported: set[tuple[object, ...]] = set()
     read: list[Any] = []
@@ -229,22 +231,22 @@ def _values(space: SweepSpace, report: _Report, check_files: CheckFiles | None) 
             return
         values = {path: value for path, (value, _) in options.items()}
         arguments = dict(zip(override_arguments(values), values, strict=True))
-        changed, found = check_changed(space.description, values)
-        errors = [each for each in found if each.is_error]
+        changed, diagnostics = check_changed(space.description, values)
+        errors = [problem for problem in diagnostics if problem.is_error]
         if changed is not None and not errors:
             may_read = None if is_drawn else check_files
             errors = list(_data_errors(changed, space, may_read, read))
         for error in errors:
-            sources = (error.override, *(each.override for each in error.related))
+            sources = (error.override, *(note.override for note in error.related))
             cause = next((arguments[by] for by in sources if by in arguments), None)
             at = ("sweep", "objectives") if error.code == "ND294" else at
-            place = options[cause or paths[0]][1] if cause or len(paths) == 1 else at
-            key = (place,) if is_drawn else (error.code, error.pointer, error.message)
+            entry = options[cause or paths[0]][1] if cause or len(paths) == 1 else at
+            key = (entry,) if is_drawn else (error.code, error.pointer, error.message)
             if key not in reported:
                 named = dict.fromkeys(filter(None, (cause, *paths)))
                 shown = ", ".join(f"{path} = {cut(json_text(values[path]))}" for path in named)
                 message = f"with {shown}: {error.message}" if shown else error.message
-                yield report(error.code, place, message, hint=error.hint, notes=error.notes)
+                yield report(error.code, entry, message, hint=error.hint, notes=error.notes)
             reported.add(key)
 
 
@@ -255,27 +257,27 @@ def _data_errors(
 
     ``read`` is what was checked with data before.
     """
-    document, objectives = changed.document, [each.metric for each in space.objectives]
+    document, objectives = changed.document, [goal.metric for goal in space.objectives]
     for metric in objectives:
         if metric not in _metrics(document):
             message = f"trials have no metric {metric}"
             yield changed.source_map.diagnostic("ND294", ("sweep", "objectives"), message)
     if check_files is None:
         return
-    training, files = document.training, [each.path for each in file_references(document)]
+    training, files = document.training, [reference.path for reference in file_references(document)]
     layers, network = document.layers, (document.time, document.input, document.loss)
     needed = (document.data, network, layers[-1], training.validation_split, files)
     if needed in read:
         return
     read.append(needed)
-    best = next((each for each in objectives if each.startswith("validation_")), training.best)
-    for each in check_files(changed.with_values({("training", "best"): best}, "Python"), True):
-        if each.pointer == "/training/best":
+    best = next((name for name in objectives if name.startswith("validation_")), training.best)
+    for problem in check_files(changed.with_values({("training", "best"): best}, "Python"), True):
+        if problem.pointer == "/training/best":
             hint = "set samples aside: training.validation_split"
             at = ("sweep", "objectives")
-            yield changed.source_map.diagnostic("ND294", at, each.message, hint=hint)
-        elif each.is_error:
-            yield each
+            yield changed.source_map.diagnostic("ND294", at, problem.message, hint=hint)
+        elif problem.is_error:
+            yield problem
 
 
 def _metrics(document: Document) -> list[str]:

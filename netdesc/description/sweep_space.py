@@ -93,7 +93,7 @@ class SweepSpace(NamedTuple):
     @property
     def paths(self) -> list[str]:
         """The paths that vary in any variant."""
-        return list(dict.fromkeys(each.path for form in self.variants for each in form.parameters))
+        return list(dict.fromkeys(axis.path for form in self.variants for axis in form.parameters))
 
     @property
     def trials(self) -> int:
@@ -104,11 +104,11 @@ class SweepSpace(NamedTuple):
         """Yields all points of a grid: variant after variant, the last path varies fastest."""
         for variant in self.variants:
             paths = [parameter.path for parameter in variant.parameters]
-            for values in itertools.product(*(each.grid() for each in variant.parameters)):
+            for values in itertools.product(*(axis.grid() for axis in variant.parameters)):
                 yield variant, dict(zip(paths, values, strict=True))
 
     def grid_size(self) -> int:
-        sizes = ([len(each.grid()) for each in form.parameters] for form in self.variants)
+        sizes = ([len(axis.grid()) for axis in form.parameters] for form in self.variants)
         return sum(map(math.prod, sizes))
 
     def overrides(
@@ -143,10 +143,10 @@ def apply_settings(description: Description, settings: Mapping[str, Any]) -> App
     return Applied(data, {arguments[by]: parts for parts, by in changed.items()}, refused)
 
 
-def takes_integers(place: Parts, data: Any) -> bool | None:
-    """Returns whether the field at a place takes integers only; None if it takes no numbers."""
-    annotations = structure.annotations_at(place, data)
-    kinds = {kind for each in annotations for kind in structure.alternatives(each)}
+def takes_integers(parts: Parts, data: Any) -> bool | None:
+    """Returns whether a field takes integers only; None if it takes no numbers."""
+    annotations = structure.annotations_at(parts, data)
+    kinds = {kind for annotation in annotations for kind in structure.alternatives(annotation)}
     return None if not kinds & {int, float} else float not in kinds
 
 
@@ -186,8 +186,8 @@ def objectives_of(document: Document) -> tuple[Objective, ...]:
     """Returns the objectives of a document, or the metric that it takes by default."""
     assert document.sweep is not None
     stated = [
-        Objective(each.maximize or each.minimize or "", each.maximize is not None)
-        for each in document.sweep.objectives
+        Objective(goal.maximize or goal.minimize or "", goal.maximize is not None)
+        for goal in document.sweep.objectives
     ]
     own = any(getattr(document.data, part, None) for part in ("validation", "split"))
     metric = document.epoch_metrics(own or document.training.validation_split > 0)[0]

@@ -96,10 +96,10 @@ def device_report(
     if target == "loihi2":
         what, needed, limits = "one chip", sums, LOIHI2
     problems = [
-        f'layer "{each.layer}" has weights that are not quantised: train with '
+        f'layer "{layer.layer}" has weights that are not quantised: train with '
         '"quantization": {"bits": 8}'
-        for each in layers
-        if each.weight_bits is None
+        for layer in layers
+        if layer.weight_bits is None
     ]
     problems += [
         f"the network needs {needed[name]:,} {name}; {what} has {limit:,}"

@@ -30,10 +30,10 @@ class Comparison:
     """The data of the template ``comparison.html.j2``, computed from two or more runs."""
 
     def __init__(self, paths: Sequence[Path], page: Path) -> None:
-        by_place = {os.path.abspath(path): path for path in paths}
-        common = os.path.commonpath([os.path.dirname(place) for place in by_place])
-        listed = [read_run(path) for path in by_place.values()]
-        runs = {os.path.relpath(at, common): RunData(path) for at, path in by_place.items()}
+        by_folder = {os.path.abspath(path): path for path in paths}
+        common = os.path.commonpath([os.path.dirname(folder) for folder in by_folder])
+        listed = [read_run(path) for path in by_folder.values()]
+        runs = {os.path.relpath(at, common): RunData(path) for at, path in by_folder.items()}
         self.title = amount(len(runs), "run")
         self.damage = [f"{label}: {text}" for label, run in runs.items() for text in run.damage]
         metrics = shown_metrics({name for run in listed for name in run.metrics})
@@ -41,15 +41,15 @@ class Comparison:
         rows = [
             [
                 link(label, run.path / REPORT, page),
-                each.status,
+                entry.status,
                 f"{run.epochs_done:,} of {run.epochs:,}",
-                NOTHING if each.record.best is None else f"{each.record.best.epoch + 1:,}",
-                *(metric_text(name, each.metrics.get(name)) for name in metrics),
-                number(_spikes_per_sample(each, run)),
+                NOTHING if entry.record.best is None else f"{entry.record.best.epoch + 1:,}",
+                *(metric_text(name, entry.metrics.get(name)) for name in metrics),
+                number(_spikes_per_sample(entry, run)),
                 f"{run.graph.parameters:,}",
-                duration(each.record.seconds),
+                duration(entry.record.seconds),
             ]
-            for each, (label, run) in zip(listed, runs.items(), strict=True)
+            for entry, (label, run) in zip(listed, runs.items(), strict=True)
         ]
         caption = (
             "Metrics of the best epoch, with losses per sample. Spikes, or outputs other than 0, "

@@ -66,9 +66,9 @@ class SweepPage:
                     self.runs[trial.number] = read_run(table.folder / folder)
         self.curves = self._curves()
         self.axes = self._axes() if self.ranked else []
-        known = [trial for trial in self.best if trial.number in self.runs][:MAX_BEST]
-        titles = [self._link(trial, f"trial {trial.number}") for trial in known]
-        self.differences = difference_table([self.runs[t.number] for t in known], titles)
+        shown = [trial for trial in self.best if trial.number in self.runs][:MAX_BEST]
+        titles = [self._link(trial, f"trial {trial.number}") for trial in shown]
+        self.differences = difference_table([self.runs[t.number] for t in shown], titles)
         self.trials = self._trials()
 
     def result(self, trial: TrialRow, index: int) -> str:

@@ -112,9 +112,9 @@ class Journal:
         self._stored, self._offset = len(self._logs), self._offset + len(content)
 
 
-def damaged(place: str) -> RunError:
+def damaged(where: str) -> RunError:
     return RunError(
-        f"{place}: is no operation of this version of Optuna; go on with the version that "
+        f"{where}: is no operation of this version of Optuna; go on with the version that "
         f"sweep.json names, restore the file from a copy, or begin a sweep in another folder"
     )
 

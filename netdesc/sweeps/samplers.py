@@ -33,7 +33,7 @@ def propose(study: Study, space: SweepSpace, number: int) -> tuple[Variant, dict
     name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
     variant = space.variants[names.index(name)]
     return variant, {
-        each.path: _suggest(trial, space, variant, each) for each in variant.parameters
+        axis.path: _suggest(trial, space, variant, axis) for axis in variant.parameters
     }
 
 
@@ -49,8 +49,8 @@ def _suggest(trial: Trial, space: SweepSpace, variant: Variant, parameter: Param
 
 def _name(space: SweepSpace, variant: Variant, parameter: Parameter) -> str:
     """Returns a parameter's name in Optuna's study: its path, unless variants differ in it."""
-    others = (each for variant in space.variants for each in variant.parameters)
-    is_shared = all(each[:-1] == parameter[:-1] for each in others if each.path == parameter.path)
+    axes = (axis for variant in space.variants for axis in variant.parameters)
+    is_shared = all(axis[:-1] == parameter[:-1] for axis in axes if axis.path == parameter.path)
     return parameter.path if is_shared else f"{parameter.path} of {variant.name}"
 
 
@@ -75,4 +75,4 @@ def _sobol_point(space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any
     variant = space.variants[int(first * len(space.variants))]
     shares = dict(zip(space.paths, point, strict=True))
     # The first and the last integer of a range count whole.
-    return variant, {each.path: each.at(shares[each.path], 0.5) for each in variant.parameters}
+    return variant, {axis.path: axis.at(shares[axis.path], 0.5) for axis in variant.parameters}

@@ -71,8 +71,8 @@ def neurobench_metrics(
     numbers = [*network.parameters(), *network.buffers()]
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     return {
-        "ParameterCount": sum(each.numel() for each in network.parameters()),
-        "Footprint": sum(each.numel() * each.element_size() for each in numbers),
+        "ParameterCount": sum(parameter.numel() for parameter in network.parameters()),
+        "Footprint": sum(tensor.numel() * tensor.element_size() for tensor in numbers),
         "ConnectionSparsity": round(zeros / sum(weight.numel() for weight in weights), 4),
         "ActivationSparsity": 1 - active / sum(values.values()),
         "ActivationSparsityByLayer": {name: 1 - rates[name] for name in values},

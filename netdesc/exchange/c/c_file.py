@@ -152,7 +152,7 @@ def _write_layers(
 
     def call(job: LayerJob, condition: str) -> None:
         views, events = (
-            "".join(f", {each.view}" for each in job.sources),
+            "".join(f", {source.view}" for source in job.sources),
             f"{program.prefix}_events",
         )
         result = f"{program.prefix}_{job.tag}(s{views});"
@@ -169,7 +169,7 @@ def _write_layers(
         job = LayerJob(program, tag, layer, weights, inputs)
         with explain_layer(path, layer.name, "ND408"):
             signals[layer.name] = EMITTERS[type(layer.section)](job)
-            most = (each.most for each in signals[layer.name])
+            most = (signal.most for signal in signals[layer.name])
             program.most_value = max(program.most_value, *most)
             integer_type(program.most_value)
         if tag in program.functions:

@@ -15,7 +15,7 @@ def _concat(job: LayerJob) -> tuple[Source, ...]:
     for part_shape, signal in job.inputs:
         part, whole = math.prod(part_shape) // before, math.prod(shape) // before
         text = f"i = i / {part} * {whole} + i % {part} + {first};"
-        sources += [each._replace(maps=(*each.maps, text)) for each in signal]
+        sources += [source._replace(maps=(*source.maps, text)) for source in signal]
         first += part
     return tuple(sources)
 
@@ -106,7 +106,7 @@ EMITTERS: dict[type[layers.LayerSection], Callable[[LayerJob], tuple[Source, ...
 def copy_output(job: LayerJob) -> Source:
     """Writes a layer that hands on its input in one list."""
     graded, program = job.unit > 1, job.program
-    program.list(job.tag, sum(each.total for each in job.sources), graded)
+    program.list(job.tag, sum(source.total for source in job.sources), graded)
 
     def body(source: Source) -> str:
         return program.push(job.tag, graded, "i", source.value(UNIT))

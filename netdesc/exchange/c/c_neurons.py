@@ -73,7 +73,7 @@ class NeuronLayer:
         self.graded = integers.definition.output is not None
         self.pixels = self.layer.neurons // self.layer.channels
         unit = UNIT if self.own is not None and self.graded else job.unit
-        weights = [halves(each) for each in integers.weights]
+        weights = [halves(weight) for weight in integers.weights]
         self.synapses: Synapses = SYNAPSES[type(self.layer.section)](job, weights, unit)
         unit_bits = integers.definition.unit_bits - WEIGHT_BITS - integers.exponent
         self.shift = unit_bits - self.synapses.bits
@@ -155,7 +155,7 @@ class NeuronLayer:
         lines = [*step.lines, *(f"{cell} = (int32_t){name};" for cell, name in stores)]
         if self.graded and reads_last_spike(neuron):
             lines.append(f"{fired} = (uint8_t)({step.fired});")
-        lines += [f"{x[0]}[n] = {step.output};", *(f"{each}[n] = 0;" for each in x[1:])]
+        lines += [f"{x[0]}[n] = {step.output};", *(f"{name}[n] = 0;" for name in x[1:])]
         return fill("neurons", STEP=lines, LENGTH=layer.neurons)
 
     def _of_channel(self, name: str, values: NDArray[Any]) -> str:

@@ -26,13 +26,13 @@ def fill(template: str, **values: Any) -> str:
     A name that stands alone is a text, or a list of texts below one another.
     """
 
-    def lines(found: re.Match[str]) -> str:
-        value = values[found[2]]
+    def lines(match: re.Match[str]) -> str:
+        value = values[match[2]]
         text = value if isinstance(value, str) else "\n".join(value)
-        return "".join(f"{found[1]}{line}".rstrip() + "\n" for line in text.splitlines())
+        return "".join(f"{match[1]}{line}".rstrip() + "\n" for line in text.splitlines())
 
     text = re.sub(r"^( *)@(\w+)@\n", lines, _TEMPLATES[template], flags=re.MULTILINE)
-    parts = re.sub(r"@([\w.\[\]]+)@", lambda found: f"{{{found[1]}}}".format_map(values), text)
+    parts = re.sub(r"@([\w.\[\]]+)@", lambda match: f"{{{match[1]}}}".format_map(values), text)
     return parts.rstrip("\n")
 
 
@@ -86,11 +86,11 @@ class LayerJob(NamedTuple):
     @property
     def unit(self) -> int:
         """4096 if the sum of the sources is in units of 1/4096, else 1."""
-        return UNIT if any(each.graded for each in self.sources) else 1
+        return UNIT if any(source.graded for source in self.sources) else 1
 
     def most(self, unit: int) -> int:
         """Returns the largest magnitude of the sum of the sources, in units of 1/``unit``."""
-        return sum(each.most if each.graded else each.most * unit for each in self.sources)
+        return sum(source.most if source.graded else source.most * unit for source in self.sources)
 
     def loops(self, num: str, body: Callable[[Source], str | Iterable[str]]) -> list[str]:
         """Returns loops over all events that it reads. ``body`` returns the text for event ``i`` of

@@ -33,8 +33,10 @@ def sum_bound(weight: Integers, sources: Sequence[Source], unit: int) -> int:
     magnitudes = np.abs(weight.astype(np.int64)).reshape(len(weight), -1)
     row, largest = int(magnitudes.sum(axis=1).max()), int(magnitudes.max())
     return sum(
-        row * each.most if each.graded else min(row * each.most, largest * each.total) * unit
-        for each in sources
+        row * source.most
+        if source.graded
+        else min(row * source.most, largest * source.total) * unit
+        for source in sources
     )
 
 
@@ -68,8 +70,8 @@ def kernel(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
     layer, size = job.layer, job.layer.section.kernel_size
     shape = KernelShape.of_section(layer.section, layer.input_shape[0])
     tables, bounds = list[str](), list[int]()
-    for at, each in enumerate(weights):
-        whole = np.broadcast_to(each, (shape.groups, 1, *size)) if each.ndim == 1 else each
+    for at, weight in enumerate(weights):
+        whole = np.broadcast_to(weight, (shape.groups, 1, *size)) if weight.ndim == 1 else weight
         grouped = whole.reshape(
             shape.groups, -1, *whole.shape[1:]
         )  # [groups, outputs, inputs, ...]

@@ -52,8 +52,8 @@ def run_euler(graph: NirGraph, input_TN: NDArray[Any], dt: float, fires_at: Fire
         last = values
         values = {}
         for name in order:
-            arriving = [values.get(each, last.get(each)) for each in sources[name]]
-            present = [each for each in arriving if each is not None]  # not at a cycle's start
+            arriving = [values.get(source, last.get(source)) for source in sources[name]]
+            present = [value for value in arriving if value is not None]  # not at a cycle's start
             is_input = graph.nodes[name].type == "Input"
             total = input_T[first : first + chunk] if is_input else sum(present[1:], present[0])
             values[name] = runs[name](total)
@@ -188,7 +188,7 @@ def _convolve(values_T: Values, fields: Fields) -> Values:
     weight, groups = np.asarray(fields["weight"], np.float64), _pair(fields["groups"])[0]
     windows = _windows(values_T, weight.shape[2:], fields)
     parts = zip(np.split(windows, groups, 1), np.split(weight, groups, 0), strict=True)
-    sums = [np.tensordot(each, kernel, ((1, 4, 5), (1, 2, 3))) for each, kernel in parts]
+    sums = [np.tensordot(part, kernel, ((1, 4, 5), (1, 2, 3))) for part, kernel in parts]
     return np.moveaxis(np.concatenate(sums, 3), 3, 1) + np.reshape(fields["bias"], (-1, 1, 1))
 
 

@@ -53,10 +53,10 @@ class Export:
         """Adds a node behind the last one of the layer, or behind the layers that it reads."""
         name, nodes = layer.name + suffix, self.layers[-1]["nodes"]
         self.nodes[name] = NirNode(kind, fields)
-        ends = [_End(nodes[-1], 0)] if nodes else [self.ends[each] for each in layer.inputs]
+        ends = [_End(nodes[-1], 0)] if nodes else [self.ends[name] for name in layer.inputs]
         nodes.append(name)
         for number, end in enumerate(ends):
-            source, steps = end.node, end.early - min(each.early for each in ends)
+            source, steps = end.node, end.early - min(other.early for other in ends)
             if steps:
                 source, delay = (
                     f"{layer.name}_align{number}",

@@ -243,5 +243,5 @@ def _input_shape(node: NirNode, name: str, drafts: list[Draft]) -> Shape:
     """Returns the shape of the input, without the axis of a batch, which Norse writes."""
     shape = tuple(int(size) for size in np.ravel(node.fields["shape"]))
     parts = [draft.parts for draft in drafts if name in draft.sources and "synapse" in draft.parts]
-    axes = {3 if each["synapse"].type in ("Conv2d", "SumPool2d") else 1 for each in parts}
+    axes = {3 if part["synapse"].type in ("Conv2d", "SumPool2d") else 1 for part in parts}
     return shape[1:] if axes == {len(shape) - 1} else shape

@@ -219,7 +219,7 @@ def _import_layer(layer: NirLayer, scale: float, bits: int | None) -> _LayerImpo
         section["quantization"] = None
     elif note is not None and note.bits not in (None, 8):
         top = 1 - 2.0 ** (1 - note.bits)  # the largest weight of a range of 1
-        largest = max(max(-each.min(), each.max() / top) for each in layer.weights.values())
+        largest = max(max(-weight.min(), weight.max() / top) for weight in layer.weights.values())
         least = max(largest, 2.0**note.bits / WEIGHT_UNIT)
         section["quantization"] = {"bits": note.bits, "range": 2.0 ** math.ceil(math.log2(least))}
     if layer.threshold is not None and note is None:

@@ -92,8 +92,8 @@ def _read_nodes(graph: NirGraph, group: Hdf5Group, prefix: str, depth: int) -> E
                 raise node.error("", "is a graph without one input and one output; refused")
             inner[full_name] = ends[0][0], ends[1][0]
         elif kind not in FIELDS:
-            known = ", ".join([*FIELDS, "NIRGraph"])
-            raise node.error("type", f"is {escape_name(kind)}; netdesc reads {known}")
+            types = ", ".join([*FIELDS, "NIRGraph"])
+            raise node.error("type", f"is {escape_name(kind)}; netdesc reads {types}")
         elif len(graph.nodes) == MAX_NODES or full_name in graph.nodes:
             raise node.error("", f"is one of more than {MAX_NODES} nodes, or of two of this name")
         else:

@@ -24,7 +24,7 @@ def read_nir_weights(
     path, imported = Path(path), import_nir(path)
     layers, own_layers = graph_of(path, imported.description).neuron_layers, graph.neuron_layers
     kinds = [
-        [(each.section.type_name(), each.weight_shape, each.section.learns_bias) for each in one]
+        [(node.section.type_name(), node.weight_shape, node.section.learns_bias) for node in one]
         for one in (layers, own_layers)
     ]
     if kinds[0] != kinds[1]:

@@ -73,7 +73,7 @@ def _any(
 def _weights_sums(graph: NirGraph) -> bool:
     """Whether a current gains more or less than what arrives, times a weight of a pool."""
     nodes = [node.fields for node in graph.nodes.values() if node.type == "CubaLIF"]
-    gains = (np.asarray(each["w_in"]) * DT / np.asarray(each["tau_syn"]) for each in nodes)
+    gains = (np.asarray(node["w_in"]) * DT / np.asarray(node["tau_syn"]) for node in nodes)
     return not all(np.allclose(gain, 1, rtol=1e-6) for gain in gains)
 
 
@@ -104,14 +104,14 @@ def reading_notes(
     The tool is the target of ``options``, or each that computes what NIR says. ``early`` is the
     number of steps by which the output of the file is early.
     """
-    tools = [each for each in TOOLS.values() if each.fires_at is not None]
+    tools = [tool for tool in TOOLS.values() if tool.fires_at is not None]
     if options.target is not None:
         tools = [TOOLS[options.target]]
     sample = options.sample
     if early:
         steps = "step" if early == 1 else f"{early} steps"
         yield f"the output comes {steps} earlier than in netdesc: NIR has no axonal delay step"
-    if sample is not None and any(each.fires_at is not None for each in tools):
+    if sample is not None and any(tool.fires_at is not None for tool in tools):
         length = f"{len(sample.input_TN):,} steps of {sample.name}"
         yield f"spikes that differ were counted with Euler steps of the file, in {length}"
     for tool in tools:

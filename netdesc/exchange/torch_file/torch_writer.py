@@ -95,7 +95,7 @@ class _Module:
             name=_shown(self._path.name),
             shape=", ".join(map(str, graph.input_shape)),
             sample="it has none" if sample is None else _shown(sample.name),
-            neurons="".join(_step_text(each, name) for each, name in self._steps.items()),
+            neurons="".join(_step_text(step, name) for step, name in self._steps.items()),
             state="".join(f"\n            {line}," for line in self._state),
             forward="\n".join(f"        {line}" for line in self._lines),
             output=f"x_{self._names[graph.layers[-1].name]}",
@@ -104,7 +104,7 @@ class _Module:
     def _add(self, layer: LayerNode, name: str) -> None:
         """Adds the lines, the states and the tensors of a layer."""
         section: Any = layer.section
-        parts = [f"x_{self._names[each]}" for each in layer.inputs]
+        parts = [f"x_{self._names[source]}" for source in layer.inputs]
         x, delay_C = " + ".join(parts), np.full(1, section.own_delay)
         if not section.sums_inputs:
             x = f"torch.cat([{', '.join(parts)}], dim={1 + section.axis})"
@@ -187,8 +187,8 @@ def _step_text(definition: Definition, name: str) -> str:
     for what, text in (("spike", definition.spike), ("output", definition.output)):
         equations += [] if text is None else [f"{what}: {text}"]
     lines = [
-        *(f"# {' '.join(each.split())}" for each in equations),
-        f"[{', '.join(f'x_{each}' for each in definition.inputs)}] = inputs",
+        *(f"# {' '.join(equation.split())}" for equation in equations),
+        f"[{', '.join(f'x_{name}' for name in definition.inputs)}] = inputs",
         f"[{', '.join(states)}] = state",
         f"zero = torch.zeros_like(x_{definition.inputs[0]})",
         *step.lines,
@@ -196,4 +196,4 @@ def _step_text(definition: Definition, name: str) -> str:
         f"return output.double(){'' if definition.output is None else ' / 4096'}, "
         f"[{', '.join(after)}]",
     ]
-    return f"def {name}(n, inputs, state):\n" + "".join(f"    {each}\n" for each in lines) + "\n\n"
+    return f"def {name}(n, inputs, state):\n" + "".join(f"    {line}\n" for line in lines) + "\n\n"

@@ -11,6 +11,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # As many threads as tests ask for, on machines of fewer cores as well: else Numba has no more.
 os.environ.setdefault("NUMBA_NUM_THREADS", "4")
+# The programs that tests start find compiled modules, whoever keeps Python from them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 import torch

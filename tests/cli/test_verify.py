@@ -51,7 +51,7 @@ def test_a_state_beyond_24_bits_ends_with_1(netdesc: Netdesc, tmp_path: Path) ->
     }
     for old, new in changes.items():
         document.write_text(document.read_text().replace(old, new))
-    np.save(tmp_path / "ones.npy", np.ones((2000, INPUTS)))
+    np.save(tmp_path / "ones.npy", np.ones((1000, INPUTS)))
     ended = netdesc("verify", document, "--input", tmp_path / "ones.npy")
     assert ended.code == 1
     assert "24-bit clip: " in ended.out

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from support.cli_process import Netdesc
 from support.exchange_samples import dense, document
 from support.networks import any_neuron, networks
+from support.scaled_examples import copy_examples
 
 import netdesc
 from netdesc.exchange import NetFileError
@@ -121,8 +122,9 @@ def test_every_example_runs_without_netdesc(tmp_path: Path) -> None:
 
 
 def test_a_run_is_exported_with_its_sample(netdesc: Netdesc, tmp_path: Path) -> None:
+    copy_examples(tmp_path)
     path = tmp_path / "my net-1.py"
-    assert netdesc("export", shipped("examples/delayed_recall.json"), "-o", path).code == 0
+    assert netdesc("export", "examples/delayed_recall.json", "-o", path).code == 0
     assert subprocess.run([sys.executable, path]).returncode == 0
     numbers = path.with_suffix(".safetensors")
     with safe_open(numbers, "numpy") as file:
@@ -131,7 +133,7 @@ def test_a_run_is_exported_with_its_sample(netdesc: Netdesc, tmp_path: Path) -> 
     tensors["n1_output.p_threshold"] += 64
     save_file(tensors, numbers, metadata)
     assert subprocess.run([sys.executable, path]).returncode == 1
-    assert netdesc("export", shipped("examples/oxford.json"), "-o", path).code == 0
+    assert netdesc("export", "examples/oxford.json", "-o", path).code == 0
 
 
 def test_numbers_of_something_else_are_not_overwritten(netdesc: Netdesc, tmp_path: Path) -> None:

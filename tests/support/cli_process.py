@@ -1,7 +1,6 @@
 """Running programs and the command line: in this process, or in one of their own."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,17 +68,9 @@ class Ended(NamedTuple):
 
 
 def netdesc_process(*arguments: str | Path) -> Ended:
-    """Runs the command as it is installed: with compiled modules, whoever keeps Python from them.
-
-    The first run in a new checkout makes them.
-    """
-    result = subprocess.run(
-        [sys.executable, "-c", _CODE, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
-    )
+    """Runs the command as it is installed. The first run in a new checkout compiles modules."""
+    command = [sys.executable, "-c", _CODE, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     out, _, loaded = result.stdout.rpartition("LOADED")
     return Ended(result.returncode, out, set(loaded.split()))
 

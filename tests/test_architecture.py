@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 MAX_PACKAGE_LINES = 56_620
-MAX_TEST_LINES = 39_650
+MAX_TEST_LINES = 39_436
 
 
 def line_count(folder: Path) -> int:

@@ -140,9 +140,7 @@ def test_a_grid(folder):
     points = [(variant.name, *values.values()) for variant, values in space.grid()]
     rates = [0.001, pytest.approx(0.01), 0.1]
     own = [("a", units, rate, 5) for units, rate in itertools.product([1, 2, 3, 4], rates)]
-    assert points == own + [
-        ("b", units, rate, 5) for units, rate in itertools.product([7, 6], rates)
-    ]
+    assert points == own + [("b", *point, 5) for point in itertools.product([7, 6], rates)]
     assert space.trials == space.grid_size() == 18
     assert all(type(values[UNITS]) is int for _, values in space.grid())
     assert type(space.variants[0].parameters[1].low) is float
@@ -197,16 +195,12 @@ def test_what_passes_can_be_trained(tmp_path_factory, sweep, chance):
 
 
 def _value(parameter, chance: random.Random):
-    value = (
-        parameter.at(chance.random())
-        if parameter.choices is None
-        else chance.choice(parameter.choices)
-    )
-    if parameter.choices is None:
-        assert parameter.low <= value <= parameter.high
-        assert parameter.grid()[0] == parameter.low
-        assert parameter.grid()[-1] == parameter.high
-        assert sorted(set(parameter.grid())) == [*parameter.grid()]
+    if parameter.choices is not None:
+        return chance.choice(parameter.choices)
+    value, grid = parameter.at(chance.random()), [*parameter.grid()]
+    assert parameter.low <= value <= parameter.high
+    assert (grid[0], grid[-1]) == (parameter.low, parameter.high)
+    assert sorted(set(grid)) == grid
     return value
 
 

@@ -192,9 +192,7 @@ def test_a_wrong_device_rule_is_seen(tmp_path: Path, right: str, wrong: str) -> 
 def test_sizes_are_those_of_the_compiler(tmp_path: Path) -> None:
     source = tmp_path / "net.c"
     note = write(model_of(document([5], [dense("a", 7), dense("b", 3)])), source)
-    code, tables, state = (
-        int(number.replace(",", "")) for number in re.findall(r" ([\d,]+) bytes", note)
-    )
+    code, tables, state = map(int, re.findall(r" (\d+) bytes", note.replace(",", "")))
     assert 0 < code < 4096
     assert tables == 7 * 5 + 3 * 7
     check = tmp_path / "check.c"

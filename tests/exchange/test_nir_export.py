@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from support.cli_process import Netdesc
 from support.exchange_samples import dense, document, model_of
 from support.networks import any_neuron, networks
 from support.neuron_definitions import example_fields
 
 import netdesc
-from netdesc.cli.main import main
 from netdesc.description.source import NETWORK_SUFFIXES
 from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.export_options import ExportOptions, Sample
@@ -140,9 +140,7 @@ def test_a_neuron_at_its_threshold_fires_or_not(node: NirNode, outputs: dict[Any
     fields = {name: np.full(1, value) for name, value in node.fields.items()}
     ends = {name: NirNode(name.title(), {"shape": np.array([1])}) for name in ("input", "output")}
     graph = NirGraph(ends | {"n": NirNode(node.type, fields)}, [("input", "n"), ("n", "output")])
-    drive = {"LIF": [8 / 7] * 4, "IF": [1.0] * 4}[node.type]
-    if node.type == "LIF":  # v = 1/4, then exactly 1/2
-        drive = [1.0, 1.25, 1.0, 1.25]
+    drive = {"LIF": [1.0, 1.25, 1.0, 1.25], "IF": [1.0] * 4}[node.type]  # LIF: v = 1/4, then 1/2
     for fires_at, expected in outputs.items():
         output_TN = run_euler(graph, np.array(drive)[:, None], 1.0, fires_at)
         assert output_TN[:, 0].tolist() == expected
@@ -163,10 +161,8 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_nir_cannot_say_is_refused_by_layer(tmp_path: Path, name: str) -> None:
     is_image = REFUSED[name]["type"] in ("conv", "max_pool", "reshape")
-    model, path = (
-        model_of(document([1, 4, 4] if is_image else [16], [REFUSED[name]])),
-        tmp_path / "a.nir",
-    )
+    model = model_of(document([1, 4, 4] if is_image else [16], [REFUSED[name]]))
+    path = tmp_path / "a.nir"
     with pytest.raises(NetFileError, match=r'layer "x".*ND406'):
         write_nir(model, path)
     assert not path.exists()
@@ -190,12 +186,10 @@ def test_paths_of_different_lengths_are_aligned() -> None:
         layer |= {"neuron": LIF | {"voltage_decay": 0.0}, "weight_scale": 4.0}
     model = trained(document([25], layers))
     graph, warnings, early = nir_of(model, "a.nir")
-    delays = {
-        name: node.fields["delay"] for name, node in graph.nodes.items() if node.type == "Delay"
-    }
+    delays = [node.fields["delay"] for node in graph.nodes.values() if node.type == "Delay"]
     assert early == 2
     assert len(warnings) == len(delays) == 1
-    assert np.allclose(next(iter(delays.values())), DT)
+    assert np.allclose(delays[0], DT)
     input_TN = (RNG.random((80, 25)) < 0.3).astype(np.float32)
     output_TN = IntegerNetwork(model.graph, model.folded_state()).run_all(input_TN)
     assert count_differences(graph, Sample("", input_TN, output_TN), early, ">")[0] == 0
@@ -209,37 +203,25 @@ def test_files_for_a_tool_have_what_the_tool_needs(tmp_path: Path) -> None:
         write_nir(model, tmp_path / "a.nir", ExportOptions(target=target, note=notes.append))
         assert target in notes[-1].lower()
         nodes[target] = nir.read(tmp_path / "a.nir").nodes
-    assert (
-        nodes["spikingjelly"]["x_lif"].v_threshold[0] - nodes["norse"]["x_lif"].v_threshold[0]
-        == 2**-13
-    )
+    shifted, level = (nodes[name]["x_lif"].v_threshold[0] for name in ("spikingjelly", "norse"))
+    assert shifted - level == 2**-13
     assert isinstance(nodes["sinabs"]["x_w"], nir.Affine)
     assert isinstance(nodes["sinabs"]["x_lif"], nir.LIF)
     assert nodes["spyx"]["x_lif"].tau_mem[0] == 4
     with pytest.raises(NetFileError, match='layer "x"'):
-        write_nir(
-            model_of(document([16], [dense("x", 4)])),
-            tmp_path / "b.nir",
-            ExportOptions(target="sinabs"),
-        )
+        nir_of(model_of(document([16], [dense("x", 4)])), "b.nir", ExportOptions(target="sinabs"))
 
 
-def test_spikes_that_differ_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_spikes_that_differ_are_counted(netdesc: Netdesc) -> None:
     layers = [dense("x", 4) | {"neuron": LIF | {"voltage_decay": 0.0}, "weight_scale": 4.0}]
-    source, target = tmp_path / "a.json", tmp_path / "a.nir"
-    source.write_text(json.dumps(document([16], layers, data=None)))
-    arguments = ["export", str(source), "-o", str(target), "--json"]
-    with pytest.raises(SystemExit) as raised:
-        main(arguments)
-    assert raised.value.code in (0, None)
-    notes = json.loads(capsys.readouterr().out)["notes"]
+    Path("a.json").write_text(json.dumps(document([16], layers, data=None)))
+    arguments = ["export", "a.json", "-o", "a.nir", "--json"]
+    notes = json.loads(netdesc(*arguments).out)["notes"]
     counts = [note for note in notes if "spikes differ" in note]
     assert len(counts) == 3
     assert sum(": 0 of " in note for note in counts) >= 2
     for wrong in (["--for", "norse", "-o", "a.net"], ["--for", "nonsense"], ["-o", "a.txt"]):
-        with pytest.raises(SystemExit) as raised:
-            main([*arguments, *wrong])
-        assert raised.value.code == 2
+        assert netdesc(*arguments, *wrong).code == 2
 
 
 def test_documents_and_formats_know_the_same_files() -> None:

@@ -107,9 +107,8 @@ def test_spikes_are_those_of_eulers_method(tmp_path: Path, name: str) -> None:
 def test_resets_by_subtraction(tmp_path: Path, reset: str, decay: float) -> None:
     weight, (d, e) = RNG.normal(0, 1, (4, 5)), (decay, 0.25)
     neurons = nir.CubaLIF(*(full(x, 4) for x in (DT / d, DT / e, 1 / e, 0, 1, 0, 1 / d)))
-    path = write(
-        tmp_path / "a.nir", graph("input a, a l, l output", a=nir.Linear(weight), l=neurons)
-    )
+    network = graph("input a, a l, l output", a=nir.Linear(weight), l=neurons)
+    path = write(tmp_path / "a.nir", network)
     input_TN, u, v, fired = RNG.random((80, 5)) < 0.5, np.zeros(4), np.zeros(4), np.zeros(4)
     wanted = []
     for values in input_TN:
@@ -173,9 +172,8 @@ def test_what_no_document_can_say_is_refused(tmp_path: Path, name: str) -> None:
 
 def bomb(root: h5py.File) -> None:
     del root["node/nodes/a/weight"]
-    weight = root["node/nodes/a"].create_dataset(
-        "weight", (9, 5), "f4", chunks=(9, 5), compression="gzip"
-    )
+    storage = {"chunks": (9, 5), "compression": "gzip"}
+    weight = root["node/nodes/a"].create_dataset("weight", (9, 5), "f4", **storage)
     weight.id.write_direct_chunk((0, 0), zlib.compress(bytes(30_000_000)))
 
 
@@ -215,7 +213,6 @@ def test_damaged_bytes_give_one_error_or_a_network(
     content = write(folder / "a.nir", NETWORKS["loop"]).read_bytes()
     chance = random.Random(seed)
     damaged = content[: chance.randrange(len(content))] if is_cut else damage_bytes(chance, content)
-    path = folder / "b.nir"
-    path.write_bytes(damaged)
+    (folder / "b.nir").write_bytes(damaged)
     with contextlib.suppress(NetFileError):
-        read_network(path)
+        read_network(folder / "b.nir")

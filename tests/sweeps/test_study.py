@@ -16,11 +16,17 @@ from netdesc.description import load
 from netdesc.runs.errors import RunError
 from netdesc.runs.sweep_table import SweepTable
 from netdesc.sweeps.results import read_table
-from netdesc.sweeps.study import EPOCHS, MAX_DEATHS, open_sweep
+from netdesc.sweeps.study import EPOCHS, MAX_DEATHS, OpenTrial, SweepStudy, open_sweep
 
 
 def settings(table: SweepTable) -> list[tuple[str, dict[str, Any]]]:
     return [(row.variant, row.values) for row in table.trials]
+
+
+def take(study: SweepStudy) -> OpenTrial:
+    trial = study.next_trial()
+    assert trial is not None
+    return trial
 
 
 def alone(folder: Path, **sweep: Any) -> SweepTable:
@@ -49,9 +55,8 @@ def test_trials_are_equal_for_any_number_of_workers(method: str, tmp_path: Path)
     one = alone(tmp_path / "one", **sweep)
     description = sweep_of(tmp_path, **sweep)
     workers = [open_sweep(description, tmp_path / "S") for _ in range(3)]
-    taken = [(worker, worker.next_trial()) for worker in (*workers, *reversed(workers))]
+    taken = [(worker, take(worker)) for worker in (*workers, *reversed(workers))]
     for worker, trial in reversed(taken):
-        assert trial is not None
         worker.tell(trial, [[loss_of(trial)]])
     for worker in workers:
         worker.close()
@@ -75,10 +80,7 @@ def test_one_worker_proposes_the_same_each_time_and_two_never(method: str, tmp_p
         open_sweep(load(tmp_path / "a/network.json"), tmp_path / "a/S", add_trials=2) as one,
         open_sweep(load(tmp_path / "a/network.json"), tmp_path / "a/S") as other,
     ):
-        first, second = one.next_trial(), other.next_trial()
-        assert first is not None
-        assert second is not None
-        assert first.values != second.values
+        assert take(one).values != take(other).values
 
 
 @pytest.mark.parametrize("workers", [pytest.param(2, marks=pytest.mark.slow), 4])
@@ -101,14 +103,10 @@ def test_killed_workers_lose_no_trial_and_double_none(workers: int, tmp_path: Pa
 def test_the_next_worker_resumes_the_trial_of_a_dead_one(tmp_path: Path) -> None:
     description, folder = sweep_of(tmp_path), tmp_path / "S"
     with open_sweep(description, folder) as one, open_sweep(description, folder) as other:
-        first = one.next_trial()
-        second = other.next_trial()
-        assert first is not None
-        assert second is not None
+        first, second = take(one), take(other)
         assert (first.number, second.number) == (0, 1)
         one.close()
-        resumed = other.next_trial()
-        assert resumed == first
+        assert other.next_trial() == first
         one.tell(first, [[7.0]])  # it has lost the trial
         assert [row.status for row in one.table().trials] == ["running"] * 2
 
@@ -117,9 +115,7 @@ def test_a_trial_that_kills_its_workers_fails(tmp_path: Path) -> None:
     description, folder = sweep_of(tmp_path), tmp_path / "S"
     workers = [open_sweep(description, folder) for _ in range(MAX_DEATHS + 1)]
     for number, worker in enumerate(workers):
-        trial = worker.next_trial()
-        assert trial is not None
-        assert trial.number == number // MAX_DEATHS
+        assert take(worker).number == number // MAX_DEATHS
         shutil.rmtree(folder / "workers")  # as if it were dead
     table = read_table(folder)
     assert [row.status for row in table.trials] == ["failed", "waiting"]
@@ -130,11 +126,10 @@ def test_a_trial_with_a_checkpoint_is_resumed_however_often_workers_die(tmp_path
     description, folder = sweep_of(tmp_path), tmp_path / "S"
     workers = [open_sweep(description, folder) for _ in range(MAX_DEATHS + 2)]
     for worker in workers:
-        trial = worker.next_trial()
-        assert trial is not None
-        assert trial.number == 0
-        (folder / "trials/0000/seed0/checkpoints").mkdir(parents=True, exist_ok=True)
-        (folder / "trials/0000/seed0/checkpoints/last.state").touch()
+        assert take(worker).number == 0
+        checkpoints = folder / "trials/0000/seed0/checkpoints"
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        (checkpoints / "last.state").touch()
         shutil.rmtree(folder / "workers")
 
 
@@ -174,11 +169,9 @@ def test_a_poor_trial_is_pruned_and_a_good_one_is_not(prune: str, tmp_path: Path
 
 @pytest.mark.parametrize("prune", ["hyperband", "median"])
 def test_no_trial_is_pruned_after_its_last_epoch(prune: str, tmp_path: Path) -> None:
-    last: dict[str, Any] = {
-        "prune": {"type": prune},
-        "variants": [{"name": "v", "set": {EPOCHS: 9}}],
-    }
-    with open_sweep(sweep_of(tmp_path, **last), tmp_path / "S") as study:
+    variants = [{"name": "v", "set": {EPOCHS: 9}}]
+    description = sweep_of(tmp_path, prune={"type": prune}, variants=variants)
+    with open_sweep(description, tmp_path / "S") as study:
         while (trial := study.next_trial()) is not None:
             assert not study.report(trial, 9, float(trial.number))
             study.tell(trial, [[float(trial.number)]])
@@ -187,9 +180,7 @@ def test_no_trial_is_pruned_after_its_last_epoch(prune: str, tmp_path: Path) -> 
 def test_results_are_medians_with_spreads_and_finite(tmp_path: Path) -> None:
     goals = [{"minimize": "loss"}, {"minimize": "seconds"}]
     with open_sweep(sweep_of(tmp_path, objectives=goals), tmp_path / "S") as study:
-        trials = [study.next_trial() for _ in range(2)]
-        assert trials[0] is not None
-        assert trials[1] is not None
+        trials = [take(study) for _ in range(2)]
         study.tell(trials[0], [[1, 9], [5, 7], [2, 8]])
         study.tell(trials[1], [[float("nan"), 1.0]])
         study.tell(trials[1], [[1.0, 1.0]])  # too late
@@ -220,12 +211,10 @@ def test_wrong_files_of_sweeps_are_refused(change: dict[str, Any] | None, tmp_pa
     open_sweep(description, tmp_path / "S")
     text = json.dumps({**json.loads(path.read_text()), **change}) if change else "[" * 100_000
     path.write_text(text)
-    for act in (
-        lambda: open_sweep(description, tmp_path / "S"),
-        lambda: read_table(tmp_path / "S"),
-    ):
-        with pytest.raises(RunError, match=r"sweep\.json"):
-            act()
+    with pytest.raises(RunError, match=r"sweep\.json"):
+        open_sweep(description, tmp_path / "S")
+    with pytest.raises(RunError, match=r"sweep\.json"):
+        read_table(tmp_path / "S")
 
 
 def test_a_lost_journal_is_noticed_and_a_missing_sweep(tmp_path: Path) -> None:

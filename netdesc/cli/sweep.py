@@ -145,7 +145,7 @@ class _Progress:
         if self._table is None or began >= self._due:  # other processes have trials, too
             self._table = read_table(self._folder)
             now = time.monotonic()
-            self._due, self._read = now + max(1.0, 20 * (now - began)), self._ended
+            self._due, self._read = now + 20 * (now - began), self._ended
         table = self._table
         over = sum(trial.has_ended for trial in table.trials)
         over = min(over + self._ended - self._read, table.planned)

@@ -130,8 +130,7 @@ def test_wrong_use_is_one_message(netdesc: Netdesc, tmp_path: Path, arguments: l
     if "other" in arguments:
         assert netdesc("sweep", document, "--dir", "other", "--trials", 1, "-q").code == 0
         document.write_text(document.read_text().replace("0.001", "0.002"))
-    names = {"doc": str(document)}
-    ended = netdesc("sweep", *(names.get(word, word) for word in arguments))
+    ended = netdesc("sweep", *(document if word == "doc" else word for word in arguments))
     assert ended.code in (1, 2, 3)
     assert ended.err.startswith(("error", "Usage", "plain.json"))
     assert not Path("S").exists()

@@ -33,7 +33,7 @@ def read_report(
         from netdesc.api.compile import open_network
         from netdesc.api.export import own_sample
         from netdesc.api.load import load
-        from netdesc.exchange.c import c_sizes
+        from netdesc.exchange.c.c_file import c_sizes
         from netdesc.exchange.export_options import ExportOptions
 
         network = load(source, overrides, with_files=False) if overrides else source

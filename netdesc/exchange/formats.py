@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.exchange.c import write_c
+from netdesc.exchange.c.c_file import write_c
 from netdesc.exchange.errors import NetFileError, NetFileNameError
 from netdesc.exchange.export import export_net
 from netdesc.exchange.export_options import PLAIN, ExportOptions
 from netdesc.exchange.importer import ImportedNetwork, import_net, read_weights
 from netdesc.exchange.nir.nir_export import write_nir
-from netdesc.exchange.nir.nir_import import import_nir
-from netdesc.exchange.nir.nir_weights import read_nir_weights
+from netdesc.exchange.nir.nir_import import import_nir, read_nir_weights
 from netdesc.exchange.nir.peers import TOOLS
 from netdesc.exchange.torch_file.torch_writer import write_torch
 from netdesc.graph import Graph

@@ -54,10 +54,7 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
         del values["threshold"]
     if neuron.form.is_complex:
         values = _with_period(kind, neuron, values)
-    section: dict[str, Any] = {"type": kind}
-    for name, value in values.items():
-        low, high = float(value.min()), float(value.max())
-        section[name] = low if low == high else [low, high]
+    section: dict[str, Any] = {"type": kind} | field_values(values)
     if neuron.activation and not neuron.is_delta:
         section["activation"] = neuron.activation
     if any(value.ndim for value in values.values()):
@@ -65,6 +62,12 @@ def import_neuron(neuron: NetNeuron) -> ImportedNeuron:
     if neuron.is_graded:
         section["graded"] = True
     return ImportedNeuron(section, values)
+
+
+def field_values(values: Values) -> dict[str, float | list[float]]:
+    """Returns values as the fields of a section have them: a range where neurons differ."""
+    limits = {name: (float(value.min()), float(value.max())) for name, value in values.items()}
+    return {name: low if low == high else [low, high] for name, (low, high) in limits.items()}
 
 
 def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
@@ -82,28 +85,29 @@ def _with_period(kind: str, neuron: NetNeuron, values: Values) -> Values:
     angle = np.where(is_long, (low + high) / 2, angle)
     decay = np.where(is_long, DECAYS[0], 1 - length / DECAY_ONE)
     period = np.clip(2 * math.pi / angle, *PERIODS)
-    found = {"period": np.asarray(period, np.float32), "decay": np.asarray(decay, np.float32)}
-    others = {name: value for name, value in values.items() if name not in ("sine", "cosine")}
-    exact = {name: np.float64(value) for name, value in found.items()}
-    back = NEURONS[kind].model_construct().derive(np, exact)
+    polar = {"period": np.asarray(period, np.float32), "decay": np.asarray(decay, np.float32)}
+    exact = {name: np.float64(value) for name, value in polar.items()}
+    derived = NEURONS[kind].model_construct().derive(np, exact)
     for dataset in ("sinDecay", "cosDecay"):
-        is_same = INTEGERS["factor"](back[NUMBERS[dataset].parameter]) == neuron.numbers[dataset]
+        name = NUMBERS[dataset].parameter
+        is_same = INTEGERS["factor"](derived[name]) == neuron.numbers[dataset]
         if not is_same.all():
-            index = np.argwhere(~is_same)[0]
-            numbers = ", ".join(str(int(each[tuple(index)])) for each in (sine, cosine))
+            index = tuple(np.argwhere(~is_same)[0])
+            numbers = f"{sine[index]:.0f}, {cosine[index]:.0f}"
             problem = f"has the sine and cosine {numbers}, which no period and decay of at least "
             raise LayerError(f"neuron/{dataset}", f"{problem}1/4096 have")
-    return found | others
+        del values[name]
+    return polar | values
 
 
 def import_as(section: NeuronSection, neuron: NetNeuron) -> ImportedNeuron:
     """Converts neurons to those of a document: lif are CUBA neurons without current in a file."""
     imported = import_neuron(neuron)
     is_lif = section.type_name() == "lif" and imported.section["type"] == "cuba"
-    if not (is_lif and (imported.values["current_decay"] == 1).all()):
-        return imported
-    values = {name: each for name, each in imported.values.items() if name != "current_decay"}
-    return ImportedNeuron(imported.section | {"type": "lif"}, values)
+    if is_lif and (imported.values["current_decay"] == 1).all():
+        imported.section["type"] = "lif"
+        del imported.values["current_decay"]
+    return imported
 
 
 def neuron_differences(neuron: NetNeuron, section: NeuronSection) -> Iterator[str]:
@@ -178,7 +182,9 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
     section: JsonObject = {"name": name, "type": layer.section_type}
     for key, value in layer.fields.items():
         section[key] = [*value] if isinstance(value, tuple) else value
-    parsed = NEURONS[neuron["type"]].model_validate_json(json.dumps(neuron))
+    parsed = neuron_section(neuron)
+    if parsed.equations().spike is not None:
+        neuron |= {"tau_grad": 1.0, "scale_grad": 1.0}  # slayer's defaults, used by most networks
     section["neuron"] = None if parsed == IDENTITY else neuron
     sections = (section,)
     if layer.delays_inputs:
@@ -198,6 +204,10 @@ def _import_synapses(name: str, layer: NeuronLayer) -> LayerImport:
     if layer.neuron.never_spikes:
         loss = loss | {"signal": "v"}
     return LayerImport(sections, loss)
+
+
+def neuron_section(section: JsonObject) -> NeuronSection:
+    return NEURONS[section["type"]].model_validate_json(json.dumps(section))
 
 
 def split_delays(layer: NeuronLayer) -> tuple[NeuronLayer, ...]:

@@ -28,26 +28,28 @@ from netdesc.exchange.import_layers import (
     import_as,
     name_neurons,
     neuron_differences,
+    neuron_section,
     split_delays,
     stored_values,
     to_float,
 )
 from netdesc.exchange.net_notes import LayerNotes
 from netdesc.exchange.net_reader import read_net
-from netdesc.exchange.net_record import NetFile, Simulation
+from netdesc.exchange.net_record import NetFile
 from netdesc.exchange.net_synapses import NeuronLayer, SynapticLayer
 from netdesc.graph import Graph, SynapticNode, build_graph
 from netdesc.kernels.fixed_point import WEIGHT_UNIT
 from netdesc.machine import return_freed_memory
-from netdesc.neurons.models import NEURONS, NeuronSection
 
-DEFAULT_TIME = Simulation(step_ms=1.0, sample_ms=1000.0)
-"""The lengths of a step and of a sample if neither the file nor the caller gives them."""
+DEFAULT_TIME: JsonObject = {"steps": 1000, "step_ms": 1.0}
+"""The ``time`` of a document if neither the file nor the caller gives it."""
 
 _UNSAID = "are assumed: the file does not say how long"
-STEPS_ASSUMED = f"{DEFAULT_TIME.steps:,} steps {_UNSAID} a sample is"
-STEP_MS_ASSUMED = f"steps of {DEFAULT_TIME.step_ms:g} ms {_UNSAID} a step is"
-STEP_MS_WARNING = f"{STEP_MS_ASSUMED}; to set it, import the file with step_ms (--step-ms)"
+TIME_ASSUMED = {
+    "steps": f"{DEFAULT_TIME['steps']:,} steps {_UNSAID} a sample is",
+    "step_ms": f"steps of {DEFAULT_TIME['step_ms']:g} ms {_UNSAID} a step is",
+}
+STEP_MS_WARNING = f"{TIME_ASSUMED['step_ms']}; to set it, import the file with step_ms (--step-ms)"
 
 TRAINING: JsonObject = {"epochs": 100, "optimizer": {"type": "adam", "learning_rate": 0.001}}
 """The ``training`` of imported documents, which a ``.net`` file has no values for."""
@@ -140,13 +142,8 @@ def import_net(
     >>> [layer.name for layer in imported.table], netdesc.compile(imported).graph.parameters
     (['dense0', 'dense1'], 102400)
     """
-    path = Path(path)
-    require_times(steps, step_ms)
+    path, chosen_time = Path(path), check_time(steps, step_ms)
     net, warnings, notes = read_net(path)
-    time, is_timed = net.simulation or DEFAULT_TIME, net.simulation is not None
-    lengths = {"steps": steps, "step_ms": step_ms}
-    is_assumed = {name: not is_timed and value is None for name, value in lengths.items()}
-    name = name or network_name(path)
     parts: dict[str, LayerImport] = {}
     for index, layer in enumerate(net.layers):
         part_name = f"{layer.kind}{index}"
@@ -154,35 +151,55 @@ def import_net(
             parts[part_name] = IMPORTERS[type(layer)](part_name, layer)
         except LayerError as error:
             raise NetFileError(path, error.problem, index, error.dataset) from error
-    neurons, layers = name_neurons([each for part in parts.values() for each in part.sections])
-    neurons = {name: _state_surrogate(section) for name, section in neurons.items()}
-    description: JsonObject = {
-        "format": FORMAT,
-        "name": name,
-        "description": f"Imported from {escape(path.name)}.",
-        "time": {
-            "steps": time.steps if steps is None else operator.index(steps),
-            "step_ms": float(time.step_ms if step_ms is None else step_ms),
-        },
+    content: JsonObject = {
         "input": {"shape": list(net.input_shape)},
-        "neurons": neurons,
-        "layers": layers,
+        "layers": [section for part in parts.values() for section in part.sections],
         "loss": [part.loss for part in parts.values() if part.loss is not None][-1],
-        "training": TRAINING,
-        "weights": {"path": f"{name}.safetensors"},
     }
+    time = net.simulation and {"steps": net.simulation.steps, "step_ms": net.simulation.step_ms}
+    description, is_assumed = describe_network(path, name, chosen_time, time, content)
     graph = graph_of(path, description)
     weights: dict[str, NDArray[np.float32]] = {}
     for (_, record), layer in zip(_neuron_records(net), graph.neuron_layers, strict=True):
         weights |= _layer_state(layer, record)
     return_freed_memory()  # of which large arrays take much
     table = _make_table(net, parts, notes)
-    assumptions = [
-        *describe_assumptions(description, is_assumed),
-        *_name_neuron_fields(description["neurons"]),
-        *_name_axonal_steps(graph),
-    ]
+    assumptions = describe_assumptions(description, is_assumed)
+    assumptions += _name_neuron_fields(description["neurons"])
+    delaying = [f"layers.{layer.name}" for layer in graph.neuron_layers if layer.delay]
+    if delaying:
+        options = " ".join(f"--set {layer}.axonal_delay_step=false" for layer in delaying)
+        text = "an axonal delay step behind spikes, as with delay_shift=True in slayer"
+        assumptions.append(f"{text} ({options})")
     return ImportedNetwork(description, weights, table, warnings, assumptions, *is_assumed.values())
+
+
+def describe_network(
+    path: Path,
+    name: str | None,
+    chosen_time: JsonObject,
+    stored_time: JsonObject | None,
+    content: JsonObject,
+) -> tuple[JsonObject, dict[str, bool]]:
+    """Returns the document of the network in a file, and which fields of its time are assumed.
+
+    ``content`` has the sections that the file says, with neurons in its layers.
+    """
+    name, time = name or network_name(path), (stored_time or DEFAULT_TIME) | chosen_time
+    neurons, layers = name_neurons(content["layers"])
+    description = {
+        "format": FORMAT,
+        "name": name,
+        "description": f"Imported from {escape(path.name)}.",
+        "time": {"steps": operator.index(time["steps"]), "step_ms": float(time["step_ms"])},
+        "input": content["input"],
+        "neurons": neurons,
+        "layers": layers,
+        "loss": content["loss"],
+        "training": TRAINING,
+        "weights": {"path": f"{name}.safetensors"},
+    }
+    return description, {key: not stored_time and key not in chosen_time for key in DEFAULT_TIME}
 
 
 def network_name(path: Path) -> str:
@@ -198,16 +215,6 @@ def graph_of(path: Path, description: JsonObject) -> Graph:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
         raise NetFileError(path, f"a document cannot have this {field}: {first['msg']}") from error
-
-
-def _state_surrogate(section: JsonObject) -> JsonObject:
-    """States slayer's default surrogate gradient, with which most of these networks learnt."""
-    spikes = neuron_section(section).equations().spike is not None
-    return section | ({"tau_grad": 1.0, "scale_grad": 1.0} if spikes else {})
-
-
-def neuron_section(section: JsonObject) -> NeuronSection:
-    return NEURONS[section["type"]].model_validate_json(json.dumps(section))
 
 
 def _make_table(
@@ -230,9 +237,8 @@ def _make_table(
 
 def describe_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:
     """Returns a sentence for each value that no file of a network holds."""
-    times = {"steps": STEPS_ASSUMED, "step_ms": STEP_MS_ASSUMED}
     texts = {
-        **{f"time.{name}": times[name] for name in times if is_assumed[name]},
+        **{f"time.{name}": text for name, text in TIME_ASSUMED.items() if is_assumed[name]},
         "loss": f"loss {_describe(description['loss'])}",
         "training.epochs": f"{TRAINING['epochs']} epochs",
         "training.optimizer": f"optimizer {_describe(TRAINING['optimizer'])}",
@@ -242,13 +248,6 @@ def describe_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -
         value = functools.reduce(operator.getitem, field.split("."), description)
         named.append(f"{text} (--set {shlex.quote(f'{field}={json.dumps(value)}')})")
     return named
-
-
-def _name_axonal_steps(graph: Graph) -> Iterator[str]:
-    names = [layer.name for layer in graph.neuron_layers if layer.delay]
-    options = " ".join(f"--set layers.{name}.axonal_delay_step=false" for name in names)
-    if names:
-        yield f"an axonal delay step behind spikes, as with delay_shift=True in slayer ({options})"
 
 
 def _name_neuron_fields(neurons: JsonObject) -> Iterator[str]:
@@ -278,15 +277,13 @@ def _describe(section: JsonObject) -> str:
     return " with ".join([section["type"], *([" and ".join(texts)] if values else [])])
 
 
-def require_times(steps: int | None, step_ms: float | None) -> None:
-    """ValueError if a number of steps or their length is out of range."""
-    _require_range("steps", steps, MAX_STEPS)
-    _require_range("step_ms", step_ms, MAX_STEP_MS)
-
-
-def _require_range(name: str, value: float | None, largest: float) -> None:
-    if value is not None and not 0 < value <= largest:
-        raise ValueError(f"{name} is {value}; it must be above 0 and at most {largest:,.0f}")
+def check_time(steps: int | None, step_ms: float | None) -> JsonObject:
+    """Returns those that are not None. ValueError if one is out of range."""
+    chosen = {"steps": (steps, MAX_STEPS), "step_ms": (step_ms, MAX_STEP_MS)}
+    for name, (value, largest) in chosen.items():
+        if value is not None and not 0 < value <= largest:
+            raise ValueError(f"{name} is {value}; it must be above 0 and at most {largest:,.0f}")
+    return {name: value for name, (value, _) in chosen.items() if value is not None}
 
 
 def read_weights(

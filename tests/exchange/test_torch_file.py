@@ -21,7 +21,7 @@ from support.scaled_examples import copy_examples
 import netdesc
 from netdesc.exchange import NetFileError
 from netdesc.exchange.export_options import ExportOptions, Sample
-from netdesc.exchange.torch_file import write_torch
+from netdesc.exchange.torch_file.torch_writer import write_torch
 from netdesc.hardware import HardwareError, IntegerNetwork
 from netdesc.resources import shipped
 

@@ -2,33 +2,34 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netdesc.description.diagnostics.wording import escape
-from netdesc.description.models.document import FORMAT
 from netdesc.exchange.errors import LayerError, NetFileError
-from netdesc.exchange.import_layers import NUMBERS_LOSS, SPIKE_LOSS, name_neurons, stored_values
+from netdesc.exchange.import_layers import (
+    NUMBERS_LOSS,
+    SPIKE_LOSS,
+    ImportedNeuron,
+    neuron_section,
+    stored_values,
+)
 from netdesc.exchange.importer import (
-    DEFAULT_TIME,
-    TRAINING,
     ImportedLayer,
     ImportedNetwork,
+    check_time,
     describe_assumptions,
+    describe_network,
     graph_of,
-    network_name,
-    neuron_section,
-    require_times,
 )
 from netdesc.exchange.nir.nir_builder import Builder, JsonObject, NirLayer
-from netdesc.exchange.nir.nir_neurons import RESETS, NeuronImport, Reals, make_neuron
-from netdesc.exchange.nir.nir_notes import read_notes
+from netdesc.exchange.nir.nir_neurons import RESETS, Reals, make_neuron
 from netdesc.exchange.nir.nir_reader import read_graph
-from netdesc.exchange.nir.nir_record import DT
+from netdesc.exchange.nir.nir_record import DT, read_notes
+from netdesc.graph import Graph
 from netdesc.kernels.fixed_point import DECAY_ONE, MAX_BIAS, WEIGHT_UNIT, weight_limits
 from netdesc.neurons.models.integrator import IDENTITY
 
@@ -62,8 +63,7 @@ def import_nir(
     numbers in the file are on the device's grid. NetFileError, with the node, if the file is
     invalid or a document cannot express the network, ValueError if an option is out of range.
     """
-    path = Path(path)
-    require_times(steps, step_ms)
+    path, chosen_time = Path(path), check_time(steps, step_ms)
     if dt is not None and not 0 < dt < math.inf:
         raise ValueError(f"dt is {dt}; it is a positive number of seconds")
     if reset not in (None, *RESETS):
@@ -84,23 +84,15 @@ def import_nir(
     weighted = [layer for layer in built.layers if layer.weights]
     if not weighted:
         raise NetFileError(path, "there is no layer of neurons or weights in it")
-    time = (notes.steps, notes.step_ms) if notes else (DEFAULT_TIME.steps, DEFAULT_TIME.step_ms)
-    is_assumed = {"steps": not notes and steps is None, "step_ms": not notes and step_ms is None}
-    neurons, sections = name_neurons([part.section for part in parts])
-    name = name or (notes.name if notes else network_name(path))
+    time = notes and {"steps": notes.steps, "step_ms": notes.step_ms}
     loss = NUMBERS_LOSS[math.prod(weighted[-1].shape) > 1]
-    description: JsonObject = {
-        "format": FORMAT,
-        "name": name,
-        "description": f"Imported from {escape(path.name)}.",
-        "time": {"steps": steps or time[0], "step_ms": float(step_ms or time[1])},
+    content: JsonObject = {
         "input": {"shape": list(built.input_shape)},
-        "neurons": neurons,
-        "layers": sections,
+        "layers": [part.section for part in parts],
         "loss": loss if weighted[-1].threshold is None else SPIKE_LOSS,
-        "training": TRAINING,
-        "weights": {"path": f"{name}.safetensors"},
     }
+    name = name or (notes and notes.name)
+    description, is_assumed = describe_network(path, name, chosen_time, time, content)
     graph_of(path, description)
     assumptions = describe_assumptions(description, is_assumed)
     if notes is None:
@@ -125,7 +117,7 @@ _RESET = (
     "for snnTorch's default, --reset subtract_delayed)"
 )
 
-_SUM = NeuronImport(
+_SUM = ImportedNeuron(
     IDENTITY.model_dump(), {name: np.array(1, np.float32) for name in IDENTITY.values()}
 )
 """The neurons of a layer whose output is the sum of what arrives."""
@@ -136,7 +128,7 @@ class _LayerImport(NamedTuple):
 
     section: JsonObject
     state: dict[str, NDArray[np.float32]]
-    neuron: NeuronImport = _SUM
+    neuron: ImportedNeuron = _SUM
     inferred: tuple[str, ...] = ()
 
 
@@ -255,3 +247,46 @@ def _row(index: int, layer: NirLayer, part: _LayerImport) -> ImportedLayer:
     weights = sum(weight.size for weight in layer.weights.values())
     names, shapes = (layer.name, section["type"], neuron), (layer.input_shape, layer.shape)
     return ImportedLayer(index, *names, *shapes, threshold, weights, part.inferred, ())
+
+
+def read_nir_weights(
+    path: str | Path, graph: Graph, warn: Callable[[str], None] = lambda text: None
+) -> dict[str, NDArray[np.float32]]:
+    """Returns the weights of a NIR file by their names in the state dict of ``graph``.
+
+    The n-th layer with weights in the file belongs to the n-th in the graph. Weights and biases are
+    multiplied so that they fit the thresholds of the graph, which stay. NetFileError if the layers
+    or the shapes of weights differ. If neurons differ, calls ``warn`` once.
+    """
+    path, imported = Path(path), import_nir(path)
+    layers, own_layers = graph_of(path, imported.description).neuron_layers, graph.neuron_layers
+    kinds = [
+        [(node.section.type_name(), node.weight_shape, node.section.learns_bias) for node in one]
+        for one in (layers, own_layers)
+    ]
+    if kinds[0] != kinds[1]:
+        texts = [
+            ", ".join(f"{kind} {list(shape)}" + " with bias" * bias for kind, shape, bias in one)
+            for one in kinds
+        ]
+        raise NetFileError(path, f"has the layers {texts[0]}; {graph.name} has {texts[1]}")
+    state: dict[str, NDArray[np.float32]] = {}
+    differences: list[str] = []
+    for layer, other in zip(own_layers, layers, strict=True):
+        own, values = layer.neuron.values(), other.neuron.values()
+        mine, theirs, scale = own.get("threshold"), values.get("threshold"), 1.0
+        if isinstance(mine, float) and isinstance(theirs, float) and theirs:
+            scale = 1.0 if "threshold" in layer.neuron.learn else mine / theirs
+        names = [name for name in own if name != "threshold" and own[name] != values.get(name)]
+        differences += [f'"{layer.name}": {name}' for name in names]
+        for key, value in imported.weights.items():
+            prefix, _, name = key.partition(f"layers.{other.name}.")
+            is_weight = name.endswith(".weight") or name == "neuron.bias"
+            shape = (layer.channels,) if layer.neuron.per_channel else ()
+            if not prefix and is_weight:
+                state[f"layers.{layer.name}.{name}"] = np.asarray(value * np.float32(scale))
+            elif not prefix and name.removeprefix("neuron.") in own and value.shape in ((), shape):
+                state[f"layers.{layer.name}.{name}"] = np.broadcast_to(value, shape).copy()
+    if differences:
+        warn(f"{path}: its neurons differ from those of the document: {', '.join(differences)}")
+    return state

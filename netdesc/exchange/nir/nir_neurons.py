@@ -6,11 +6,12 @@ which what arrives is multiplied (Pedersen et al. 2024, "Neuromorphic intermedia
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netdesc.exchange.import_layers import ImportedNeuron, field_values
 from netdesc.exchange.nir.nir_layers import Draft
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -93,14 +94,7 @@ def _decay(draft: Draft, name: str, tau: Reals, dt: float) -> Reals:
     return np.minimum(dt / tau, 1)
 
 
-class NeuronImport(NamedTuple):
-    """The section of neurons in a document, and their values, [] or [channels], by name."""
-
-    section: dict[str, Any]
-    values: dict[str, NDArray[np.float32]]
-
-
-def make_neuron(dynamics: Dynamics, scale: float, reset: str, kind: str | None) -> NeuronImport:
+def make_neuron(dynamics: Dynamics, scale: float, reset: str, kind: str | None) -> ImportedNeuron:
     """Converts neurons whose weights and thresholds are multiplied by ``scale``.
 
     ``kind`` is what the metadata say: the same neurons can be "lif" and "cuba".
@@ -122,14 +116,13 @@ def make_neuron(dynamics: Dynamics, scale: float, reset: str, kind: str | None) 
             ]
             lines = ["v = v - threshold"] if reset == "subtract" else []
             section = {"type": "equations", "step": step, "spike": "v > threshold", "reset": lines}
-            section["parameters"] = {}
     values = {name: np.asarray(value, np.float32) for name, value in numbers.items()}
-    for name, value in values.items():
-        low, high = float(value.min()), float(value.max())
-        section[name] = low if low == high else [low, high]
-        if "parameters" in section:
-            parameter = {"kind": name.rpartition("_")[2], "value": section.pop(name)}
-            section["parameters"][name] = parameter
+    fields = field_values(values)
+    if section["type"] == "equations":
+        kinds = {name: name.rpartition("_")[2] for name in fields}
+        parameters = {name: {"kind": kinds[name], "value": fields[name]} for name in fields}
+        fields = {"parameters": parameters}
+    section |= fields
     if any(value.ndim for value in values.values()):
         section["per_channel"] = True
-    return NeuronImport(section, values)
+    return ImportedNeuron(section, values)

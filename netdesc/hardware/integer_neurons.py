@@ -34,9 +34,6 @@ Numba took longer to start, so it compiles at once. To compile a neuron, which i
 machine, takes 0.5 s, or 2 s for the first one.
 """
 
-States = NDArray[np.int64]
-"""A number for each neuron of a layer, [neurons]; states are in state units."""
-
 _LOOP, _NUMBA_HEADER, _TEXTS = (
     Path(__file__).with_name(name).read_text(encoding="utf-8")
     for name in ("neuron_loop.txt", "numba_header.txt", "neuron_texts.toml")
@@ -45,8 +42,7 @@ _PRINTER = Printer(TEXTS | tomllib.loads(_TEXTS), {GRID: "int64", SHARE: "int64"
 
 _NUMPY_NAMES = {
     "np": np,
-    "step_function": lambda function: function,
-    "neuron_kernel": lambda function: function,
+    **dict.fromkeys(("step_function", "neuron_kernel"), lambda function: function),
     "where": np.where,
     "count": np.count_nonzero,
 }
@@ -59,15 +55,19 @@ _ALL_NEURONS = "[np.arange(output_TN.shape[1])]"
 """Indices, because reading by a slice would not copy states that are overwritten."""
 
 
+def _parameter_arrays(definition: Definition) -> tuple[list[str], list[str]]:
+    """Returns the names of the parameters in the array of integers and in that of real numbers."""
+    integers = [name for name, kind in definition.parameters if kind != "real"]
+    reals = [name for name, kind in definition.parameters if kind == "real"]
+    return [*integers, "bias"], reals
+
+
 def loop_text(definition: Definition, neurons: str) -> str:
     """Returns the source text of a neuron's time loop, the function ``run``."""
     neuron = read(definition)
-    # The index of a parameter is that in the array of its type.
-    integers = [name for name, kind in definition.parameters if kind != "real"]
-    reals = [name for name, kind in definition.parameters if kind == "real"]
     parameters: LeafFields = {
         ("parameter", name): {"array": array, "index": index}
-        for array, names in enumerate(([*integers, "bias"], reals))
+        for array, names in enumerate(_parameter_arrays(definition))
         for index, name in enumerate(names)
     }
     leaves = leaf_fields({}, definition.inputs, tuple(neuron.before_reset))
@@ -100,9 +100,7 @@ class StepLines(Lines):
     def __init__(self, neuron: Neuron, printer: Printer, leaves: LeafFields) -> None:
         super().__init__(printer, leaves)
         self._states, self._texts = [*neuron.before_reset], printer.texts
-        self._assigned = first_assignments(neuron)
-        definition = neuron.definition
-        self._wrapped = definition.wrapped
+        self._assigned, self._wrapped = first_assignments(neuron), neuron.definition.wrapped
         self.compute(neuron.roots)
         self.fired = self._texts["no_spike"]
         if neuron.spike is not None:
@@ -110,8 +108,7 @@ class StepLines(Lines):
         self.output = self.fired
         if neuron.output is not None:
             (self.output,) = self.compute([neuron.output])
-            bits = definition.unit_bits - PAYLOAD_BITS
-            if bits:
+            if bits := neuron.definition.unit_bits - PAYLOAD_BITS:
                 text = self._texts["cut"].format(self.output, bits=bits, unit=1 << bits)
                 self.output = self.add(text, GRID)
             if neuron.spike is not None:
@@ -193,12 +190,13 @@ class IntegerNeurons:
         """``parameters`` are integers on the grid (see ``ParameterKind``), [] or [count]."""
         self.definition = definition
         self.is_graded = definition.output is not None
-        kinds = dict(definition.parameters) | {"bias": "threshold"}
-        rows = {name: np.broadcast_to(parameters[name], count) for name in kinds}
-        reals = [row for name, row in rows.items() if kinds[name] == "real"]
-        integers = [row for name, row in rows.items() if kinds[name] != "real"]
-        arrays = np.array(integers, np.int64), np.array(reals, np.float32)
-        self._parameters = tuple(array.reshape(-1, count) for array in arrays)
+        arrays = zip(_parameter_arrays(definition), (np.int64, np.float32), strict=True)
+        self._parameters = tuple(
+            np.array([np.broadcast_to(parameters[name], count) for name in names], kind).reshape(
+                -1, count
+            )
+            for names, kind in arrays
+        )
         self._names = definition.states
         self._states_SN = np.zeros((len(self._names) + 2, count), np.int64)
         """The states, whether the neuron fired in the step before, and its output then."""
@@ -211,7 +209,7 @@ class IntegerNeurons:
             self._drive = recurrent.drive.astype(np.int64) << PAYLOAD_BITS
 
     @property
-    def states(self) -> dict[str, States]:
+    def states(self) -> dict[str, NDArray[np.int64]]:
         """The states after the last step and its reset, [neurons] in state units."""
         return dict(zip(self._names, self._states_SN.copy(), strict=False))
 

@@ -32,6 +32,9 @@ BIAS_LIMIT = int(MAX_BIAS * WEIGHT_UNIT)
 WEIGHT_BITS = 6
 """The unit of weights, biases and thresholds is 2⁻⁶ of a threshold unit."""
 
+MAX_EXPONENT, EPSILON = 3, np.float32(1e-5)
+"""Limit and summand of the norm ``mean_variance``, as in training."""
+
 MAX_EXACT_FLOAT64 = 1 << 53
 """float64 holds every integer up to this magnitude."""
 
@@ -75,9 +78,9 @@ class LayerIntegers:
     def on_grid(self) -> dict[str, NDArray[Any]]:
         """Returns the parameters and the bias as the equations compute with them."""
         kinds, bits = dict(self.definition.parameters), self.definition.unit_bits
-        found = {name: _ON_GRID[kinds[name]](v, bits) for name, v in self.parameters.items()}
+        values = {name: _ON_GRID[kinds[name]](v, bits) for name, v in self.parameters.items()}
         bias = np.zeros(1, np.int64) if self.bias is None else self.bias.astype(np.int64)
-        return found | {"bias": _ON_GRID["threshold"](bias, bits - self.exponent)}
+        return values | {"bias": _ON_GRID["threshold"](bias, bits - self.exponent)}
 
 
 def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
@@ -114,7 +117,10 @@ def layer_integers(layer: SynapticNode, weights: Weights) -> LayerIntegers:
     if neuron.type_name() == "equations":
         way = 'which the device does not have: train with "norm": "mean"'
         raise HardwareError(f'layer "{layer.name}" has equations with the norm "{norm}", {way}')
-    return fold_scale(integers, norm_exponent(read("neuron.norm.running_var")))
+    # The norm divides by the deviation, rounded up to a power of two.
+    variance = read("neuron.norm.running_var") + EPSILON
+    squares = 4.0 ** np.arange(-MAX_EXPONENT, MAX_EXPONENT, dtype=np.float32)
+    return fold_scale(integers, int(np.count_nonzero(variance > squares)) - MAX_EXPONENT)
 
 
 def read_values(layer: SynapticNode, weights: Weights, name: str) -> NDArray[np.float32]:
@@ -141,16 +147,6 @@ def integer_parameters(
 ) -> dict[str, NDArray[Any]]:
     """Converts the parameters of equations, real numbers or arrays, as ``LayerIntegers`` says."""
     return {name: INTEGERS[kind](values[name]) for name, kind in definition.parameters}
-
-
-MAX_EXPONENT, EPSILON = 3, np.float32(1e-5)
-"""Limit and summand of the norm ``mean_variance``, as in training."""
-
-
-def norm_exponent(variance: NDArray[np.float32]) -> int:
-    """Returns e: the norm ``mean_variance`` divides by 2^e, the deviation rounded up."""
-    squares = 4.0 ** np.arange(-MAX_EXPONENT, MAX_EXPONENT, dtype=np.float32)
-    return int(np.count_nonzero(np.float32(variance) + EPSILON > squares)) - MAX_EXPONENT
 
 
 def fold_scale(integers: LayerIntegers, exponent: int) -> LayerIntegers:
@@ -181,14 +177,13 @@ def fold_into_weights(integers: LayerIntegers) -> LayerIntegers | None:
     if not integers.exponent:
         return integers
     low, high = weight_limits(8)
-    bias = np.zeros(1, np.int32) if integers.bias is None else integers.bias
-    *weights, bias = (_scaled(weight, -integers.exponent) for weight in (*integers.weights, bias))
-    if bias is None:
+    bias = None if integers.bias is None else _scaled(integers.bias, -integers.exponent)
+    if bias is None and integers.bias is not None:
         return None
+    weights = [_scaled(weight, -integers.exponent) for weight in integers.weights]
     for weight in weights:
         if weight is None or (weight % 2).any() or weight.min() < low or weight.max() > high:
             return None
-    bias = None if integers.bias is None else bias
     return replace(integers, weights=tuple(weights), bias=bias, exponent=0)
 
 

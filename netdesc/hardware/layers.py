@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -33,7 +33,7 @@ def align(signals: Sequence[Signal]) -> tuple[list[NDArray[Any]], int]:
     bits = max(signal.bits for signal in signals)
     if all(signal.bits == bits for signal in signals):
         return [signal.values_TN for signal in signals], bits
-    return [each.values_TN.astype(np.int64) << (bits - each.bits) for each in signals], bits
+    return [one.values_TN.astype(np.int64) << (bits - one.bits) for one in signals], bits
 
 
 def join(layer: LayerNode, signals: Sequence[Signal]) -> Signal:
@@ -42,15 +42,11 @@ def join(layer: LayerNode, signals: Sequence[Signal]) -> Signal:
         return signals[0]
     values, bits = align(signals)
     if layer.section.sums_inputs:
-        return Signal(reduce(np.add, [each.astype(np.int64) for each in values]), bits)
-    axis, shape, steps = (
-        cast("layers.Concat", layer.section).axis,
-        layer.input_shape,
-        len(values[0]),
-    )
-    before = math.prod(shape[:axis])
-    rows = [each.reshape(steps, before, each.shape[1] // before) for each in values]
-    return Signal(np.concatenate(rows, axis=2).reshape(steps, math.prod(shape)), bits)
+        return Signal(np.add.reduce(values, dtype=np.int64), bits)
+    section, steps = cast("layers.Concat", layer.section), len(values[0])
+    before = math.prod(layer.input_shape[: section.axis])
+    rows = [part.reshape(steps, before, part.shape[1] // before) for part in values]
+    return Signal(np.concatenate(rows, axis=2).reshape(steps, math.prod(layer.input_shape)), bits)
 
 
 LayerRun = Callable[[Signal, bool], Signal]
@@ -110,18 +106,18 @@ class DelayLine:
     def __init__(self, steps_N: NDArray[Any]) -> None:
         self._steps_N, self._most = steps_N, int(steps_N.max())
         self._is_shared = bool((steps_N == self._most).all())
-        self._known = Signal(np.zeros((self._most, len(steps_N)), np.bool_), 0)
+        self._past = Signal(np.zeros((self._most, len(steps_N)), np.bool_), 0)
 
     def __call__(self, signal: Signal, _is_last: bool = False) -> Signal:
         if self._most == 0:
             return signal
-        parts, bits = align([self._known, signal])
-        known, steps = np.concatenate(parts), len(signal.values_TN)
-        self._known = Signal(known[steps:], bits)
+        parts, bits = align([self._past, signal])
+        values, steps = np.concatenate(parts), len(signal.values_TN)
+        self._past = Signal(values[steps:], bits)
         if self._is_shared:
-            return Signal(known[:steps], bits)
+            return Signal(values[:steps], bits)
         sources = np.arange(steps)[:, None] + (self._most - self._steps_N)
-        return Signal(np.take_along_axis(known, sources, axis=0), bits)
+        return Signal(np.take_along_axis(values, sources, axis=0), bits)
 
 
 class SynapticRun:
@@ -130,9 +126,9 @@ class SynapticRun:
     def __init__(self, layer: SynapticNode, weights: Weights, clock: Clock) -> None:
         integers = layer_integers(layer, weights)
         definition, count = integers.definition, layer.neurons
-        per_neuron = count // layer.channels
+        pixels = count // layer.channels
         on_grid = {
-            name: np.repeat(value, per_neuron) if value.size == layer.channels else value
+            name: np.repeat(value, pixels) if value.size == layer.channels else value
             for name, value in integers.on_grid().items()
         }
         recurrent = recurrent_integers(layer, weights)
@@ -144,7 +140,7 @@ class SynapticRun:
         self._bits = definition.unit_bits - WEIGHT_BITS - integers.exponent
         delays = np.zeros(count, np.int32)
         if integers.delays is not None:
-            delays = np.repeat(integers.delays, per_neuron)
+            delays = np.repeat(integers.delays, pixels)
         # Lava delays what arrives at neurons. In training, their output is delayed.
         on_lava = clock.silent_steps is not None
         self._input_delays = [DelayLine(delays * on_lava) for _ in integers.weights]
@@ -167,11 +163,11 @@ class SynapticRun:
             values_TN, pairs = signal.values_TN.astype(np.int64), self._synapses
             sums = [values_TN * weight + (bias << signal.bits) for weight, bias in pairs]
         else:
-            sums = [each(signal.values_TN, is_compiled) for each in self._synapses]
+            sums = [synapses(signal.values_TN, is_compiled) for synapses in self._synapses]
         delays = zip(self._input_delays, sums, strict=True)
-        arriving, bits = align([delay(Signal(each, signal.bits)) for delay, each in delays])
+        arriving, bits = align([delay(Signal(sum_TN, signal.bits)) for delay, sum_TN in delays])
         if self._has_feedback:
-            arriving, bits = [each << (PAYLOAD_BITS - bits) for each in arriving], PAYLOAD_BITS
+            arriving, bits = [sum_TN << (PAYLOAD_BITS - bits) for sum_TN in arriving], PAYLOAD_BITS
         resets_T = self._clock.next_resets(steps)
         output_TN = neurons.run(arriving, self._bits - bits, resets_T, is_compiled=is_compiled)
         self.fired = self._axonal_step(Signal(output_TN, self.fired.bits))

@@ -92,7 +92,7 @@ class IntegerNetwork:
     @property
     def chunk_steps(self) -> int:
         """The number of steps of a chunk that takes little memory and little time."""
-        shapes = [self.graph.input_shape, *(each.output_shape for each in self.graph.layers)]
+        shapes = [self.graph.input_shape, *(layer.output_shape for layer in self.graph.layers)]
         return max(1, min(CHUNK_STEPS, MAX_CHUNK_NUMBERS // max(map(math.prod, shapes))))
 
     def run(self, input_TN: NDArray[Any]) -> NDArray[Any]:
@@ -137,9 +137,9 @@ class IntegerNetwork:
             if not self._has_begun and clock is not None and clock.silent_steps is not None:
                 steps = clock.silent_steps
             read = [_begin_earlier(signals[name], steps - silent[name]) for name in layer.inputs]
-            found = self._runs[layer.name](join(layer, read), is_last)
-            signals[layer.name], silent[layer.name] = found, steps
-            values_TN, bits = found.values_TN[steps:], found.bits
+            output = self._runs[layer.name](join(layer, read), is_last)
+            signals[layer.name], silent[layer.name] = output, steps
+            values_TN, bits = output.values_TN[steps:], output.bits
             if layer.name in self._neurons:
                 fired_TN = self._neurons[layer.name].fired.values_TN[steps:]
                 self._spikes[layer.name] += int(np.count_nonzero(fired_TN))

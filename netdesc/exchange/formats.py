@@ -30,14 +30,14 @@ file is of another network."""
 class Format(NamedTuple):
     """A format. ``name`` says in messages whose it is.
 
-    ``write``, ``read`` and ``read_weights`` are None if netdesc does not do that. ``read`` takes a
-    path and the keywords of ``import_net``, and those that ``read_options`` names.
-    ``targets`` are the values of ``ExportOptions.target``. ``wants_sample`` is True if ``write``
-    uses ``ExportOptions.sample``, which costs a run.
+    ``read`` and ``read_weights`` are None if netdesc does not do that. ``read`` takes a path and
+    the keywords of ``import_net``, and those that ``read_options`` names. ``targets`` are the
+    values of ``ExportOptions.target``. ``wants_sample`` is True if ``write`` uses
+    ``ExportOptions.sample``, which costs a run.
     """
 
     name: str
-    write: Writer | None = None
+    write: Writer
     read: Callable[..., ImportedNetwork] | None = None
     read_weights: WeightReader | None = None
     read_options: tuple[str, ...] = ()
@@ -77,8 +77,8 @@ def format_to_write(path: str | Path, options: ExportOptions = PLAIN) -> Format:
     """
     path = Path(path)
     format = FORMATS.get(path.suffix.lower())
-    if format is None or format.write is None:
-        formats = [f"{suffix} ({other.name})" for suffix, other in FORMATS.items() if other.write]
+    if format is None:
+        formats = [f"{suffix} ({other.name})" for suffix, other in FORMATS.items()]
         name = f"{path.stem or 'network'}.net"
         problem = f"netdesc exports {', '.join(formats)}; use a name such as {name}"
         raise NetFileNameError(path, problem)
@@ -97,9 +97,7 @@ def write_network(
     The errors of ``format_to_write``; NetFileError if the format cannot hold the model, or if the
     file cannot be written.
     """
-    write = format_to_write(path, options).write
-    assert write is not None
-    return write(model, Path(path), options)
+    return format_to_write(path, options).write(model, Path(path), options)
 
 
 def format_to_read(path: str | Path) -> tuple[str, Format]:

@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from netdesc.exchange.nir.nir_record import NirGraph, NirNode
+from netdesc.hardware.layers import DelayLine, Signal
 
 FiresAt = Literal[">", ">="]
 """Whether neurons spike above the threshold only, or at it, too."""
@@ -99,7 +100,7 @@ def _make_run(node: NirNode, dt: float, fires_at: FiresAt) -> NodeRun:
     if "r" in node.fields:
         return _Neurons(node, dt, fires_at)
     if node.type == "Delay":
-        return _Delays(np.rint(np.asarray(node.fields["delay"]) / dt).astype(np.int64))
+        return _make_delays(np.rint(np.asarray(node.fields["delay"]) / dt).astype(np.int64))
     if node.type not in STATELESS:
         raise ValueError(f"a node of type {node.type} cannot be run")
     rule, fields = STATELESS[node.type], node.fields
@@ -145,21 +146,14 @@ class _Neurons:
         return output_T
 
 
-class _Delays:
-    """Hands on the value of each neuron some steps later."""
+def _make_delays(steps: NDArray[np.int64]) -> NodeRun:
+    line = DelayLine(steps.reshape(-1))
 
-    def __init__(self, steps: NDArray[np.int64]) -> None:
-        self._steps = steps
-        self._known: Values | None = None
+    def delay(values_T: Values) -> Values:
+        flat_TN = values_T.reshape(len(values_T), -1)
+        return line(Signal(flat_TN, 0)).values_TN.reshape(values_T.shape)
 
-    def __call__(self, input_T: Values) -> Values:
-        most = int(self._steps.max(initial=0))
-        if self._known is None:
-            self._known = np.zeros((most, *input_T.shape[1:]))
-        values = np.concatenate([self._known, input_T])
-        self._known = values[len(input_T) :]
-        late = np.arange(len(input_T)).reshape(-1, *[1] * (input_T.ndim - 1)) + most
-        return np.take_along_axis(values, np.broadcast_to(late - self._steps, input_T.shape), 0)
+    return delay
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -51,10 +51,11 @@ def _reduced(
     length, inputs = math.prod(job.layer.output_shape), math.prod(job.layer.input_shape)
     num = integer_type(most * count)
     program.list(tag, length, unit > 1)
-    x = program.sums(num, 0, inputs)
+    keeps_total = job.layer.section.decimation != 1
+    x = program.field(num, f"{tag}_total", inputs) if keeps_total else program.sums(num, 0, inputs)
     push = program.push(tag, unit > 1, index, "result")
     clear = fill("clear", LENGTH=inputs, X=x)
-    texts |= {"X": x, "NUM": num, "PUSH": push, "CLEAR": clear, "LENGTH": length}
+    texts |= {"X": x, "NUM": num, "PUSH": push, "CLEAR": clear, "LENGTH": length, "TAG": tag}
     body = fill(template, DIVISOR=count, **texts)
     program.function(job, [*job.sum_up(x, num, unit), body])
     return (Source(f"&{tag}", unit > 1, most, length),)
@@ -66,18 +67,8 @@ def _average(job: LayerJob) -> tuple[Source, ...]:
 
 
 def _decimation(job: LayerJob) -> tuple[Source, ...]:
-    factor, length, tag = job.layer.section.decimation, math.prod(job.layer.output_shape), job.tag
-    most, program = job.most(UNIT), job.program
-    num = integer_type(most * factor)
-    x = program.field(num, f"{tag}_total", length)
-    program.field("uint32_t", f"{tag}_steps")
-    program.list(tag, length, True)
-    push, clear = program.push(tag, True, "n", "result"), fill("clear", LENGTH=length, X=x)
-    texts = {"LENGTH": length, "NUM": num, "X": x, "PUSH": push, "CLEAR": clear}
-    mean = fill("mean", COUNT=1, DIVISOR=factor, **texts)
-    end = fill("decimation", TAG=tag, DIVISOR=factor, MEAN=mean)
-    program.function(job, [*job.sum_up(x, num, UNIT), end])
-    return (Source(f"&{tag}", True, most, length),)
+    job.program.field("uint32_t", f"{job.tag}_steps")
+    return _reduced(job, "decimation", (UNIT, job.layer.section.decimation), "n")
 
 
 def _delay(job: LayerJob) -> tuple[Source, ...]:

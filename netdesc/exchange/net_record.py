@@ -16,7 +16,6 @@ from netdesc.exchange.net_synapses import FirstLayer
 class InputLayer(FirstLayer):
     """Holds the shape of the input; computes nothing. Only the first layer can be of this type."""
 
-    reads_one_axis: ClassVar[bool] = False
     input_shape: Shape
 
 
@@ -25,8 +24,6 @@ class FlattenLayer(net_synapses.OneAxis):
     """Flattens its input in row-major order, without delay."""
 
     kind: ClassVar[str] = "flatten"
-    reads_one_axis: ClassVar[bool] = False
-    size_dataset: ClassVar[str] = "shape"
     inputs: int
 
     def __post_init__(self) -> None:
@@ -45,7 +42,6 @@ class AverageLayer(net_synapses.OneAxis):
 
     kind: ClassVar[str] = "average"
     reads_one_axis: ClassVar[bool] = True
-    size_dataset: ClassVar[str] = "shape"
     inputs: int
     outputs: int
 

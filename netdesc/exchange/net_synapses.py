@@ -21,7 +21,15 @@ MAX_AXIS_SIZE = 1 << 20
 MAX_INPUTS = 1 << 24
 
 
-class OneAxis:
+class FileLayer:
+    """A layer of a file."""
+
+    size_dataset: ClassVar[str] = "shape"
+    reads_one_axis: ClassVar[bool] = False
+    """Whether the layer's input has one axis, the neurons of the layer before."""
+
+
+class OneAxis(FileLayer):
     """A layer whose input and output have one axis."""
 
     inputs: Any
@@ -36,7 +44,7 @@ class OneAxis:
         return (self.outputs,)
 
 
-class Shaped:
+class Shaped(FileLayer):
     """A layer whose input and output have shapes."""
 
     input_shape: Any
@@ -55,7 +63,6 @@ class FirstLayer(Shaped):
     """The input layer of a file, which reads no other layer. LayerError if it is too large."""
 
     kind: ClassVar[str] = "input"
-    size_dataset: ClassVar[str] = "shape"
 
     def __post_init__(self) -> None:
         shape = self.input_shape
@@ -79,9 +86,6 @@ class SynapticLayer(Shaped):
     is [inputs], and that is another number, it is further steps of what arrives. LayerError if a
     number is out of range.
     """
-
-    reads_one_axis: ClassVar[bool] = False
-    """Whether the layer's input has one axis, the neurons of the layer before."""
 
     weights: tuple[Integers, ...]
     neuron: NetNeuron
@@ -273,8 +277,6 @@ class KernelLayer(SynapticLayer):
     in ``convT``, and [1, 1, height, width] in ``pool`` and ``unpool``, all equal. LayerError also
     if the shapes do not fit. ``is_pool`` says of ``conv`` that the file has a pool of this kernel.
     """
-
-    size_dataset: ClassVar[str] = "shape"
 
     kind: str = field(kw_only=True)
     input_shape: Shape = field(kw_only=True)

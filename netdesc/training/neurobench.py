@@ -58,9 +58,9 @@ def neurobench_metrics(
     """Returns metrics by NeuroBench's names: of the network, and of a mean sample.
 
     ``operations`` are those of a sample, ``rates`` the shares of outputs that are not 0. Weights
-    are those with which the network computes. Each layer with neurons is a layer of activations.
-    Not among them are MembraneUpdates and NeuronOperations, which count states that training does
-    not keep, and CocoMap, which judges boxes in pictures.
+    are those with which the network computes. Each layer with neurons is a layer of activations,
+    counted after its delays: spikes beyond the last step are none. MembraneUpdates,
+    NeuronOperations (states that training does not keep) and CocoMap (boxes) are missing.
     """
     layers = {layer.name: layer for layer in network.graph.neuron_layers}
     parts = [part for _, block in network.blocks() for part in block.synapses.values()]

@@ -1,5 +1,6 @@
 """``netdesc sweep``."""
 
+import collections
 import csv
 import io
 import json
@@ -159,26 +160,19 @@ class _Progress:
 
 
 def _summary(table: "SweepTable") -> str:
-    counts = {row.status: 0 for row in table.trials}
-    for row in table.trials:
-        counts[row.status] += 1
+    counts = collections.Counter(row.status for row in table.trials)
     text = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none begun"
-    lines = f"{table.planned} trials: {text}"
-    for row in table.trials:
-        if row.number == next(iter(table.front), None):
-            lines += f"; best is trial {row.number}: {_results(table, row)}; {_settings(row)}"
-    return lines
+    best = [row for row in table.trials if row.number in table.front[:1]]
+    texts = [f"trial {row.number}: {_results(table, row)}; {_settings(row)}" for row in best]
+    return "; best is ".join([f"{table.planned} trials: {text}", *texts])
 
 
 def _results(table: "SweepTable", row: "TrialRow") -> str:
-    spreads = row.spreads or ()
-    values = [f"{value:.5g}" for value in row.results or ()]
-    values = [
-        f"{value} ± {spread / 2:.2g}" if spread else value
-        for value, spread in zip(values, [*spreads, *[0.0] * len(values)], strict=False)
-    ]
+    spreads = row.spreads or [0.0] * len(table.objectives)
+    values = zip(table.objectives, row.results or (), spreads, strict=False)
     return ", ".join(
-        f"{metric} {value}" for (metric, _), value in zip(table.objectives, values, strict=False)
+        f"{metric} {value:.5g}" + (f" ± {spread / 2:.2g}" if spread else "")
+        for (metric, _), value, spread in values
     )
 
 

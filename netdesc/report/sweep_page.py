@@ -54,10 +54,9 @@ class SweepPage:
         self.ranked = [trial for trial in table.trials if trial.status == "done" and trial.results]
         signs = [-1 if is_high else 1 for _, is_high in table.objectives]
         self.ranked.sort(key=lambda t: [a * b for a, b in zip(signs, t.results or (), strict=True)])
-        has_front = len(signs) > 1 and len(self.ranked) > 0
         on_front = [trial for trial in self.ranked if trial.number in table.front]
-        self.best = on_front if has_front else self.ranked
-        self.front = self._front() if has_front else None
+        self.best = on_front if len(signs) > 1 else self.ranked
+        self.fronts = [self._front(index) for index in range(1, len(signs)) if self.ranked]
         self.histories = [self._history(index) for index in range(len(signs)) if self.ranked]
         self.runs = dict[int, ListedRun]()
         for trial in table.trials:
@@ -97,16 +96,19 @@ class SweepPage:
         texts = [f"{t.number}: {', '.join(self.result(t, n) for n in several)}" for t in trials]
         return scatter(name, x, y, "customdata", customdata=texts, **style)
 
-    def _front(self) -> Plot:
-        all_marks = {"mode": "markers", "marker": {"color": "var(--c6)"}}
-        kinds = ("trial", self.ranked, all_marks), ("front", self.best, {"line": line_style(1)})
+    def _front(self, index: int) -> Plot:
+        """Plots the first objective against another; the front of two objectives is a line."""
+        marks = {"mode": "markers", "marker": {"color": "var(--c6)"}}
+        front = {"mode": "lines+markers" if len(self.metrics) == 2 else "markers"}
+        kinds = ("trial", self.ranked, marks), ("front", self.best, front | {"line": line_style(1)})
         data = [
-            self._points(name, trials, [t.results[1::-1] for t in trials if t.results], **style)
-            for name, trials, style in kinds
+            self._points(name, trials, [t.results[index::-index] for t in trials if t.results], **x)
+            for name, trials, x in kinds
         ]
-        layout = time_layout(_axis(self.metrics[1]), _axis(self.metrics[0]), hovermode="closest")
+        first, other = self.metrics[0], self.metrics[index]
+        layout = time_layout(_axis(other), _axis(first), hovermode="closest")
         caption = "No trial is better in all objectives than one on the front."
-        alt = f"{self.metrics[0]} against {self.metrics[1]} of {len(self.ranked)} trials."
+        alt = f"{first} against {other} of {len(self.ranked)} trials."
         return Plot("The front", caption, alt, data, layout)
 
     def _history(self, index: int) -> Plot:
@@ -168,7 +170,7 @@ class SweepPage:
     def _trials(self) -> Table:
         ranks = {trial.number: rank for rank, trial in enumerate(self.ranked)}
         trials = sorted(self.table.trials, key=lambda trial: ranks.get(trial.number, math.inf))
-        front = self.best if self.front else []
+        front = self.best if self.fronts else []
         values = [*self.names.values()]
         rows = [
             [

@@ -47,7 +47,7 @@ def sweep(folder: Path) -> SweepTable:
 def test_a_sweep_is_told_by_its_page(tmp_path: Path) -> None:
     page: Any = SweepPage(sweep(tmp_path), tmp_path / "page.html")
     assert [trial.number for trial in page.ranked] == [1, 7, 0, 2]
-    assert page.front.data[1]["x"] == [300, 100]
+    assert page.fronts[0].data[1]["x"] == [300, 100]
     assert page.histories[0].data[1]["y"] == [0.8, 0.9, 0.9, 0.9, 0.9], "the best so far"
     axes = {axis.path: axis.heights for axis in page.axes}
     assert axes[RATE] == pytest.approx([0.5, 0.5, 0, 1]), "logarithmic"

@@ -211,7 +211,7 @@ def _export_sum_pool(export: Export, layer: SynapticNode) -> None:
 def _begin_synapses(export: Export, layer: SynapticNode) -> LayerValues:
     kind, neuron = layer.neuron.type_name(), layer.neuron
     if kind not in NEURONS:
-        hint = "export a .net or a .c file, or train with cuba or lif"
+        hint = "export a .c or a .py file, or train with cuba or lif"
         raise LayerError("", f'has neurons of type "{kind}"', hint=hint)
     if neuron.graded:
         raise LayerError("", "sends values with its spikes", hint='train with "graded": false')

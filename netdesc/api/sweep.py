@@ -11,6 +11,8 @@ from netdesc.api.load import load
 from netdesc.caller import warn
 from netdesc.description import Description, DescriptionError
 from netdesc.description.diagnostics.diagnostic import Diagnostic
+from netdesc.description.file_references import file_references
+from netdesc.description.json_pointer import lookup
 from netdesc.description.overrides import Overrides
 from netdesc.report import write_report
 from netdesc.report.sweep_page import write_sweep_report
@@ -141,9 +143,6 @@ def best_document(folder: Path) -> dict[str, Any]:
 
     Paths of files are absolute. RunError if no trial is done.
     """
-    from netdesc.description.file_references import file_references
-    from netdesc.description.json_pointer import lookup
-
     table, space = read_table(folder), sweep_folder.read(folder)
     if not table.front:
         raise RunError(f"{folder} has no trial that is done", exit_code=3)

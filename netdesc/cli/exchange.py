@@ -104,6 +104,8 @@ def import_command(
 
     if steps is not None and steps > MAX_STEPS:
         raise click.UsageError(f"--steps: a sample has at most {MAX_STEPS:,} steps, not {steps:,}")
+    if folder.suffix == ".json":
+        raise click.UsageError(f"-o names the folder of the two files, such as {folder.parent}")
     imported = read_network(file, steps=steps, **values)
     document = imported.save(folder)
     output.warn(*imported.warnings)

@@ -106,10 +106,9 @@ def run(
     from netdesc.api.sweep import SWEEP_PAGE, SweepOptions, run_sweep
     from netdesc.sweeps.results import read_table
 
-    progress = _Progress(output, folder)
-    callbacks: Any = {"on_trial": progress.show, "info": output.info, "warn": output.warn}
-    chosen = SweepOptions(is_worker=is_worker, **settings)
-    code = run_sweep(description, folder, chosen._replace(**callbacks))
+    settings |= {"on_trial": _Progress(output, folder).show, "is_worker": is_worker}
+    settings |= {"info": output.info, "warn": output.warn}
+    code = run_sweep(description, folder, SweepOptions(**settings))
     if is_worker:
         return code
     table = read_table(folder)

@@ -12,7 +12,8 @@ The way of a step, with the files that it enters on the CPU::
       TotalLoss.terms              losses               spike_time: the loss with its gradient
       backward
         segment_backward           cpu/segment          the last layer first
-          backward_by_events       cpu/walk             adjoint and gradient of weights: one kernel
+          backward_to_current      cpu/walk             the adjoint, then by cpu/synapses or gemm
+                                                        the gradients of weights
       EpochMetricsSum.add_batch    training/metrics     norms of gradients, counts of spikes
     update()                                            torch's optimizer; learnt values clamped
 

@@ -17,13 +17,9 @@ from netdesc.kernels.cpu.neurons import counts_of, layer_of, tensors_of, upstrea
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, array_of, as_rows
 from netdesc.kernels.cpu.runtime.threads import on_threads
 from netdesc.kernels.cpu.spikes import Events, Shape, bitmasks_of, mark_if_sparse, new_packed
-from netdesc.kernels.cpu.synapses.weights import HALF_LIMITS, WeightMemory, on_grid, stop_at_clamped
-from netdesc.kernels.cpu.walk.layer_backward import (
-    Gradients,
-    Upstream,
-    backward_by_events,
-    backward_from_product,
-)
+from netdesc.kernels.cpu.synapses.weight_gradient import weight_gradient_by_events
+from netdesc.kernels.cpu.synapses.weights import HALF_LIMITS, on_grid, stop_at_clamped
+from netdesc.kernels.cpu.walk.layer_backward import Upstream, backward_to_current
 from netdesc.kernels.cpu.walk.layer_forward import (
     OutputMemory,
     float_output,
@@ -90,8 +86,9 @@ def segment_backward(
 ) -> SegmentGradients:
     """See ``operators.segment_backward``; computes the last layer first."""
     steps, batch, _ = grad_out_TBN.shape
-    upstream, by_layer = upstream_of(grad_out_TBN), list[Gradients]()
-    grad_rows = np.empty(0, np.float32)
+    upstream = upstream_of(grad_out_TBN)
+    grad_weights, grad_parameters = list[np.ndarray](), list[np.ndarray]()
+    grad_TBI = np.empty(0, np.float32)
     for number in range(len(layers) - 1, -1, -1):
         weight_OI, neurons = array_of(layers[number].weight_OI), layer_of(layers[number].neurons)
         packed, stored = saved_tensors[2 * number : 2 * number + 2]
@@ -103,28 +100,20 @@ def segment_backward(
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:
             source = source_from_packed(packed.numpy(), (steps, batch, inputs))
-        needs_grad_z = number > 0 or want_input
+        shape = steps, batch, len(weight_OI)
+        (grad_z_TBN,), parameters_PN = backward_to_current(upstream, neurons, stored.numpy(), shape)
         if isinstance(source, Events):
-            weights = WeightMemory(weight_OI, *HALF_LIMITS, allocate(weight_OI.shape, np.float32))
-            gradients = backward_by_events(
-                upstream, neurons, stored.numpy(), source, weights, needs_grad_z
-            )
+            grad_OI = weight_gradient_by_events(grad_z_TBN, source, weight_OI, HALF_LIMITS)
         else:
-            shape = steps, batch, len(weight_OI)
-            gradients = backward_from_product(upstream, neurons, stored.numpy(), shape)
-            grad_OI = matmul(as_rows(gradients.grad_z_TBN).T, source)
+            grad_OI = matmul(as_rows(grad_z_TBN).T, source)
             stop_at_clamped(grad_OI, weight_OI)
-            gradients = gradients._replace(grad_OI=grad_OI)
-        by_layer.append(gradients)
-        if needs_grad_z:
-            above_TBK = as_rows(gradients.grad_z_TBN)
-            weight_KN = on_grid(weight_OI)
-            upstream = Upstream(above_TBK=above_TBK, weight_KN=weight_KN)
+        grad_weights.insert(0, grad_OI)
+        grad_parameters[:0] = parameters_PN
+        if number > 0 or want_input:
+            grad_rows = matmul(as_rows(grad_z_TBN), on_grid(weight_OI))
+            upstream = Upstream(grad_rows.reshape(-1), batch * inputs)
             if number == 0:
-                grad_rows = matmul(above_TBK, weight_KN).reshape(steps, batch, inputs)
-    by_layer.reverse()
+                grad_TBI = grad_rows.reshape(steps, batch, inputs)
     return SegmentGradients(
-        torch.from_numpy(grad_rows),
-        tensors_of([gradients.grad_OI for gradients in by_layer]),
-        tensors_of([grad_N for gradients in by_layer for grad_N in gradients.parameters_PN]),
+        torch.from_numpy(grad_TBI), tensors_of(grad_weights), tensors_of(grad_parameters)
     )

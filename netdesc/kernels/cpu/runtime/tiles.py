@@ -50,39 +50,6 @@ class StepRun(NamedTuple):
     last: int
 
 
-class Blocks(NamedTuple):
-    """Number of vectors, steps and samples in a block of the backward pass."""
-
-    vectors: int
-    steps: int
-    samples: int
-
-
-class BlockScratch(NamedTuple):
-    """Scratch memory for blocks; each thread has a row of every array."""
-
-    block: np.ndarray
-    """A block of the product."""
-    run: np.ndarray
-    """The gradient of a vector's synaptic input in a run, if it is not needed beyond the run."""
-    state: np.ndarray
-    """What the vectors keep between runs."""
-    sums: np.ndarray
-    """Sums of the weights' gradient, [vectors of a block, inputs · LANES]."""
-    product: np.ndarray
-    """What a product needs (see ``gemm.product_memory``)."""
-
-
-class BlockWork(NamedTuple):
-    """How a layer is divided into blocks, and what its threads share."""
-
-    shape: LayerShape
-    blocks: Blocks
-    memory: BlockScratch
-    queue: np.ndarray
-    """The work queue, a zero."""
-
-
 @numba.njit(inline="always")
 def place_of(shape, sample, vector):
     """Returns the ``VectorPlace`` of a vector of a sample."""
@@ -107,7 +74,7 @@ MAX_TILE = 16
 """Largest tile: its piece of a row takes 2 kB."""
 
 RUN_STEPS = 1024
-"""Number of consecutive steps in a run of a backward pass with events.
+"""Number of consecutive steps in a run of a gradient of weights by events.
 
 After each run, its events are added to ``grad_OI``. A vector's gradients of one run take 128 kB. In
 long runs inputs spike often enough that ordering their events pays.

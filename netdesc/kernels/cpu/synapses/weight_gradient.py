@@ -21,7 +21,7 @@ from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.cpu.runtime.tiles import RUN_STEPS, item_at, next_position
 from netdesc.kernels.cpu.spikes import Events
 from netdesc.kernels.cpu.synapses.synaptic_input import add_to_sources
-from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, WeightMemory, write_gradient
+from netdesc.kernels.cpu.synapses.weights import NO_LIMITS, Limits, WeightMemory, write_gradient
 
 _MIN_EVENTS = 12
 """Smallest number of events per input and run, on average, for which ordering pays.
@@ -145,9 +145,9 @@ def add_run(events, by_input, sample, run, grad_z, sums):
 
 
 def weight_gradient_by_events(
-    grad_z_TBN: np.ndarray, events: Events, weight_OI: np.ndarray
+    grad_z_TBN: np.ndarray, events: Events, weight_OI: np.ndarray, limits: Limits = NO_LIMITS
 ) -> np.ndarray:
-    """Returns the gradient of real weights [outputs, inputs].
+    """Returns the gradient of real weights [outputs, inputs], 0 for those beyond ``limits``.
 
     ``grad_z_TBN`` is the gradient of the synaptic input.
     """
@@ -159,7 +159,7 @@ def weight_gradient_by_events(
         allocate_per_thread(threads, inputs * LANES, np.float32),
         allocate_per_thread(threads, run * LANES, np.float32),
     )
-    weights = WeightMemory(weight_OI, *NO_LIMITS, grad_OI)
+    weights = WeightMemory(weight_OI, *limits, grad_OI)
     _sum_by_events(grad_z_TBN, events, by_input, weights, scratch, np.zeros(1, np.int64))
     return grad_OI
 

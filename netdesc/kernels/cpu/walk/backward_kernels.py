@@ -1,4 +1,4 @@
-"""The backward pass of one layer of neurons, and of its input weights.
+"""The backward pass of one layer of neurons.
 
 This file is compiled once for each neuron: ``generated`` writes a copy of it in which the imports
 from ``neuron_step`` are the functions of the neuron.
@@ -16,22 +16,14 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from netdesc.kernels.cpu.gemm import TILE_COLUMNS, multiply_block, multiply_tile
+from netdesc.kernels.cpu.gemm import TILE_COLUMNS, multiply_tile
 from netdesc.kernels.cpu.runtime.kernel_cache import neuron_kernel
 from netdesc.kernels.cpu.runtime.layout import Matrix, Strided
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount, on_threads_of
 from netdesc.kernels.cpu.runtime.simd import LANES, broadcast
 from netdesc.kernels.cpu.runtime.simd_memory import PREFETCH_STEPS, load, prefetch, store
 from netdesc.kernels.cpu.runtime.simd_tuple import load_tuple, store_each, store_tuple
-from netdesc.kernels.cpu.runtime.tiles import (
-    BlockScratch,
-    StepRun,
-    item_at,
-    next_position,
-    place_of,
-)
-from netdesc.kernels.cpu.synapses.weight_gradient import add_run, copy_steps
-from netdesc.kernels.cpu.synapses.weights import write_gradient
+from netdesc.kernels.cpu.runtime.tiles import StepRun, item_at, next_position, place_of
 from netdesc.kernels.cpu.walk.neuron_step import CARRIES, STORED, SUMS, adjoint, constants_of
 
 SLOTS = 1 + CARRIES + SUMS
@@ -136,142 +128,6 @@ def backward_to_current(upstream, stride, parameters, activity, grad_inputs, sha
     _walk_on_threads(shape.threads, arguments)
 
 
-class WorkBlock(NamedTuple):
-    """A piece of a layer that is computed together."""
-
-    first: int
-    last: int
-    """Its vectors are ``first`` to ``last - 1``."""
-    sample: int
-    end: int
-    """Its samples are ``sample`` to ``end - 1``."""
-    run: StepRun
-
-
-@jit_no_refcount
-def _multiply_rows(upstream, shape, block, scratch):
-    """Fills ``scratch.block``, [steps, samples] of the block: one sample, or the whole batch."""
-    terms, neurons = upstream.weight_KN.shape
-    samples = block.end - block.sample
-    rows = (block.run.last - block.run.first) * samples
-    row_stride = terms if samples == shape.batch else shape.batch * terms
-    start = (block.run.first * shape.batch + block.sample) * terms
-    first = block.first * LANES
-    width = min(neurons, block.last * LANES) - first
-    left = Matrix(upstream.above_TBK.reshape(-1), start, row_stride, 1)
-    right = Matrix(upstream.weight_KN.reshape(-1), first, neurons, 1)
-    product = Matrix(scratch.block, 0, width, 1)
-    multiply_block(left, right, (rows, terms, width), product, scratch.product)
-
-
-@jit_no_refcount
-def _walk_block(upstream, parameters, activity, synapses, shape, block, scratch):
-    run, grad_z = block.run, synapses.grad_z
-    samples, inputs = block.end - block.sample, synapses.weights.weight_OI.shape[1]
-    left = block.first * LANES
-    width = min(shape.neurons, block.last * LANES) - left
-    is_product = len(upstream.above_TBK) > 0
-    if is_product:
-        _multiply_rows(upstream, shape, block, scratch)
-    for vector in range(block.first, block.last):
-        index = vector - block.first
-        sums = scratch.sums[index * inputs * LANES : (index + 1) * inputs * LANES]
-        for sample in range(block.sample, block.end):
-            place = place_of(shape, sample, vector)
-            first, n = sample * shape.neurons + place.first, place.size
-            if is_product:
-                row = sample - block.sample - run.first * samples
-                start = row * width + place.first - left
-                gradient = Strided(scratch.block, start, samples * width, n)
-            else:
-                gradient = Strided(upstream.values, first, upstream.stride, n)
-            deposit = Deposit((grad_z,), first, shape.batch * shape.neurons, n)
-            if inputs:
-                deposit = Deposit((scratch.run,), -run.first * LANES, LANES, LANES)
-            constants = constants_of(parameters, place.first, n)
-            _walk(
-                constants, gradient, _stored_of(activity, shape, place), deposit, run,
-                shape.delay, scratch.state, _slot_of(block, sample, vector),
-            )  # fmt: skip
-            if inputs:
-                run_grad_z = Strided(scratch.run, deposit.start, LANES, LANES)
-                steps = run.first, run.last
-                add_run(synapses.events, synapses.by_input, sample, steps, run_grad_z, sums)
-                if len(grad_z):
-                    to = Strided(grad_z, first, shape.batch * shape.neurons, n)
-                    copy_steps(run_grad_z, to, steps)
-
-
-@numba.njit(inline="always")
-def _slot_of(block, sample, vector):
-    index = (sample - block.sample) * (block.last - block.first) + vector - block.first
-    return index * SLOTS * LANES
-
-
-@jit_no_refcount
-def _walk_blocks(upstream, parameters, activity, synapses, work, thread):
-    """Takes blocks from the queue, and walks each back through all steps, until it is empty.
-
-    Weight gradients are summed sample by sample, backward in time. So with weights, a thread
-    computes all samples of its vectors; without weights, threads also share the samples.
-    """
-    shape, blocks, memory, weights = work.shape, work.blocks, work.memory, synapses.weights
-    scratch = BlockScratch(
-        memory.block[thread],
-        memory.run[thread],
-        memory.state[thread],
-        memory.sums[thread],
-        memory.product[thread],
-    )
-    inputs = weights.weight_OI.shape[1]
-    groups = (shape.vectors + blocks.vectors - 1) // blocks.vectors
-    samples_per_item = shape.batch if inputs else blocks.samples
-    count = groups * ((shape.batch + samples_per_item - 1) // samples_per_item)
-    while True:
-        position = next_position(work.queue)
-        if position >= count:
-            break
-        item = item_at(position, count, shape.threads)
-        first = item % groups * blocks.vectors
-        last = min(shape.vectors, first + blocks.vectors)
-        scratch.sums[:] = 0
-        start = item // groups * samples_per_item
-        for sample in range(start, min(shape.batch, start + samples_per_item), blocks.samples):
-            scratch.state[:] = 0
-            end = min(shape.batch, sample + blocks.samples)
-            for until in range(shape.steps, 0, -blocks.steps):
-                run = StepRun(max(0, until - blocks.steps), until)
-                block = WorkBlock(first, last, sample, end, run)
-                _walk_block(upstream, parameters, activity, synapses, shape, block, scratch)
-            block = WorkBlock(first, last, sample, end, StepRun(0, shape.steps))
-            for each in range(sample, end):
-                for vector in range(first, last):
-                    _write_sums(
-                        scratch.state, activity.grad_parameters, shape,
-                        place_of(shape, each, vector), _slot_of(block, each, vector),
-                    )  # fmt: skip
-        if inputs:
-            for vector in range(first, last):
-                sums = scratch.sums[(vector - first) * inputs * LANES :]
-                write_gradient(
-                    sums, weights.weight_OI, weights.low, weights.high, vector * LANES,
-                    weights.grad_OI,
-                )  # fmt: skip
-
-
-_blocks_on_threads = on_threads_of(_walk_blocks)
-
-
-@neuron_kernel
-def backward_of_layer(upstream, parameters, activity, synapses, work):
-    """Computes ``backward_to_current`` of a layer with one input, and its weights' gradient.
-
-    ``upstream`` may be a product. ``synapses`` and ``work`` are ``SynapsesMemory`` and
-    ``BlockWork``.
-    """
-    _blocks_on_threads(work.shape.threads, (upstream, parameters, activity, synapses, work))
-
-
 @jit_no_refcount
 def _multiply_feedback(feedback, grad_inputs, shape, row, block):
     """Fills ``block`` [TILE_ROWS, columns] from the samples from ``row`` on, in [steps · batch]."""
@@ -285,13 +141,14 @@ def _multiply_feedback(feedback, grad_inputs, shape, row, block):
 
 
 @jit_no_refcount
-def _walk_samples(upstream, parameters, activity, grad_inputs, feedback, work, thread):
+def _walk_samples(upstream, parameters, activity, grad_inputs, feedback, shape, queue, thread):
     """In each step, all samples of a group take the product with the weights together."""
-    shape, group = work.shape, work.blocks.samples
     columns = len(feedback.weights[0]) * TILE_COLUMNS
-    block, state = feedback.numbers[thread], work.memory.state[thread]
+    slots = len(activity.scratch) // shape.threads
+    group = slots // (shape.vectors * SLOTS * LANES)
+    block, state = feedback.numbers[thread], activity.scratch[thread * slots :][:slots]
     while True:
-        first = next_position(work.queue) * group
+        first = next_position(queue) * group
         if first >= shape.batch:
             break
         last = min(shape.batch, first + group)
@@ -330,11 +187,12 @@ _samples_on_threads = on_threads_of(_walk_samples)
 
 
 @neuron_kernel
-def backward_with_feedback(upstream, parameters, activity, grad_inputs, feedback, work):
+def backward_with_feedback(upstream, parameters, activity, grad_inputs, feedback, shape, queue):
     """Computes ``backward_to_current`` of neurons that read their own outputs.
 
-    ``grad_inputs`` have ``TILE_ROWS`` more rows than [steps · batch]. ``upstream`` is not a
-    product; ``feedback`` and ``work`` are ``FeedbackMemory`` and ``BlockWork``.
+    ``grad_inputs`` have ``TILE_ROWS`` more rows than [steps · batch]. ``upstream`` and ``feedback``
+    are ``Upstream`` and ``FeedbackMemory``. A thread takes as many samples at a time as its part of
+    the scratch memory holds.
     """
-    arguments = upstream, parameters, activity, grad_inputs, feedback, work
-    _samples_on_threads(work.shape.threads, arguments)
+    arguments = upstream, parameters, activity, grad_inputs, feedback, shape, queue
+    _samples_on_threads(shape.threads, arguments)

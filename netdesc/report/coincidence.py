@@ -16,9 +16,8 @@ TOLERANCES = (0, 1, 2, 5)
 class Coincidence:
     """Numbers of spikes and of matched spikes, summed over samples.
 
-    A target spike is matched if the same neuron spikes in the output at most ``tolerance`` steps
-    earlier or later. An output spike is matched if the same neuron spikes in the target in that
-    range.
+    A spike of one is matched if the same neuron spikes in the other at most ``tolerance`` steps
+    earlier or later.
     """
 
     tolerance: int
@@ -64,12 +63,8 @@ Times = NDArray[np.int64]
 
 
 def _spike_times(*rasters: SpikeRaster) -> tuple[Times, ...]:
-    """Returns the spikes of each raster as sorted integers, int64 [spikes].
-
-    A spike of ``cell`` at ``step`` becomes ``cell * length + step``. ``length`` is so large that
-    spikes of different neurons never match. Only spikes before the earliest ``cut`` of all rasters
-    count.
-    """
+    """Returns the spikes of each raster before the earliest ``cut``, sorted int64 [spikes]:
+    ``cell * length + step``, with so large a length that different neurons never match."""
     end = min(raster.steps if raster.cut is None else raster.cut for raster in rasters)
     length = rasters[0].steps + max(TOLERANCES) + 1
     columns = [raster.events.astype(np.int64).T for raster in rasters]

@@ -36,8 +36,8 @@ class Comparison:
         runs = {os.path.relpath(at, common): RunData(path) for at, path in by_folder.items()}
         self.title = amount(len(runs), "run")
         self.damage = [f"{label}: {text}" for label, run in runs.items() for text in run.damage]
-        metrics = shown_metrics({name for run in listed for name in run.metrics})
-        metrics = [name for name in metrics if name != "spikes_per_sample"]
+        known = {name for run in listed for name in run.metrics}
+        metrics = shown_metrics(known - {"spikes_per_sample"})
         rows = [
             [
                 link(label, run.path / REPORT, page),

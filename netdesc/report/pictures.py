@@ -160,23 +160,13 @@ def _pixels(raster: SpikeRaster, size: MaxSize) -> tuple[int, int]:
 def _picture(
     title: str, alt: str, raster: SpikeRaster, size: MaxSize, draw: Callable[[MaxSize], str]
 ) -> Picture:
-    width, height = _pixels(raster, size)
-    narrow, large = (_pixels(raster, other) != (width, height) for other in (SMALL, ENLARGED))
-    return Picture(
-        title=title,
-        alt=f"{alt}: {amount(len(raster.events), 'spike')} of {amount(raster.cells, 'neuron')} "
-        f"in {amount(raster.steps, 'step')}.",
-        address=draw(size),
-        width=width,
-        height=height,
-        steps=raster.steps,
-        cells=raster.cells,
-        note=""
-        if raster.cut is None
-        else f"The run stored no spikes from step {raster.cut:,} on, as there were too many.",
-        narrow=draw(SMALL) if narrow else "",
-        large=draw(ENLARGED) if large else "",
-    )
+    steps, cells, pixels, note = raster.steps, raster.cells, _pixels(raster, size), ""
+    if raster.cut is not None:
+        note = f"The run stored no spikes from step {raster.cut:,} on, as there were too many."
+    alt += f": {amount(len(raster.events), 'spike')} of {amount(cells, 'neuron')}"
+    alt += f" in {amount(steps, 'step')}."
+    others = (draw(at) if _pixels(raster, at) != pixels else "" for at in (SMALL, ENLARGED))
+    return Picture(title, alt, draw(size), *pixels, steps, cells, note, *others)
 
 
 def _png_address(kind_HW: NDArray, colours: Sequence[Colour | None]) -> str:

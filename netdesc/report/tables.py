@@ -169,8 +169,7 @@ def layers_table(run: RunData) -> Table:
     rows = Rows()
     for layer in run.record.layers:
         peaks = ", ".join(f"{name} {number(peak)}" for name, peak in layer.peaks.items())
-        cells = (layer.layer, layer.engine, layer.path, peaks)
-        rows.append([cell or NOTHING for cell in cells])
+        rows.append([cell or NOTHING for cell in (layer.layer, layer.engine, layer.path, peaks)])
     return Table.named("layers", rows)
 
 
@@ -202,9 +201,7 @@ def experiment_table(run: RunData) -> Table:
         "optimizer": {**optimizer, "learning_rate": settings.optimizer.learning_rate},
     }
     samples = [f"{part} {count:,}" for part, count in run.record.samples.items() if count]
-    files = [*run.files]
-    if len(files) > MAX_FILES:
-        files[MAX_FILES:] = ["…"]
+    files = [*[*run.files][:MAX_FILES], *["…"] * (len(run.files) > MAX_FILES)]
     pairs = {
         "Data": "\n".join(files),
         "Samples": ", ".join(samples),
@@ -236,11 +233,8 @@ def experiment_table(run: RunData) -> Table:
 
 
 class ClassRow(NamedTuple):
-    """The samples of one class, and ``counts`` of them by prediction.
-
-    ``accuracy`` is the share of the class's samples that are predicted correctly, ``precision`` the
-    share of the predictions of this class that are correct.
-    """
+    """The samples of one class, and ``counts`` of them by prediction; ``accuracy`` is the correct
+    share of these samples, ``precision`` that of the predictions of this class."""
 
     label: int
     counts: Sequence[int]
@@ -252,8 +246,7 @@ class ClassRow(NamedTuple):
 class ConfusionMatrix:
     """The confusion matrix of ``items``, such as "validation samples", in "samples" or "steps".
 
-    ``undecided`` is the number of samples without a prediction. If it is not 0, each row has an
-    additional last count, that of such samples.
+    If samples without a prediction exist (``undecided``), each row has a last count of them.
     """
 
     def __init__(self, confusion: ConfusionCounts, items: str, unit: str) -> None:
@@ -262,12 +255,7 @@ class ConfusionMatrix:
         correct, counts = np.diag(confusion.counts), confusion.counts
         if self.undecided:
             counts = np.column_stack([counts, confusion.undecided])
-        columns = (
-            counts.tolist(),
-            confusion.samples.tolist(),
-            correct,
-            confusion.counts.sum(axis=0),
-        )
+        columns = counts.tolist(), confusion.samples.tolist(), correct, confusion.counts.sum(axis=0)
         self.rows = [
             ClassRow(label, row, samples, _share(right, samples), _share(right, predicted))
             for label, (row, samples, right, predicted) in enumerate(zip(*columns, strict=True))

@@ -27,8 +27,6 @@ Trains = dict[int, tuple[list[int], list[int]]]
 
 SHOWN_STEPS = 400
 """The number of steps that the figure shows before the reader zooms."""
-_CURVES = (("target", 1, "y"), ("output", 2, "y"), ("difference", 6, "y2"))
-"""Name, number of the colour, and axis of each curve."""
 
 
 class Traces:
@@ -68,22 +66,15 @@ def traces(run: RunData) -> Traces | None:
 
 
 def _trains(output: SpikeRaster, target: SpikeRaster, steps: int) -> Trains:
-    """Returns the spikes of each neuron with spikes, before the step ``steps``.
-
-    A spike is unmatched if only the target or only the output has it. Neurons with most unmatched
-    spikes come first.
-    """
+    """Returns the spikes of each neuron with spikes, before the step ``steps``; first those with
+    most unmatched spikes, which only the target or only the output has."""
     trains: Trains = {}
     for kind, raster in enumerate((target, output)):
         shown = raster.events[raster.events[:, 0] < steps]
         for step, neuron in np.unique(shown, axis=0).tolist():
             trains.setdefault(neuron, ([], []))[kind].append(step)
-    unmatched = {
-        neuron: len(set(first) ^ set(second)) for neuron, (first, second) in trains.items()
-    }
-    return {
-        neuron: trains[neuron] for neuron in sorted(trains, key=lambda index: -unmatched[index])
-    }
+    unmatched = {key: len(set(first) ^ set(second)) for key, (first, second) in trains.items()}
+    return {key: trains[key] for key in sorted(trains, key=lambda key: -unmatched[key])}
 
 
 def _shown_steps(trains: tuple[list[int], list[int]], steps: int) -> tuple[int, int]:
@@ -111,7 +102,7 @@ def _plot(loss: SpikeTime, shown_ms: list[float]) -> Plot:
             "line": {"color": f"var(--c{colour})", "width": 1.5},
             "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
         }
-        for name, colour, axis in _CURVES
+        for name, colour, axis in (("target", 1, "y"), ("output", 2, "y"), ("difference", 6, "y2"))
     ]  # fmt: skip
     layout = time_layout(
         axis("time (ms)", range=shown_ms, anchor="y2"),

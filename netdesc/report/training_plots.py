@@ -1,6 +1,7 @@
 """The figures over epochs: loss, accuracy, learning rate, gradients, spike rates and time."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -71,10 +72,8 @@ def layer_plot(run: RunData, metric: str, unit: str) -> Plot | None:
         for (name, layer), column in run.metrics.by_layer.items()
         if name == metric and np.isfinite(column).any()
     ]
-    texts = TEXTS["figures"][metric]
-    return (
-        curves(epochs=run.metrics.epochs, columns=columns, unit=unit, **texts) if columns else None
-    )
+    words: dict[str, Any] = {**TEXTS["figures"][metric], "unit": unit}
+    return curves(epochs=run.metrics.epochs, columns=columns, **words) if columns else None
 
 
 def rate_unit(is_spiking: bool) -> str:

@@ -70,10 +70,9 @@ def epoch_slider(run: RunData) -> EpochSlider | None:
     activity, spike = run.activity, run.graph.neuron_layers[-1].neuron.equations().spike
     if activity is None or not activity.snapshots or spike is None:
         return None
-    snapshots = activity.snapshots
-    alt = f"Output of the first sample after {amount(snapshots[-1].epochs, 'epoch')}"
-    pictures = [raster_picture("Output", alt, each.output, WIDE) for each in snapshots]
-    labels = [_moment(run, each.epochs) for each in snapshots]
+    alt = f"Output of the first sample after {amount([*activity.snapshots][-1], 'epoch')}"
+    pictures = [raster_picture("Output", alt, each, WIDE) for each in activity.snapshots.values()]
+    labels = [_moment(run, epochs) for epochs in activity.snapshots]
     return EpochSlider(_subject(activity), labels, pictures)
 
 

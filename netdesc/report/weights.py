@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,14 @@ from netdesc.runs.errors import RunError
 from netdesc.runs.folder import refuse_link
 
 _MIN_NORM = 1e-12
-"""The smallest norm by which a row of weights is divided, so that a row of zeros stays 0. The same
-value as in ``modules/synapse.py``."""
+"""By no lower norm is a row of weights divided: zeros stay 0, as in ``modules/synapse.py``."""
 
 
 class SavedWeights:
     """An open file of weights, whose methods read what one layer has learnt."""
 
     def __init__(self, path: Path, file: Any) -> None:
-        self._path = path
-        self._file = file
-        self._names = set(file.keys())
+        self._path, self._file, self._names = path, file, set(file.keys())
 
     def synapses(self, layer: SynapticNode) -> NDArray[np.float64]:
         """Reads the weights of a layer, float64 [rows, weights], and applies weight norm.
@@ -73,7 +69,7 @@ class SavedWeights:
         return tensor
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_weights(path: Path) -> Iterator[SavedWeights | None]:
     """Opens a file of weights; yields None if there is no file. RunError for a damaged file."""
     if not path.exists():
@@ -116,8 +112,7 @@ class WeightChange:
                             _values(layer, {name: file})
                         files[name] = file
                 except RunError as error:
-                    problem = f"{error}. The report leaves out the values of this file."
-                    self.damaged.append(problem)
+                    self.damaged.append(f"{error}. The report leaves out the values of this file.")
             for layer in run.graph.neuron_layers if files else ():
                 for kind, values in _values(layer, files).items():
                     self._add(layer, kind, values, layer.name in run.plotted_layers)
@@ -133,7 +128,7 @@ class WeightChange:
         else:
             is_decay = layer.neuron.value_kinds().get(kind) == "decay"
             step_ms = layer.step_ms if is_decay else None
-            self.parameters.rows.append(_parameter_row(layer, what, values, step_ms))
+            self.parameters.rows.append([layer.name, what, *_parameter_cells(values, step_ms)])
             unit = "share lost per step" if is_decay else what
             title, counted = f"{what.capitalize()} of {layer.name}", "values"
             plots = self.parameter_plots
@@ -154,7 +149,7 @@ def _values(layer: SynapticNode, files: Mapping[str, SavedWeights]) -> Mapping[s
 
 
 def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
-    cells: list[str] = []
+    cells, change = list[str](), None
     for name in (BEFORE, AFTER):
         mean = span = NOTHING
         if name in values:
@@ -165,20 +160,15 @@ def _weight_cells(layer: SynapticNode, values: Values) -> list[str]:
             mean = f"{number(float(np.mean(array)))} ± {number(float(np.std(array)))}"
             span = f"{number(float(np.min(array)))} to {number(float(np.max(array)))}"
         cells += [mean, span]
-    change = None
     if BEFORE in values and AFTER in values and (length := np.linalg.norm(values[BEFORE])):
         change = float(np.linalg.norm(values[AFTER] - values[BEFORE]) / length)
     return [*cells, percent(change)]
 
 
-def _parameter_row(
-    layer: SynapticNode, what: str, values: Values, step_ms: float | None
-) -> list[str]:
-    """Returns the cells of a learnt value. ``step_ms`` is None unless it is a decay."""
-    cells = [layer.name, what]
+def _parameter_cells(values: Values, step_ms: float | None) -> Iterator[str]:
+    """Yields the cells of a learnt value. ``step_ms`` is None unless it is a decay."""
     for name in (BEFORE, AFTER):
         constant = NOTHING
         if name in values and step_ms is not None:
             constant = spread(values[name], lambda share: time_constant(share, step_ms))
-        cells += [spread(values[name]) if name in values else NOTHING, constant]
-    return cells
+        yield from (spread(values[name]) if name in values else NOTHING, constant)

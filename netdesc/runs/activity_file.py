@@ -85,8 +85,8 @@ def write_activity(
     head: NamedArrays = {
         "format": np.int32(FORMAT),
         "epoch": np.int32(-1 if epoch is None else epoch),
+        "frame_epochs": np.array(sorted(frames), dtype=np.int32),
     }
-    head["frame_epochs"] = np.array(sorted(frames), dtype=np.int32)
     numbered = {
         f"{name}_{number}": frame[name]
         for number, (_, frame) in enumerate(sorted(frames.items()))
@@ -151,14 +151,6 @@ class LayerTraces:
     threshold: NDArray[np.floating] | None
 
 
-@dataclass(frozen=True, eq=False)
-class OutputSnapshot:
-    """The output for the first sample after ``epochs`` complete epochs."""
-
-    epochs: int
-    output: SpikeRaster
-
-
 class Activity:
     """The spikes of the network on one part of the data, ``training`` or ``validation``.
 
@@ -167,7 +159,8 @@ class Activity:
     step of its neurons, [neurons], over ``sample_count`` samples, ``operations`` to its events,
     additions and multiplications per step, and ``neurobench`` metrics of NeuroBench, or groups of
     them, to numbers. ``samples`` are the first few of these samples. ``traces`` maps layers to
-    their traces. The last three of these maps are empty in a run of an older netdesc.
+    their traces, and ``snapshots`` numbers of complete epochs to the output for the first sample.
+    A run of an older netdesc has no operations, neurobench and traces.
     """
 
     def __init__(self, arrays: "_Arrays", graph: Any) -> None:
@@ -194,10 +187,10 @@ class Activity:
         self.neurobench: dict[str, Any] = {}
         if "neurobench" in arrays:
             self.neurobench = numbers_by_name(str(arrays["neurobench"]))
-        self.snapshots = [
-            OutputSnapshot(int(epochs), arrays.raster(f"frame_{number}", outputs))
+        self.snapshots = {
+            int(epochs): arrays.raster(f"frame_{number}", outputs)
             for number, epochs in enumerate(arrays.array("frame_epochs", 1, "iu"))
-        ]
+        }
         self.traces = {
             layer.name: arrays.traces(layer) for layer in layers if f"trace_{layer.name}" in arrays
         }

@@ -70,7 +70,7 @@ def find_runs(folder: Path, warn: Callable[[str], None]) -> Iterator[Path]:
 
 def read_run(path: Path) -> ListedRun:
     """Reads a run without its weights and data. RunError if its files are missing or damaged."""
-    lock, record, status = lock_of(path), read_record(path), ""
+    lock, record = lock_of(path), read_record(path)
     try:
         # Only as JSON, since a folder may have thousands of runs.
         text = read_text(lock, MAX_LOCK_BYTES)
@@ -85,9 +85,9 @@ def read_run(path: Path) -> ListedRun:
         }
         leaves = [*_leaves({k: document[k] for k in document if k not in _NOT_COMPARED})]
         origins = notes["origins"]
-        found = {
+        found = frozenset(
             name for name, at, _ in leaves if origins.get(at, origins.get(f"{at}/0")) == "found"
-        }
+        )
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         problem = f"is not the document of a run: {type(error).__name__}: {error}"
         raise RunError(f"{lock}: {problem}") from error
@@ -96,9 +96,8 @@ def read_run(path: Path) -> ListedRun:
         status = f"running or {KILLED}" if at_work is None else KILLED
     metrics = _metrics(record.best, "", scale.divisors)
     metrics |= _metrics(record.test, "test_", scale.of_test.divisors)
-    if (spikes := getattr(record, "spikes_per_sample", None)) is not None:
-        metrics["spikes_per_sample"] = spikes
-    found = frozenset(found)
+    if record.spikes_per_sample is not None:
+        metrics["spikes_per_sample"] = record.spikes_per_sample
     return ListedRun(path, record, status, epochs, metrics, scale.divisors, values, found)
 
 

@@ -85,9 +85,7 @@ def resume_command(run: str | Path, settings: Sequence[str] = ()) -> str:
             path = json.dumps(str(run), ensure_ascii=False)
             changes = [f"overrides={[*settings]}"] * bool(settings)
             return f"netdesc.train(resume={path}, {', '.join([*changes, *arguments])})"
-    return " ".join(
-        ["netdesc train --resume", shlex.quote(str(run)), set_arguments(settings)]
-    ).strip()
+    return f"netdesc train --resume {shlex.quote(str(run))} {set_arguments(settings)}".rstrip()
 
 
 def saved_progress(run: Path) -> SavedProgress | None:

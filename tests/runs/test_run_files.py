@@ -199,7 +199,7 @@ def damage_of(folder: Path) -> str:
 
 def test_activity_is_read(tmp_path: Path) -> None:
     run = RunData(write_run(tmp_path / "run"))
-    assert [frame.epochs for frame in run.activity.snapshots] == [0, 3, 30]
+    assert [*run.activity.snapshots] == [0, 3, 30]
     assert len(run.activity.samples) == 2
     sample = run.activity.samples[0]
     assert np.array_equal(sample.output.events, activity()["output_0"])

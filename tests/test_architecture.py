@@ -106,8 +106,8 @@ MAX_LINES = 400
 MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
-MAX_PACKAGE_LINES = 55_837
-MAX_TEST_LINES = 39_436
+MAX_PACKAGE_LINES = 55_391
+MAX_TEST_LINES = 39_420
 
 
 def line_count(folder: Path) -> int:

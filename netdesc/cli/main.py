@@ -83,10 +83,8 @@ def completion(output: Output, shell: str) -> None:
 
 
 def _replace_closed_streams() -> None:
-    """Connects a closed standard stream to the null device.
-
-    Otherwise Python sets it to None, and the next file that is opened gets its file descriptor.
-    """
+    """Connects a closed standard stream to the null device. Otherwise Python sets it to None, and
+    the next file that is opened gets its file descriptor."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             null = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  (stays open to the end)

@@ -33,10 +33,8 @@ def output_path(
 
 
 def _output_flag(field: str, *names: str, help: str) -> Callable[[Command], Command]:
-    """Returns a flag that sets a field of the ``Output``.
-
-    It is eager, so that errors in other options are already printed in the requested format.
-    """
+    """Returns a flag that sets a field of the ``Output``. It is eager, so that errors in other
+    options are already printed in the requested format."""
 
     def set_field(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
         output = ctx.ensure_object(Output)

@@ -148,10 +148,8 @@ class ArrayChecks:
         return None
 
     def _values(self, field: str, name: str, header: ArrayHeader) -> NDArray | None:
-        """Returns an array to be checked, and keeps it.
-
-        Returns ``None`` if it is too large, damaged (with ND309), or checked already.
-        """
+        """Returns an array to be checked, and keeps it. Returns ``None`` if it is too large,
+        damaged (with ND309), or checked already."""
         if header.bytes > self.max_bytes:
             self.unchecked.append(
                 f"the values of the array {quote_name(name)} of {self.files[field]} were not "
@@ -245,10 +243,8 @@ class ArrayChecks:
         self._add(code.code, field, message, hint=hint, notes=(notes,))
 
     def _check_split(self, header: ArrayHeader | None, samples: int) -> NDArray | None:
-        """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large.
-
-        Warns if the file has such an array and the document does not say whether it is used.
-        """
+        """Checks the array ``split``. Returns its values; ``None`` if it is invalid or large. Warns
+        if the file has such an array and the document does not say whether it is used."""
         name = self.data.split
         unused = {*self.source.names} - {*self.data.array_names.values()}
         if "split" in unused and "split" not in self.data.model_fields_set:

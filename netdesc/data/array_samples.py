@@ -134,9 +134,7 @@ def is_mapped(values: NDArray) -> bool:
 
 def _require_whole(values: NDArray | None) -> None:
     """Raises DataError if the file that an array maps was cut off: reading would end the process.
-
-    ``numpy.savez`` cuts a file off when it writes it again.
-    """
+    ``numpy.savez`` cuts a file off when it writes it again."""
     base, name = cast("Any", values), None
     while isinstance(base, np.ndarray):
         name, base = getattr(base, "filename", name), base.base

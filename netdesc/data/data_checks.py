@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from netdesc.data.array_files import ArrayFileError, open_arrays
 from netdesc.data.array_samples import read_arrays, read_idx
 from netdesc.data.data_context import DataContext, Problem, TrainingSet, diagnostics
@@ -52,6 +54,8 @@ def check_data(
             problems += context.problems
         if "layers" not in unread:
             problems += _check_masks(description, graph)
+        if "weights" not in unread:
+            problems += _check_weights(description, graph)
     return first_diagnostics(diagnostics(description, problems), MAX_DIAGNOSTICS)
 
 
@@ -92,3 +96,37 @@ def _check_masks(description: Description, graph: Graph) -> Iterator[Problem]:
                 raise ArrayFileError(problem)
         except ArrayFileError as error:
             yield Problem("ND309", ("layers", index, "mask", "path"), f"{mask.path} {error}")
+
+
+def _check_weights(description: Description, graph: Graph) -> Iterator[Problem]:
+    """Compares names and shapes of weights in a ``.safetensors`` file with those of the network."""
+    weights = description.document.weights
+    if weights is None or not weights.path.lower().endswith(".safetensors"):
+        return
+    try:
+        with safe_open(description.resolve(weights.path), framework="numpy") as file:
+            names = file.keys()
+            found = {name: file.get_slice(name).get_shape() for name in names}
+    except (SafetensorError, OSError, UnicodeError) as error:
+        message = f"{weights.path} is not a complete safetensors file: {error}"
+        yield Problem("ND309", ("weights", "path"), message)
+        return
+    problems = list[str]()
+    for name, shape in _weight_shapes(graph):
+        if name not in found:
+            problems.append(f"{name} is missing")
+        elif found[name] != list(shape):
+            problems.append(f"{name} has shape {found[name]}; the network's is {list(shape)}")
+    layers = tuple(f"layers.{node.name}." for node in graph.layers)
+    strangers = [name for name in found if name.startswith("layers.") > name.startswith(layers)]
+    problems += [f"{name} has no place in this network" for name in strangers]
+    if problems:
+        message = f"{weights.path} does not fit the network: {'; '.join(problems)}"
+        yield Problem("ND309", ("weights", "path"), message)
+
+
+def _weight_shapes(graph: Graph) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for node in graph.layers:
+        for part in (node, node.recurrent):
+            for name in part.weight_names if part else ():
+                yield f"layers.{node.name}.{name}", part.weight_shape

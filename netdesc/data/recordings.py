@@ -196,9 +196,7 @@ def read_tonic(context: DataContext) -> dict[str, RecordedSamples]:
 
 def _part_options(kind: type, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns the arguments that choose each part of a dataset of Tonic, unless ``options`` do.
-
-    DataError if the dataset does not take the options.
-    """
+    DataError if the dataset does not take the options."""
     known = inspect.signature(kind).parameters
     allowed = [name for name in known if name != "save_to" and "transform" not in name]
     unknown = next((name for name in options if name not in allowed), None)

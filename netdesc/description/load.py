@@ -259,11 +259,8 @@ def _check_document(
 def _check_data(
     source_map: SourceMap, path: Path, diagnostics: list[Diagnostic], check_files: CheckFiles | None
 ) -> Checked:
-    """Checks the structure (models) and, if it is right, the meaning (rules) and the files.
-
-    Returns all diagnostics, those of overrides first, and the description if the structure is
-    right.
-    """
+    """Checks the structure (models) and, if it is right, the meaning (rules) and the files. Returns
+    all diagnostics, those of overrides first, and the description if the structure is right."""
     try:
         document = validate_document(source_map.data)
     except InvalidDocumentError as invalid:

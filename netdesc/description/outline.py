@@ -67,10 +67,8 @@ def first_warnings(warnings: Sequence[str], count: int = 2) -> list[tuple[str, C
 
 
 def _columns(rows: Sequence[Sequence[Cell]]) -> Iterator[str]:
-    """Yields rows as lines with columns of equal width. Integers are at the right of theirs.
-
-    A row with fewer cells than the others does not widen a column.
-    """
+    """Yields rows as lines with columns of equal width. Integers are at the right of theirs. A row
+    with fewer cells than the others does not widen a column."""
     columns = max(map(len, rows), default=0)
     texts = [[_text(cell) for cell in row] for row in rows]
     full = [row for row in texts if len(row) == columns]

@@ -176,10 +176,8 @@ def _default(data: Any, parts: Parts) -> Any:
 
 
 def _make_paths_absolute(data: dict[str, Any], changed: dict[Parts, str], folder: str) -> None:
-    """Makes file paths from ``--set`` absolute. They are relative to ``folder``.
-
-    A SHA-256 that is not from ``--set`` as well is that of the replaced file, and is dropped.
-    """
+    """Makes file paths from ``--set`` absolute. They are relative to ``folder``. A SHA-256 that is
+    not from ``--set`` as well is that of the replaced file, and is dropped."""
     for parts in [*structure.file_path_locations(Document, data)]:
         if any(parts[:length] in changed for length in range(1, len(parts) + 1)):
             holder = lookup(data, parts[:-1])

@@ -218,10 +218,8 @@ def _draw(parameter: Parameter, chance: random.Random, method: str) -> tuple[Any
 
 
 def _values(space: SweepSpace, report: _Report, check_files: CheckFiles | None) -> _Found:
-    """Yields the errors of the documents of trials, each of them once.
-
-    Combinations are checked if each value alone is right. One error of each place is enough then.
-    """
+    """Yields the errors of the documents of trials, each of them once. Combinations are checked if
+    each value alone is right. One error of each place is enough then."""
     entries = sum(4 + len(variant.settings) + len(variant.parameters) for variant in space.variants)
     count = max(1, _MAX_CHARACTERS // (entries * len(space.description.text)))
     reported: set[tuple[object, ...]] = set()
@@ -254,9 +252,7 @@ def _data_errors(
     changed: Description, space: SweepSpace, check_files: CheckFiles | None, read: list[Any]
 ) -> Iterator[Diagnostic]:
     """Yields what the document of a trial lacks for the objectives, and the errors of its data.
-
-    ``read`` is what was checked with data before.
-    """
+    ``read`` is what was checked with data before."""
     document, objectives = changed.document, [goal.metric for goal in space.objectives]
     for metric in objectives:
         if metric not in _metrics(document):

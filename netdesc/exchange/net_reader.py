@@ -206,10 +206,8 @@ def _missing_ends(before: Shape, shape: Shape, kernel: tuple[int, int]) -> tuple
 def _read_channels(
     group: Hdf5Group, channels: int, inputs: int = 0
 ) -> dict[str, NDArray[np.int32]]:
-    """Reads what a layer has one number a channel of, in any shape, or one for all channels.
-
-    Delays that are all 0 are none. One delay of a dense layer with one input is of this input.
-    """
+    """Reads what a layer has one number a channel of, in any shape, or one for all channels. Delays
+    that are all 0 are none. One delay of a dense layer with one input is of this input."""
     names = filter(group.has, ("bias", "delay"))
     found = {name: group.integers(name).reshape(-1) for name in names}
     if "delay" in found and not found["delay"].any():
@@ -250,10 +248,8 @@ def _kernel_weight(
 
 
 def _fit(group: Hdf5Group, name: str, weight: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:
-    """Returns the weight with the ``shape``, which may differ in axes of length 1.
-
-    slayerPytorch leaves such axes out of some files, and adds some in others.
-    """
+    """Returns the weight with the ``shape``, which may differ in axes of length 1. slayerPytorch
+    leaves such axes out of some files, and adds some in others."""
     if [size for size in weight.shape if size != 1] != [size for size in shape if size != 1]:
         needed = ", ".join(str(size or "inputs") for size in shape)
         raise group.error(name, f"has shape {list(weight.shape)}; [{needed}] is needed")

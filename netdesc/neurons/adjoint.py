@@ -209,9 +209,7 @@ class _ReverseMode:
 
 def _needed_carries(adjoint: Adjoint) -> list[int]:
     """Returns the indices of carries on which a gradient of an input or of a parameter depends.
-
-    This is the least fixed point: those that such a gradient reads, and those that they read.
-    """
+    This is the least fixed point: those that such a gradient reads, and those that they read."""
     waiting = [*adjoint.inputs.values(), *adjoint.parameters.values()]
     needed: set[int] = set()
     while waiting:

@@ -99,9 +99,7 @@ class Derivation:
 
     def _rules_in_use(self, stored: Stored) -> Iterable[_Rule]:
         """Yields a rule for each value that follows, so that it takes as few rules as possible.
-
-        Each rule is looked at once for each of its sources, for equations may have thousands.
-        """
+        Each rule is looked at once for each of its sources, for equations may have thousands."""
         known = set(self._known_at_first(stored))
         missing = [len({*sources}) for _, sources, _ in self._rules]
         found: list[_Value] = list(known)

@@ -174,9 +174,7 @@ def lock_folder(
 
 def _take_over(alive: Path, touched: float | None) -> None:
     """Replaces the file ``alive`` of a dead process, which has last ``touched`` it at this time.
-
-    RunError if a process on another machine took over first. Renaming and creating are atomic.
-    """
+    RunError if a process on another machine took over first. Renaming and creating are atomic."""
     old = alive.with_name(f".{ALIVE}.{secrets.token_hex(6)}")
     is_dead = True
     if touched is not None:
@@ -229,10 +227,8 @@ def is_at_work(run: Path) -> bool | None:
 
 
 def _is_busy(path: Path, worker: Worker, is_locked: bool | None) -> bool:
-    """Whether ``worker``, the last process in the folder, is at work.
-
-    ``is_locked`` says whether this process could lock ``.lock``; None without locks.
-    """
+    """Whether ``worker``, the last process in the folder, is at work. ``is_locked`` says whether
+    this process could lock ``.lock``; None without locks."""
     if is_locked is False:
         return True
     if is_locked and worker.is_on(Worker.here()):

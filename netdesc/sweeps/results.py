@@ -143,10 +143,8 @@ def pareto_front(results: Sequence[Sequence[float]], maximize: Sequence[bool]) -
 
 
 def _importance(study: "Study") -> dict[str, float]:
-    """Returns the parameters' importance for the first objective, as shares of their sum.
-
-    It is that of PED-ANOVA: S. Watanabe, A. Bansal and F. Hutter, IJCAI 2023.
-    """
+    """Returns the parameters' importance for the first objective, as shares of their sum. It is
+    that of PED-ANOVA: S. Watanabe, A. Bansal and F. Hutter, IJCAI 2023."""
     from optuna.importance import get_param_importances
 
     with contextlib.suppress(ValueError, RuntimeError):  # too few trials

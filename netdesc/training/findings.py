@@ -62,10 +62,8 @@ def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Fi
 
 
 def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Finding]:
-    """Yields what the codes of symptoms do not say yet.
-
-    After unstable training, other advice would be wrong. The limits of the device are told always.
-    """
+    """Yields what the codes of symptoms do not say yet. After unstable training, other advice would
+    be wrong. The limits of the device are told always."""
     if UNSTABLE not in codes:
         silent = [*_find_silence(run)]
         yield from silent

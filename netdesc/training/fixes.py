@@ -55,9 +55,7 @@ def other_weights(setup: Setup, layer: SynapticNode, larger: bool) -> list[Fix]:
 
 def _scales_to_find(layer: SynapticNode) -> list[str]:
     """Returns the settings with which netdesc finds the scales of the layer's weights, if it can.
-
-    The lock of a run holds numbers in their place.
-    """
+    The lock of a run holds numbers in their place."""
     fields = type(layer.section).model_fields
     names = [name for name in SCALES if name in fields and fields[name].default == AUTO]
     return [f"layers.{layer.name}.{name}={AUTO}" for name in names]

@@ -93,10 +93,8 @@ class TrainingLoop:
         return build_counter(self.setup.graph, self.setup.loss, self.setup.device)
 
     def _agree(self, now: float) -> tuple[int, int]:
-        """Returns the signal after which all processes stop, 0 if none, and if a save is due.
-
-        A process acts on what is returned only: a signal that arrives in here counts next time.
-        """
+        """Returns the signal after which all processes stop, 0 if none, and if a save is due. A
+        process acts on what is returned only: a signal that arrives in here counts next time."""
         ranks = self.setup.ranks
         is_due = ranks.is_first and self.saver.is_due(now)
         return divmod(ranks.agree(2 * self.stop.signal + is_due), 2)

@@ -140,10 +140,8 @@ class Session:
         stop.is_training = True
 
     def _silent_losses(self, stop: StopRequest) -> dict[str, float]:
-        """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``.
-
-        There are none unless the network learns target spikes. Divergence if one exceeds float32.
-        """
+        """Returns the loss of a silent output on each split, named as in ``metrics.jsonl``. There
+        are none unless the network learns target spikes. Divergence if one exceeds float32."""
         setup, losses = self.setup, dict[str, float]()
         if setup.graph.loss.learns_from != "target spikes" or setup.loss.replacement is not None:
             return losses
@@ -238,10 +236,8 @@ class Session:
         return f"done after {amount(progress.epoch, 'epoch')}{early}: {best}"
 
     def _export(self, best: Network, options: TrainingOptions) -> Path | None:
-        """Writes ``network.net``. Returns its path; None if it is not written.
-
-        This is a finding, unless the format cannot hold the network: who exports is told that.
-        """
+        """Writes ``network.net``. Returns its path; None if it is not written. This is a finding,
+        unless the format cannot hold the network: who exports is told that."""
         path = self.path / NETWORK
         try:
             for warning in export_net(best, path):
@@ -283,10 +279,8 @@ class Session:
         return VerificationRecord.model_validate(verified.record)
 
     def _measure_test(self, best: Network, stop: StopRequest) -> EpochMetrics | None:
-        """Measures the best weights on the test samples, None without any.
-
-        KeyboardInterrupt between two batches if ``stop`` is requested.
-        """
+        """Measures the best weights on the test samples, None without any. KeyboardInterrupt
+        between two batches if ``stop`` is requested."""
         setup = self.setup
         if setup.test is None:
             return None

@@ -291,10 +291,8 @@ def test_the_norm_has_the_gradient_of_a_mean():
 @pytest.mark.parametrize("kind", grid(["cuba", "lif", "integrator"], ["cuba", "integrator"]))
 @pytest.mark.parametrize("unit", [64, 4096])
 def test_a_bias_is_the_weight_of_an_input_that_always_spikes(engine, kind, unit):
-    """With a current decay of 1, it has the same effect and the same gradient.
-
-    Its ``unit`` is that of weights, and without quantization that of states.
-    """
+    """With a current decay of 1, it has the same effect and the same gradient. Its ``unit`` is that
+    of weights, and without quantization that of states."""
     own = {"type": kind, "voltage_decay": 0.1}
     own |= {"threshold": 0.7} if kind != "integrator" else {}
     own |= {"current_decay": 1.0} if kind != "lif" else {}

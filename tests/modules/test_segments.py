@@ -12,9 +12,7 @@ from netdesc.kernels.reference import engine
 
 def test_layers_of_one_input_are_computed_together(monkeypatch: pytest.MonkeyPatch):
     """A graded layer ends a segment; states that stay from call to call stop one, outside training.
-
-    A recorded layer is computed alone. Both ways give the same output and the same gradients.
-    """
+    A recorded layer is computed alone. Both ways give the same output and the same gradients."""
     lif = {"type": "lif", "threshold": 0.3, "voltage_decay": 0.2}
     model = network(
         dense("a", 20),

@@ -52,9 +52,7 @@ finally:
 
 def peak_of(*arguments: str | Path, cwd: Path | None = None) -> tuple[int, int]:
     """Runs a command in a process of its own. Returns its exit code and its most bytes of memory.
-
-    The kernel counts them from the start of the program, and not from that of its parent's copy.
-    """
+    The kernel counts them from the start of the program, and not from that of its parent's copy."""
     command = [sys.executable, "-c", _PEAK, *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
     return ended.returncode, int(ended.stdout.rpartition("PEAK")[2]) << 10

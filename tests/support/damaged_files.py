@@ -257,9 +257,7 @@ def failures(
     netdesc: Netdesc, samples: Path, folder: Path, name: str, seed: int, most: int = 99
 ) -> Iterator[str]:
     """Mutates a file and runs at most so many of the commands that read it, in a random order.
-
-    Yields a text for each that does not end as it should. ``folder`` is made and removed.
-    """
+    Yields a text for each that does not end as it should. ``folder`` is made and removed."""
     kind = KINDS[name]
     commands = [line.strip() for line in kind.commands.split(";")]
     lines = random.Random(seed).sample(commands, min(most, len(commands)))

@@ -157,10 +157,8 @@ def neuron_cases(
     definitions: st.SearchStrategy[Definition] = KNOWN_AND_RANDOM,
     sizes: tuple[float, ...] = (0.1, 1.0, 30.0, 1e5),
 ) -> NeuronCase:
-    """Returns runs with values on the grid (so that ties occur) and beside it.
-
-    ``sizes`` are standard deviations of inputs. The largest ones drive states into saturation.
-    """
+    """Returns runs with values on the grid (so that ties occur) and beside it. ``sizes`` are
+    standard deviations of inputs. The largest ones drive states into saturation."""
     definition = draw(definitions)
     shape = tuple(draw(st.integers(1, most)) for most in (12, 3, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

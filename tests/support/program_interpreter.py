@@ -196,10 +196,8 @@ class ForwardMode:
         return 0.0
 
     def run(self, steps: Sequence[Step], along: Mapping[str, Any]) -> np.ndarray:
-        """Returns the slope of the output of each step.
-
-        ``along`` has directions: of inputs by step, of parameters as a user writes them.
-        """
+        """Returns the slope of the output of each step. ``along`` has directions: of inputs by
+        step, of parameters as a user writes them."""
         program, forward = self.program, self.program.forward
         signs = {"decay": -1.0, "real": 0.0}
         fixed = {

@@ -70,9 +70,7 @@ def recurrent_cases(
     draw: st.DrawFn, definitions: st.SearchStrategy[Definition] = KNOWN
 ) -> RecurrentCase:
     """Returns runs in which many or few neurons fire, with one neuron and with several vectors.
-
-    Sums of graded values are so small that float32 holds them exactly.
-    """
+    Sums of graded values are so small that float32 holds them exactly."""
     case = draw(neuron_cases(definitions, sizes=(0.1, 1.0, 10.0)))
     count = case.shape[2]
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

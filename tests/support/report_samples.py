@@ -84,10 +84,8 @@ def write_run(
     arrays: dict[str, Any] | None = None,
     **record: Any,
 ) -> Path:
-    """A whole run in ``folder``: the files of ``netdesc.runs.folder`` that a report reads.
-
-    ``rows`` replace those of ``epochs``, and ``arrays`` some of the file of activity.
-    """
+    """A whole run in ``folder``: the files of ``netdesc.runs.folder`` that a report reads. ``rows``
+    replace those of ``epochs``, and ``arrays`` some of the file of activity."""
     (folder / "checkpoints").mkdir(parents=True)
     for name in ("input.bs1", "target.bs1"):
         (folder.parent / name).write_bytes(bytes(5))

@@ -181,12 +181,17 @@ def test_weights_that_do_not_fit_name_keys_and_shapes(tmp_path: Path) -> None:
     weights["layers.extra.synapse.weight"] = weights.pop("layers.output.synapse.weight")
     save_file(weights, tmp_path / "bad.safetensors")
     changes = {"weights.path": str(tmp_path / "bad.safetensors")}
+    _, (problem,) = netdesc.check(tmp_path / "task/tiny.json", changes)
+    assert (problem.code, problem.pointer) == ("ND309", "/weights/path")
+    document = netdesc.load(tmp_path / "task/tiny.json", changes, with_files=False)
     with pytest.raises(RunError) as error:
-        train(netdesc.load(tmp_path / "task/tiny.json", changes), run_dir=tmp_path / "bad")
-    message = str(error.value)
-    assert "layers.output.synapse.weight is missing" in message
-    assert "layers.extra.synapse.weight has no place" in message
-    assert "layers.hidden.synapse.weight has shape [3, 12]; the network's is [16, 12]" in message
+        train(document, run_dir=tmp_path / "bad")
+    for message in (problem.message, str(error.value)):
+        assert "layers.output.synapse.weight is missing" in message
+        assert "layers.extra.synapse.weight has no place" in message
+        assert (
+            "layers.hidden.synapse.weight has shape [3, 12]; the network's is [16, 12]" in message
+        )
     assert not (tmp_path / "bad").exists()
 
 

@@ -31,10 +31,8 @@ def few_steps(context: Context) -> Found:
 
 
 def _arrival_steps(document: Document, wiring: Wiring) -> dict[str, int]:
-    """Returns by how many steps of the input the output of each layer comes later, by name.
-
-    This is the sum of the delays on the path with the fewest. A source that is not known has none.
-    """
+    """Returns by how many steps of the input the output of each layer comes later, by name. This is
+    the sum of the delays on the path with the fewest. A source that is not known has none."""
     arrivals = {INPUT: 0}
     for index, (layer, sources) in enumerate(zip(document.layers, wiring.sources, strict=True)):
         before = min(arrivals.get(name, 0) for name in sources)

@@ -44,9 +44,7 @@ def _reduced(
     job: LayerJob, template: str, numbers: tuple[int, int], index: str, **texts: object
 ) -> tuple[Source, ...]:
     """Writes a layer that adds its input up in an array, from which ``template`` makes events.
-
-    ``numbers`` are the unit of the array, and of how many of its values there are means.
-    """
+    ``numbers`` are the unit of the array, and of how many of its values there are means."""
     (unit, count), program, tag, most = numbers, job.program, job.tag, job.most(numbers[0])
     length, inputs = math.prod(job.layer.output_shape), math.prod(job.layer.input_shape)
     num = integer_type(most * count)

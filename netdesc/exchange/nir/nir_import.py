@@ -168,10 +168,8 @@ def _is_on_grid(layer: NirLayer) -> bool:
 
 
 def _scale_of(layer: NirLayer, has_bits: bool) -> float:
-    """Returns a factor of weights, thresholds and biases. It changes no spike.
-
-    The output of a layer that does not spike is multiplied by it.
-    """
+    """Returns a factor of weights, thresholds and biases. It changes no spike. The output of a
+    layer that does not spike is multiplied by it."""
     largest = max(float(np.abs(weight).max()) for weight in layer.weights.values())
     bias = float(np.abs(layer.bias).max())
     threshold = 0.0 if layer.threshold is None else float(layer.threshold.max())

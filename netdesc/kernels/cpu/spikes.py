@@ -80,10 +80,8 @@ def unpack(bitmasks: np.ndarray, shape: Shape) -> np.ndarray:
 
 @kernel
 def _pack(values_TBN, bitmasks, counts, threads, thread):
-    """Writes the number of spikes of each row to ``counts``, −1 if a value is neither 0 nor 1.
-
-    A row is a step of a sample.
-    """
+    """Writes the number of spikes of each row to ``counts``, −1 if a value is neither 0 nor 1. A
+    row is a step of a sample."""
     steps, batch, neurons = values_TBN.shape
     vectors, values = (neurons + LANES - 1) // LANES, values_TBN.reshape(-1)
     for row in share_of(steps * batch, threads, thread):  # rows follow one another in memory

@@ -138,9 +138,7 @@ def _step_roots(program: Program) -> list[Expression]:
 
 def _threshold(program: Program) -> Expression | None:
     """Returns what a single state must reach or exceed for a spike; None if there is no such state.
-
-    The surrogate gradient of a spike goes to this state first, and to the threshold last.
-    """
+    The surrogate gradient of a spike goes to this state first, and to the threshold last."""
     spike = program.forward.spike
     if spike is None or spike.arguments[1] not in program.forward.before_reset.values():
         return None
@@ -155,10 +153,8 @@ def _run(
     states: Sequence[Tensor],
     arrive: Callable[[Sequence[Tensor], Tensor], Sequence[Tensor]] = lambda inputs, _: inputs,
 ) -> Iterator[_Step]:
-    """Yields the steps. ``states`` are the states before the first step, then who fired.
-
-    ``arrive`` adds to the inputs of a step what neurons read of their output in the step before.
-    """
+    """Yields the steps. ``states`` are the states before the first step, then who fired. ``arrive``
+    adds to the inputs of a step what neurons read of their output in the step before."""
     roots, shape = _step_roots(program), inputs_TBN[0].shape[1:]
     count = len(program.states)
     order = in_order(roots, with_gradients=arithmetic.has_gradients)

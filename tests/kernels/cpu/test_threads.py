@@ -96,10 +96,8 @@ if hasattr(os, "fork"):
 
 @pytest.mark.parametrize("threading_layer", grid(["omp", "workqueue"], ["workqueue"]))
 def test_python_threads_and_forks(threading_layer):
-    """Numba's workqueue aborts if two threads compute at once, and OpenMP in a forked process.
-
-    The first call leaves torch its number of threads, which is another than Numba's.
-    """
+    """Numba's workqueue aborts if two threads compute at once, and OpenMP in a forked process. The
+    first call leaves torch its number of threads, which is another than Numba's."""
     if threading_layer == "omp":
         pytest.importorskip("numba.np.ufunc.omppool", reason="this machine has no OpenMP")
     env = os.environ | {"NUMBA_THREADING_LAYER": threading_layer, "NUMBA_NUM_THREADS": "3"}

@@ -218,10 +218,8 @@ def train_grid(results: Results, tasks: Sequence[str]) -> None:
 
 
 def table(results: Results, peer: Path | None) -> str:
-    """Returns the table of the tasks that have all results, as markdown.
-
-    ``peer`` is what ``tests/peers/snntorch_tasks.py`` printed.
-    """
+    """Returns the table of the tasks that have all results, as markdown. ``peer`` is what
+    ``tests/peers/snntorch_tasks.py`` printed."""
     lines = peer.read_text().splitlines() if peer else []
     peers = {name: float(score) for name, score, *_ in map(str.split, lines)}
     lines = [

@@ -113,10 +113,8 @@ def yin_yang() -> dict[str, Any]:
 
 
 def random_manifolds() -> dict[str, Any]:
-    """Each class is a smooth random curve in the space of 20 spike times (Zenke & Vogels 2021).
-
-    The curve is a sum of sines with random phases whose amplitudes fall with the frequency.
-    """
+    """Each class is a smooth random curve in the space of 20 spike times (Zenke & Vogels 2021). The
+    curve is a sum of sines with random phases whose amplitudes fall with the frequency."""
     rng = np.random.default_rng(4)
     sizes, steps, channels, classes = Sizes(train=400), 100, 20, 10
     total = sizes.train + sizes.validation + sizes.test
@@ -132,10 +130,8 @@ def random_manifolds() -> dict[str, Any]:
 
 
 def evidence() -> dict[str, Any]:
-    """Seven cues, each on the left or on the right; the side of most cues is the label.
-
-    As in Bellec et al. 2020, a cue is 40 steps of spikes, and the network decides at the end.
-    """
+    """Seven cues, each on the left or on the right; the side of most cues is the label. As in
+    Bellec et al. 2020, a cue is 40 steps of spikes, and the network decides at the end."""
     rng = np.random.default_rng(5)
     sizes, steps, cues = Sizes(200, 100, 200), 500, 7
     total = sizes.train + sizes.validation + sizes.test

@@ -49,10 +49,8 @@ class _Runtime(NamedTuple):
 
 @functools.cache
 def _start_runtime() -> _Runtime:
-    """Starts Numba's threads.
-
-    Raises EngineError if Numba cannot compile or has no threading layer.
-    """
+    """Starts Numba's threads. Raises EngineError if Numba cannot compile or has no threading
+    layer."""
     if _config.DISABLE_JIT:
         raise EngineError("engine 'cpu' cannot run: NUMBA_DISABLE_JIT is set; unset it")
     if os.getpid() != IMPORTING_PROCESS and _config.THREADING_LAYER == "default":

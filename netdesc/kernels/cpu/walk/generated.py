@@ -89,9 +89,7 @@ def load_module(source: str, kind: str) -> ModuleType:
 
 def _write(name: str, source: str) -> Path:
     """Writes a module unless it is there; into a temporary folder if the cache cannot be written.
-
-    Returns its path.
-    """
+    Returns its path."""
     folder = cache_folder()
     path = folder / f"{name}.py"
     with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 ACTION = ROOT / ".github/actions/validate/action.yml"
 STEPS: list[dict[str, Any]] = yaml.safe_load(ACTION.read_text())["runs"]["steps"]
 BAD = BASE.replace('"threshold"', '"treshold"')
-NEEDED = {"click", "numpy", "pydantic", "pydantic_core"}
+NEEDED = {"click", "numpy", "pydantic", "pydantic_core", "safetensors"}
 NEEDED |= {"annotated_types", "typing_extensions", "typing_inspection"}
 """What the action installs, and what comes with it."""
 

@@ -98,6 +98,10 @@ def _check_masks(description: Description, graph: Graph) -> Iterator[Problem]:
             yield Problem("ND309", ("layers", index, "mask", "path"), f"{mask.path} {error}")
 
 
+_MAX_WEIGHTS = 16
+"""The most weights that a message names."""
+
+
 def _check_weights(description: Description, graph: Graph) -> Iterator[Problem]:
     """Compares names and shapes of weights in a ``.safetensors`` file with those of the network."""
     weights = description.document.weights
@@ -121,6 +125,7 @@ def _check_weights(description: Description, graph: Graph) -> Iterator[Problem]:
     strangers = [name for name in found if name.startswith("layers.") > name.startswith(layers)]
     problems += [f"{name} has no place in this network" for name in strangers]
     if problems:
+        problems[_MAX_WEIGHTS:] = ["…"] if len(problems) > _MAX_WEIGHTS else []
         message = f"{weights.path} does not fit the network: {'; '.join(problems)}"
         yield Problem("ND309", ("weights", "path"), message)
 

@@ -107,7 +107,7 @@ MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
 MAX_PACKAGE_LINES = 55_396
-MAX_TEST_LINES = 39_420
+MAX_TEST_LINES = 39_423
 
 
 def line_count(folder: Path) -> int:

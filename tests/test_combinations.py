@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from support.grids import check_examples, slow
 from support.networks import COMPILED, any_neuron, networks
 
@@ -34,6 +35,8 @@ def check(document, seed, folder):
     if seed % 2:  # payloads
         input *= torch.randint(-128, 129, input.shape, generator=generator) / 64
     state = {name: value.clone() for name, value in model.state_dict().items()}
+    save_file(state, folder / "drawn.safetensors")
+    netdesc.load({**document, "weights": {"path": str(folder / "drawn.safetensors")}})
     slow_output, slow_grads = computed(model, input, "reference")
     model.load_state_dict(state)
     output, grads = computed(model, input, "cpu")

@@ -131,7 +131,7 @@ def _check_weights(description: Description, graph: Graph) -> Iterator[Problem]:
 
 
 def _weight_shapes(graph: Graph) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for node in graph.layers:
-        for part in (node, node.recurrent):
-            for name in part.weight_names if part else ():
+    for node in graph.neuron_layers:
+        for part in filter(None, (node, node.recurrent)):
+            for name in part.weight_names:
                 yield f"layers.{node.name}.{name}", part.weight_shape

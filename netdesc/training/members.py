@@ -85,7 +85,7 @@ class Members:
         text = json.dumps([message, code, self.rank])
         with contextlib.suppress(RuntimeError):  # the store is gone
             stored = self._store.compare_set(key, "", text).decode()
-            self._store.set(f"heard/{self.rank}", "")
+            self._set(self.rank, "heard", "read")
             return stored == text
         return True
 
@@ -93,7 +93,7 @@ class Members:
         """Waits, if this process holds the store, until the others have read why it ends."""
         if self.rank == 0:
             with contextlib.suppress(RuntimeError):
-                self._await("heard", _LINGER_S)
+                self._await("read", _LINGER_S)
 
     def find_cause(self, seconds: float) -> LostRankError:
         """Returns the error to raise after a connection broke, with the cause from the store.
@@ -103,7 +103,7 @@ class Members:
         """
         missing = [0]
         with contextlib.suppress(RuntimeError):  # the store has ended with its process
-            self._store.set(f"heard/{self.rank}", "")
+            self._set(self.rank, "heard")
             if self.rank == 0:
                 missing = self._await("heard", _GRACE_S)
             elif not self._store.check(["ended"]):
@@ -112,17 +112,22 @@ class Members:
             for key in ("failure", "ended"):
                 if self._store.check([key]):
                     message, code, rank = json.loads(self._store.get(key))
+                    self._set(self.rank, "read")  # the store may end from now on
                     is_told = key == "failure" or self.rank > 0
                     return LostRankError(f"rank {rank}: {message}", code, is_told)
-            if self.rank == 0:
-                for rank in missing:  # so that ``linger`` does not wait for them
-                    self._store.set(f"heard/{rank}", "")
+            # ``linger`` does not wait for those that do not answer.
+            for rank in [0, *missing] if self.rank == 0 else [self.rank]:
+                self._set(rank, "read")
         names = ", ".join(self._names[rank] for rank in missing)
         message = f"training lost {names or 'the connection of its processes'}"
         if seconds >= self._limit_s:
             waited = amount(round(seconds), "second")
             message = f"no answer for {waited} of {names or 'another process'}"
         return LostRankError(message, is_told=self.rank > 1)
+
+    def _set(self, rank: int, *keys: str) -> None:
+        for key in keys:
+            self._store.set(f"{key}/{rank}", "")
 
     def _await(self, key: str, seconds: float) -> list[int]:
         """Waits until all ranks have set their ``key``. Returns those that have not in time."""

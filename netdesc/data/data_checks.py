@@ -110,20 +110,20 @@ def _check_weights(description: Description, graph: Graph) -> Iterator[Problem]:
     try:
         with safe_open(description.resolve(weights.path), framework="numpy") as file:
             names = file.keys()
-            found = {name: file.get_slice(name).get_shape() for name in names}
+            shapes = {name: file.get_slice(name).get_shape() for name in names}
     except (SafetensorError, OSError, UnicodeError) as error:
         message = f"{weights.path} is not a complete safetensors file: {error}"
         yield Problem("ND309", ("weights", "path"), message)
         return
     problems = list[str]()
     for name, shape in _weight_shapes(graph):
-        if name not in found:
+        if name not in shapes:
             problems.append(f"{name} is missing")
-        elif found[name] != list(shape):
-            problems.append(f"{name} has shape {found[name]}; the network's is {list(shape)}")
+        elif shapes[name] != list(shape):
+            problems.append(f"{name} has shape {shapes[name]}; the network's is {list(shape)}")
     layers = tuple(f"layers.{node.name}." for node in graph.layers)
-    strangers = [name for name in found if name.startswith("layers.") > name.startswith(layers)]
-    problems += [f"{name} has no place in this network" for name in strangers]
+    others = [name for name in shapes if name.startswith("layers.") and not name.startswith(layers)]
+    problems += [f"{name} has no place in this network" for name in others]
     if problems:
         problems[_MAX_WEIGHTS:] = ["…"] if len(problems) > _MAX_WEIGHTS else []
         message = f"{weights.path} does not fit the network: {'; '.join(problems)}"

@@ -27,7 +27,7 @@ from netdesc.graph.nodes import Signal
 from netdesc.losses import MeanSquaredErrorLoss, ValueErrors, ValueErrorSums, build_loss
 from netdesc.training.class_weights import fill_class_weights
 from netdesc.training.evaluate import Score, build_counter, measure
-from netdesc.training.neurobench import OperationCounter, neurobench_metrics
+from netdesc.training.neurobench import NeuroBench
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("test", "validation", "train")
@@ -170,33 +170,14 @@ def evaluate(
         seed = training.seed
     device = next(compiled.model.parameters()).device
     batches = Batches(found[chosen], batch_size, device, seed)
-    counter = OperationCounter(compiled.model) if neurobench else None
-    try:
-        if predictions is None:
-            evaluation = _evaluate(compiled, chosen, batches, warnings)
-        else:
-            with prediction_file(predictions, compiled.graph) as write:
-                collector = PredictionCollector(compiled)
-                evaluation = _evaluate(compiled, chosen, batches, warnings, collector)
-                write(collector.predictions(batches.samples.indices, warnings))
-    finally:
-        if counter is not None:
-            counter.remove()
-    return evaluation if counter is None else _with_neurobench(evaluation, compiled, counter)
-
-
-def _with_neurobench(
-    evaluation: Evaluation, compiled: Compiled, counter: OperationCounter
-) -> Evaluation:
-    operations = {name: counts / evaluation.samples for name, counts in counter.counts.items()}
-    rates = {each.layer: each.rate for each in evaluation.layers}
-    metrics = neurobench_metrics(compiled.model, operations, rates)
-    if (score := evaluation.score) is not None:
-        metrics["ClassificationAccuracy"] = score.accuracy
-    if (errors := evaluation.errors) is not None:
-        squared = errors.root_mean_squared_error**2
-        metrics |= {"MSE": squared, "SMAPE": 100 * errors.smape, "R2": errors.r2}
-    return replace(evaluation, neurobench=metrics)
+    bench = NeuroBench(compiled.model) if neurobench else None
+    if predictions is None:
+        return _evaluate(compiled, chosen, batches, warnings, bench)
+    with prediction_file(predictions, compiled.graph) as write:
+        collector = PredictionCollector(compiled)
+        evaluation = _evaluate(compiled, chosen, batches, warnings, bench, collector)
+        write(collector.predictions(batches.samples.indices, warnings))
+    return evaluation
 
 
 def read_parts(
@@ -220,6 +201,7 @@ def _evaluate(
     part: Part,
     batches: Batches,
     warnings: list[str],
+    bench: NeuroBench | None = None,
     collector: PredictionCollector | None = None,
 ) -> Evaluation:
     graph, samples = compiled.graph, batches.samples
@@ -240,6 +222,8 @@ def _evaluate(
         elif learns_spikes:
             target_spikes += int(batch.target.count_nonzero())
             matched_spikes += int(((batch.target != 0) & (output_TBN != 0)).sum())
+        if bench is not None:
+            bench(batch.input_TBN)
 
     counter = build_counter(graph, compiled.loss, batches.device, with_top_k=True)
     loss, score = measure(compiled.model, compiled.loss, batches, counter, on_batch=count)
@@ -253,6 +237,7 @@ def _evaluate(
     shapes = {INPUT: graph.input_shape} | {layer.name: layer.output_shape for layer in graph.layers}
     neurons = {name: math.prod(shapes[name]) for name in shapes if name in spikes}
     values = {name: count * graph.lengths[name] for name, count in neurons.items()}
+    found = None if errors is None else errors.errors()
     return Evaluation(
         part=part,
         samples=len(samples),
@@ -264,10 +249,20 @@ def _evaluate(
         window_steps=window,
         measure=graph.classifier and graph.classifier.measure,
         matched=TargetMatch(target_spikes, matched_spikes) if learns_spikes else None,
-        errors=None if errors is None else errors.errors(),
+        errors=found,
         layers=[
             LayerRate(name, neurons[name], spikes[name] / (values[name] * len(samples)))
             for name in neurons
         ],
         warnings=warnings,
+        neurobench=None if bench is None else bench.metrics() | _scores(score, found),
     )
+
+
+def _scores(score: Score | None, errors: ValueErrors | None) -> dict[str, Any]:
+    """Returns the scores of an evaluation by NeuroBench's names."""
+    scores: dict[str, Any] = {} if score is None else {"ClassificationAccuracy": score.accuracy}
+    if errors is not None:
+        squared = errors.root_mean_squared_error**2
+        scores |= {"MSE": squared, "SMAPE": 100 * errors.smape, "R2": errors.r2}
+    return scores

@@ -139,6 +139,11 @@ class SynapticBlock(Block):
         shaped = {name: self._shaped(state_TBN) for name, state_TBN in states.items()}
         return self._shaped(run.out_TBN), shaped
 
+    def states(self, signal: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Returns states by their ``names``, of neurons that begin at 0, outside training."""
+        inputs_TBN, _ = self.arrive(signal)
+        return PreparedNeurons(self.neuron).states(inputs_TBN, self._recurrent_weights(), names)
+
     def stream(self, signal: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         self.warn_of_hooks("stream()")
         self.begin_forward(signal.device)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -155,9 +155,13 @@ class Network(nn.Module):
                 after[name] = states
             return out
 
+        return self.walk(input, run), after
+
+    def walk(self, input: Tensor, run: Callable[[LayerCall, Tensor], Tensor]) -> Tensor:
+        """Returns the output of the last layer. ``run`` computes each layer, from its input."""
         layers = [[name] for name in self._inputs]
         calls = order_calls(layers, self._inputs, self._readers, self.layers)
-        return walk(calls, input, run)[self._output], after
+        return walk(calls, input, run)[self._output]
 
     def reset_state(self) -> None:
         """Lets neurons with ``persistent_state`` begin at 0 in the next call."""

@@ -111,20 +111,36 @@ class PreparedNeurons:
             neuron.kept_states = run.states
         else:
             run = self._run(inputs_TBN, (), recurrent_NN)
-        if recurrent_NN and names:
-            out_TBN = run.out_TBN if run.emitted_TBN is None else run.emitted_TBN
-            before_TBN = outputs_before(out_TBN, neuron.delay, neuron.is_graded)
-            inputs_TBN = arrivals(inputs_TBN, recurrent_NN, before_TBN)
-        return run, {name: self._state(name, run, inputs_TBN) for name in names}
+        return run, self.states(inputs_TBN, recurrent_NN, names, run)
 
-    def _state(self, name: str, run: NeuronsRun, inputs_TBN: Sequence[Tensor]) -> Tensor:
+    def states(
+        self,
+        inputs_TBN: Sequence[Tensor],
+        recurrent_NN: Sequence[Tensor],
+        names: Sequence[str],
+        run: NeuronsRun | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns the states of ``run``, which is computed without dropout if it is None."""
+        neuron, normalised_TBN = self._neuron, ()
+        if names and (recurrent_NN or self._is_split):
+            run = run or self._run(inputs_TBN, (), recurrent_NN)
+            normalised_TBN = run.normalised_TBN
+            if recurrent_NN:
+                out_TBN = run.out_TBN if run.emitted_TBN is None else run.emitted_TBN
+                before_TBN = outputs_before(out_TBN, neuron.delay, neuron.is_graded)
+                inputs_TBN = arrivals(inputs_TBN, recurrent_NN, before_TBN)
+        return {name: self._state(name, normalised_TBN, inputs_TBN) for name in names}
+
+    def _state(
+        self, name: str, normalised_TBN: Sequence[Tensor], inputs_TBN: Sequence[Tensor]
+    ) -> Tensor:
         if name not in self._of_states:
             section = self._neuron.section
             equations, is_behind = equations_of_state(section, name, self._is_split)
             part = PreparedEquations(self._neuron, equations, 0)
             self._of_states[name] = part, is_behind
         part, is_behind = self._of_states[name]
-        arrived = run.normalised_TBN if is_behind else []
+        arrived = normalised_TBN if is_behind else []
         value_TBN = self._compute(part, arrived or inputs_TBN, (), []).out_TBN
         scales = self._neuron.folded_scales()
         return value_TBN if scales is None else value_TBN / scales[0 if is_behind else 1]

@@ -25,7 +25,7 @@ from netdesc.runs.activity_file import (
     raster,
     write_activity,
 )
-from netdesc.training.neurobench import OperationCounter, neurobench_metrics
+from netdesc.training.neurobench import NeuroBench
 
 MAX_SAMPLES = 64
 """Largest number of samples over which spike rates are computed."""
@@ -103,7 +103,6 @@ class ActivityProbe:
         self._traced_layers = self._kept_layers + output
         for name, block in self.network.blocks():
             block.register_forward_hook(partial(self._count, name))
-        self.operations = OperationCounter(self.network)
 
     def _count(self, name: str, _block: nn.Module, _inputs: object, spikes_TBN: Tensor) -> None:
         # Sample by sample, because torch copies what it counts.
@@ -199,12 +198,15 @@ class ActivityRecorder:
         self.frames[epoch] = flat_raster("frame", snapshot.output_TBN[:, 0], MAX_EVENTS)
         self.changed = True
 
-    def save(self, weights: Mapping[str, Tensor], epoch: int | None) -> None:
+    def save(
+        self, weights: Mapping[str, Tensor], epoch: int | None, *, is_last: bool = False
+    ) -> None:
         """Runs the network with the best ``weights`` on the samples, and writes the file.
 
-        ``epoch`` is that of the weights, None for the initial ones. StorageError if writing fails.
+        ``epoch`` is that of the weights, None for the initial ones. If ``is_last``, NeuroBench's
+        metrics of states are added, which take longer. StorageError if writing fails.
         """
-        arrays = self._record_samples(weights)
+        arrays = self._record_samples(weights, is_last)
         arrays |= {"part": np.array(self.part), "samples": np.int32(len(self._batches.samples))}
         write_activity(self.path, arrays, self.frames, epoch)
         self.changed = False
@@ -233,7 +235,7 @@ class ActivityRecorder:
         nearest = {min(frames, key=lambda at: abs(at - plan)) for plan in planned if frames}
         self.frames = {at: frames[at] for at in sorted(nearest)}
 
-    def _record_samples(self, weights: Mapping[str, Tensor]) -> NamedArrays:
+    def _record_samples(self, weights: Mapping[str, Tensor], is_last: bool = False) -> NamedArrays:
         """Returns the events of the shown samples and the rates of layers, with ``weights``.
 
         The first ``SHOWN_SAMPLES`` samples are shown. If they are all classified correctly, the
@@ -244,12 +246,11 @@ class ActivityRecorder:
         spikes: NamedArrays = {}
         traces: NamedArrays = {}
         number, has_wrong = 0, False
-        operations: dict[str, NDArray[np.float64]] = {}
+        # As in ``traces``: the reference engine compiles nothing.
+        bench = NeuroBench(self._probe.network, counts_updates=is_last, engine="reference")
         for batch in self._batches.in_order():
-            self._probe.operations.counts = {}
+            bench(batch.input_TBN)
             snapshot = self._probe(batch)
-            for name, counts in self._probe.operations.counts.items():
-                operations[name] = operations.get(name, 0) + counts
             traces = traces or self._probe.traces(batch)
             for sample in range(batch.size):
                 is_first_wrong = not has_wrong and snapshot.is_wrong(sample)
@@ -266,13 +267,10 @@ class ActivityRecorder:
             for name, counts in spikes.items()
         }
         of_steps: NamedArrays = {
-            f"operations_{name}": counts / (number * self.graph.lengths[name])
-            for name, counts in operations.items()
+            f"operations_{name}": counts / self.graph.lengths[name]
+            for name, counts in bench.operations.items()
         }
-        of_sample = {name: counts / number for name, counts in operations.items()}
-        shares = {name: float(rates[f"rate_{name}"].mean()) for name in operations}
-        metrics = neurobench_metrics(self._probe.network, of_sample, shares)
-        of_steps["neurobench"] = np.array(json.dumps(metrics))
+        of_steps["neurobench"] = np.array(json.dumps(bench.metrics()))
         return arrays | traces | rates | of_steps
 
 

@@ -208,6 +208,8 @@ class Session:
         verification = self._verify(best, exported)
         self.record.verification = verification  # written with the outcome
         self.record.test = self._measure_test(best, stop)
+        epoch = self.progress.best.get("epoch")
+        self.saver.activity.save(self.saver.best.tensors, epoch, is_last=True)
         self._examine(best)
         outcome = self._end("done", self._summary)
         if verification is not None:

@@ -162,6 +162,7 @@ def _run(
     constants = {each: named[str(each.value)] for each in order if each.operation == "parameter"}
     constants |= {each: arithmetic.constant(each) for each in order if each.operation == "constant"}
     changing = [each for each in order if each not in constants]
+    expanded = {each: value.expand(shape) for each, value in constants.items() if each in roots}
     *states, fired = states
     out = fired
     for arriving in zip(*inputs_TBN, strict=True):
@@ -177,7 +178,8 @@ def _run(
             arguments = [computed[argument] for argument in each.arguments if argument in computed]
             factor = () if each.value is None else (each.value,)
             computed[each] = arithmetic.operations[each.operation](*arguments, *factor)
-        values = [computed[root].expand(shape) for root in roots]
+        found = [expanded[root] if root in expanded else computed[root] for root in roots]
+        values = [each if each.shape == shape else each.expand(shape) for each in found]
         states, (fired, out, threshold) = values[count : 2 * count], values[2 * count :]
         yield _Step(values[:count], states, fired, out, threshold)
 
@@ -189,22 +191,20 @@ def neurons(
     program, first = neurons.program, inputs_TBN[0]
     count = len(program.states)
     grid_TBN, before, steps = _run_integers(inputs_TBN, neurons, states)
-    output = [before[count + 1]] if neurons.delay else []
+    unit = STATE_UNIT if neurons.is_graded else 1
+    output = [before[count + 1].to(torch.float32) / unit] if neurons.delay else []
     counts = torch.zeros(count + 2, dtype=torch.int64, device=first.device)
+    final: list[Tensor] = []
     for step in steps:
-        output.append(
-            step.out // (neurons.state_unit // STATE_UNIT) if neurons.is_graded else step.out
-        )
+        out = step.out // (neurons.state_unit // STATE_UNIT) if neurons.is_graded else step.out
+        output.append(out.to(torch.float32) / unit)
         for place, state in enumerate(step.before_reset):
             counts[place] = torch.maximum(counts[place], state.abs().max())
-    out_TBN = torch.stack(output[: len(first)]).to(torch.float32)
+        final = [*step.states, step.fired, *[out] * neurons.delay] if states else []
+    out_TBN = torch.stack(output[: len(first)])
     counts[count], counts[count + 1] = PRODUCT, out_TBN.count_nonzero()
-    final = [*steps[-1].states, steps[-1].fired, *output[len(first) :]] if states else []
     return NeuronsOutput(
-        out_TBN / STATE_UNIT if neurons.is_graded else out_TBN,
-        counts,
-        [state.to(torch.int32) for state in final],
-        grid_TBN if keep else [],
+        out_TBN, counts, [state.to(torch.int32) for state in final], grid_TBN if keep else []
     )
 
 
@@ -228,17 +228,18 @@ def trace(
     def stack(values: Iterable[Tensor]) -> Tensor:
         return (torch.stack(list(values)) / neurons.state_unit).to(torch.float32)
 
-    by_state = zip(*(step.before_reset for step in steps), strict=True)
+    kept = ((*step.before_reset, step.threshold) for step in steps)
+    *by_state, threshold = map(stack, zip(*kept, strict=True))
     return NeuronTraces(
-        dict(zip(neurons.program.states, map(stack, by_state), strict=True)),
-        stack(step.threshold for step in steps) if _threshold(neurons.program) else None,
+        dict(zip(neurons.program.states, by_state, strict=True)),
+        threshold if _threshold(neurons.program) else None,
         inputs_TBN,
     )
 
 
 def _run_integers(
     inputs_TBN: Sequence[Tensor], neurons: KernelNeurons, states: Sequence[Tensor]
-) -> tuple[list[Tensor], list[Tensor], list[_Step]]:
+) -> tuple[list[Tensor], list[Tensor], Iterator[_Step]]:
     """Returns the inputs in state units, the states before the first step, and the steps."""
     no_state = torch.zeros_like(inputs_TBN[0][0], dtype=torch.int64)
     count = len(neurons.program.states)
@@ -253,10 +254,11 @@ def _run_integers(
         neurons.program,
         _Arithmetic(_INTEGERS, constant, has_gradients=False),
         [p if p.is_floating_point() else p.to(torch.int64) for p in neurons.parameters],
-        [input_TBN.to(torch.int64) for input_TBN in grid_TBN],
+        grid_TBN,
         [*before[:count], before[count] != 0],
+        lambda inputs, _: [input.to(torch.int64) for input in inputs],
     )
-    return grid_TBN, before, list(steps)
+    return grid_TBN, before, steps
 
 
 def neurons_backward(

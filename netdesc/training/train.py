@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from netdesc.atomic_write import is_temporary
 from netdesc.data.data_checks import check_data
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.file_checks import CHECKED_DATA, data_stamp
@@ -107,11 +108,7 @@ def _start(description: Description, options: TrainingOptions, display: Display)
         check_same_loss(description.path, description.lock.loss, options.loss)
     with use_device(options.device, options.engine, training.seed) as device:
         setup = prepare(description, device, display.warn, data, options)
-        path = options.run_dir
-        if path is None:
-            name = description.document.name
-            path = ranks.broadcast(folder.make_default(name) if ranks.is_first else None)
-        path = Path(path)
+        path = options.folder_for(description.document.name)
         lock, facts = _lock_text(setup, path), environment(device, ranks.size)
         if text := found_text(setup.description):
             display.info(text)
@@ -162,6 +159,9 @@ def _read_run(
         wait = display.info if options.resume_or_start else None
         stack.enter_context(process_lock.reopen(path, options.ranks.size, wait))
         ended = _read_outcome(path, options)  # again, as no other process can change it now
+    elif any(is_temporary(child.name) for child in path.iterdir()):  # of a killed report
+        with suppress(RunError), process_lock.reopen(path, options.ranks.size):
+            pass
     return ended, read_record(path), (path / LOCK).read_text(encoding="utf-8")
 
 
@@ -213,9 +213,8 @@ def _continue(
             facts = environment(device, options.ranks.size) | {"engine": engine}
             display.info(_say_resumed(session, changes))
             for change in environment_changes(record, facts):
-                display.warn(
-                    f"{change}; the results may differ from those of a run without interruption"
-                )
+                effect = "the results may differ from those of a run without interruption"
+                display.warn(f"{change}; {effect}")
             # Each of these writes may be the last before a kill: the record allows both locks.
             record.mark_resumed(override_arguments(options.overrides) if changes else [], facts)
             if not options.ranks.is_first:
@@ -229,7 +228,6 @@ def _continue(
 
 
 def _say_resumed(session: Session, changes: Sequence[str]) -> str:
-    """Says after how many epochs a run is resumed and, if values changed, with which rate."""
     setup, progress = session.setup, session.progress
     epochs = amount(setup.training.epochs, "epoch")
     text = f"resuming {session.shown} after {progress.epoch:,} of {epochs}"

@@ -33,7 +33,7 @@ from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, lock_of, refuse_link
 from netdesc.runs.state import read_state, resume_command, saved_progress
 from netdesc.training.class_weights import fill_class_weights
-from netdesc.training.initial_scales import TakeSamples, fill_scales, first_samples
+from netdesc.training.initial_scales import fill_scales, first_samples
 from netdesc.training.interrupt import StopRequest
 from netdesc.training.progress import Style, build_display
 from netdesc.training.setup import prepare
@@ -170,7 +170,8 @@ def open_network(network: Source, with_files: bool = True) -> OpenedNetwork:
         )
     problems: list[str] = []
     train = functools.cache(functools.partial(_training_samples, network))
-    network = fill_scales(network, _first_samples(train, network), problems.append)
+    take = functools.partial(_take_first, train, network.document.training.seed)
+    network = fill_scales(network, take, problems.append)
     network = fill_class_weights(network, lambda: getattr(train(), "labels", None), problems.append)
     compiled = _build(network.document)
     load_initial_weights(network, compiled.model, problems.append)
@@ -185,17 +186,11 @@ def _training_samples(description: Description) -> Samples | None:
         return None
 
 
-def _first_samples(read: Callable[[], Samples | None], description: Description) -> TakeSamples:
-    """Returns what takes the first samples of training, if they are there and not silent."""
-
-    def take(count: int) -> torch.Tensor | None:
-        samples = read()
-        if samples is None:
-            return None
-        input_TBN = first_samples(samples, description.document.training.seed)(count)
-        return input_TBN if input_TBN is not None and input_TBN.any() else None
-
-    return take
+def _take_first(read: Callable[[], Samples | None], seed: int, count: int) -> torch.Tensor | None:
+    """Returns the first samples of training, if they are there and not silent."""
+    samples = read()
+    input_TBN = None if samples is None else first_samples(samples, seed)(count)
+    return input_TBN if input_TBN is not None and input_TBN.any() else None
 
 
 def compile_run(folder: Path) -> tuple[Description, Compiled]:

@@ -81,10 +81,9 @@ def _read_array(path: Path) -> NDArray[Any] | None:
 
 def find_pair(description: Description | None, file: Path | None) -> Pair | None:
     """Returns the pair of the document's data whose input is this file; None if there is none."""
-    data = None if description is None else description.document.data
-    if description is None or file is None or data is None:
+    if description is None or file is None or description.document.data is None:
         return None
-    for pair in itertools.chain.from_iterable(data.pairs.values()):
+    for pair in itertools.chain.from_iterable(description.document.data.pairs.values()):
         path = description.resolve(pair.input.path)
         if os.path.exists(path) and path.samefile(file):
             return pair

@@ -10,7 +10,6 @@ import torch
 from netdesc.api.load import load
 from netdesc.caller import warn
 from netdesc.description import Description, DescriptionError
-from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.file_references import file_references
 from netdesc.description.json_pointer import lookup
 from netdesc.description.overrides import Overrides
@@ -95,7 +94,12 @@ def run_sweep(description: Description, folder: Path, options: SweepOptions) -> 
     KeyboardInterrupt if a signal arrives between two trainings.
     """
     if description.document.sweep is None:
-        raise DescriptionError([_no_sweep(description)])
+        message = 'there is no "sweep", which says what varies'
+        example = (
+            '{"trials": 20, "over": {"training.optimizer.learning_rate": {"log": [0.001, 0.1]}}}'
+        )
+        hint = f'add it, such as "sweep": {example}'
+        raise DescriptionError([description.source_map.diagnostic("ND102", (), message, hint=hint)])
     text = "" if options.trials is None else str(options.trials)
     if text and not re.fullmatch(r"\+?[1-9][0-9]{0,4}", text):
         way = "give a number such as 40, or +20 for 20 more, up to 99,999"
@@ -155,13 +159,3 @@ def best_document(folder: Path) -> dict[str, Any]:
         if isinstance(holder, dict) and holder.get(name) == reference.path:
             holder[name] = str(best.resolve(reference.path).absolute())
     return {name: value for name, value in data.items() if name not in ("sweep", "$schema")}
-
-
-def _no_sweep(description: Description) -> Diagnostic:
-    return description.source_map.diagnostic(
-        "ND102",
-        (),
-        'there is no "sweep", which says what varies',
-        hint='add it, such as "sweep": {"trials": 20, "over": '
-        '{"training.optimizer.learning_rate": {"log": [0.001, 0.1]}}}',
-    )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n  netdesc bench\n  netdesc bench mine.json --epochs 500\n"
     "  netdesc bench --device cuda --json"
 )
-@click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path))
+@click.argument("file", metavar="[FILE.json]", required=False, type=options.PATH)
 @options.overrides
 @click.option(
     "--epochs",

@@ -1,6 +1,6 @@
 """The table of commands, and a click group that imports a command only when it runs."""
 
-import importlib
+import pkgutil
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,9 +90,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        import_path, _summary = COMMANDS[cmd_name]
-        module, _, attribute = import_path.partition(":")
-        return getattr(importlib.import_module(f"netdesc.cli.{module}"), attribute)
+        return pkgutil.resolve_name(f"netdesc.cli.{COMMANDS[cmd_name][0]}")
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Completes command names without importing the commands, and the group's own options."""

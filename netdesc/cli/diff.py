@@ -47,8 +47,8 @@ class Operand(NamedTuple):
     epilog="\b\nExamples:\n  netdesc diff examples/oxford.json examples/oxford_slayer.json\n"
     "  netdesc diff runs/second runs/first"
 )
-@click.argument("first", metavar="FILE.json|RUN", type=click.Path(path_type=Path))
-@click.argument("second", metavar="FILE.json|RUN", type=click.Path(path_type=Path))
+@click.argument("first", metavar="FILE.json|RUN", type=options.PATH)
+@click.argument("second", metavar="FILE.json|RUN", type=options.PATH)
 @options.json_and_quiet
 def diff(output: Output, first: Path, second: Path) -> int:
     """Show how two documents, locks or runs differ in meaning.
@@ -70,13 +70,11 @@ def diff(output: Output, first: Path, second: Path) -> int:
     is_equal = has_equal_results and not differences
     if output.as_json:
         output.print_json(
-            {
-                "equal": is_equal,
-                "a": {"path": a.path, "kind": a.kind},
-                "b": {"path": b.path, "kind": b.kind},
-                "document": [difference._asdict() for difference in differences],
-                "results": [difference._asdict() for difference in results],
-            }
+            equal=is_equal,
+            a={"path": a.path, "kind": a.kind},
+            b={"path": b.path, "kind": b.kind},
+            document=[difference._asdict() for difference in differences],
+            results=[difference._asdict() for difference in results],
         )
     else:
         if is_equal:
@@ -176,7 +174,7 @@ def _print(
             output.print(f"  {place}:", *(_colourise(line, colour) for line in lines))
     if results:
         columns = (sides[0].path, sides[1].path)
-        rows = [(place, *(_format_result(value) for value in both)) for place, *both in results]
+        rows = [(place, *map(_format_result, both)) for place, *both in results]
         output.print_table(("result", *columns), rows, right=columns)
 
 

@@ -24,8 +24,7 @@ from netdesc.cli.output import Output
 
 PACKAGES = (
     "click", "pydantic", "rich", "jinja2", "matplotlib", "numpy", "h5py", "safetensors",
-    "numba", "torch", "triton", "wandb", "mlflow", "tensorboard", "tonic",
-    "optuna",
+    "numba", "torch", "triton", "wandb", "mlflow", "tensorboard", "tonic", "optuna",
 )  # fmt: skip
 ENGINES = ("engine reference", "engine cpu", "engine cuda")
 _OPTIONAL = {

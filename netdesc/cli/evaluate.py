@@ -19,7 +19,7 @@ MAX_PRINTED_CLASSES = 20
 
 
 @click.command(epilog="Example: netdesc evaluate runs/digits --part train")
-@click.argument("network", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
+@click.argument("network", metavar="RUN|FILE.json", type=options.PATH)
 @click.option(
     "--part",
     type=click.Choice(["train", "validation", "test"]),
@@ -28,7 +28,7 @@ MAX_PRINTED_CLASSES = 20
 @click.option(
     "--predictions",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Write the outputs, classes and labels of all samples to FILE: arrays in .npz, or a table "
     "in .csv. Samples have their numbers in the data, from 0; -1 is the class of a silent output.",
 )

@@ -31,8 +31,8 @@ def events() -> None:
     short_help="Write a spike file in another format.",
     epilog="Example: netdesc events convert data/oxford/target.bs1 runs/target.npy",
 )
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", required=False, type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=options.PATH)
+@click.argument("target", metavar="OUT", required=False, type=options.PATH)
 @options.output_path("OUT", "The file to write, in place of the argument OUT.", name="option")
 @click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @options.json_and_quiet
@@ -70,14 +70,14 @@ def convert(
     "  netdesc events show data/oxford/target.bs1\n"
     "  netdesc events show runs/float.bs1 --against data/oxford/target.bs1 -o runs/compared.png"
 )
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=options.PATH)
 @options.output_path(
     "OUT.png|.svg|.pdf", "Draw the spikes into this file, with axes, a title and a legend."
 )
 @click.option(
     "--against",
     metavar="OTHER",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Compare with the spikes of another file, in one picture.",
 )
 @click.option("--step-ms", type=_STEP_MS, default=1.0, help="Length of a time bin.")
@@ -133,11 +133,9 @@ def show(
     if output.as_json:
         pairs = zip(paths, summaries, strict=True)
         output.print_json(
-            {
-                "recordings": [{"file": str(path), **asdict(summary)} for path, summary in pairs],
-                "comparison": comparison and comparison.counts(),
-                "picture": target and str(target),
-            }
+            recordings=[{"file": str(path), **asdict(summary)} for path, summary in pairs],
+            comparison=comparison and comparison.counts(),
+            picture=target and str(target),
         )
         return
     columns = [_summary_lines(summary) for summary in summaries]
@@ -152,7 +150,7 @@ def show(
     "  netdesc events animate data/oxford/target.bs1 -o runs/target.gif\n"
     "  netdesc events animate data/oxford/input.bs1 -o runs/input.html --step-ms 10 --fps 25"
 )
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=options.PATH)
 @options.output_path(
     "OUT.gif|.mp4|.html",
     "The file to write. .mp4 requires ffmpeg; .html is one page without other files.",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n  netdesc export runs/first -o oxford.net\n"
     "  netdesc export runs/first -o oxford.nir --for spikingjelly"
 )
-@click.argument("source", metavar="RUN|FILE.json", type=click.Path(path_type=Path))
+@click.argument("source", metavar="RUN|FILE.json", type=options.PATH)
 @options.output_path("FILE", "The file to write; its name says the format.", required=True)
 @click.option(
     "--for",
@@ -54,7 +54,7 @@ def export(output: Output, source: Path, target: Path, reader: str | None, force
 
 
 @click.command("import", epilog="Example: netdesc import runs/oxford.net -o runs/imported")
-@click.argument("file", metavar="FILE.net|FILE.nir", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE.net|FILE.nir", type=options.PATH)
 @options.output_path(
     "DIR",
     "Folder for the two files. Default: the working directory.",
@@ -111,12 +111,10 @@ def import_command(
     output.warn(*imported.warnings)
     if output.as_json:
         output.print_json(
-            {
-                "document": str(document),
-                "layers": [asdict(row) for row in imported.table],
-                "warnings": imported.warnings,
-                "notes": imported.assumptions,
-            }
+            document=str(document),
+            layers=[asdict(row) for row in imported.table],
+            warnings=imported.warnings,
+            notes=imported.assumptions,
         )
         return
     rows = [_row(layer) for layer in imported.table]

@@ -58,20 +58,17 @@ def _explain_option(error: click.ClickException) -> click.ClickException:
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
     known = {name for parameter in error.ctx.command.params for name in parameter.opts}
-    instead = _OTHER_OPTIONS.get(error.option_name, "")
+    instead, advice = _OTHER_OPTIONS.get(error.option_name, ""), ""
     if instead.partition(" ")[0] in known:
-        message = f"No such option '{error.option_name}'. Did you mean {instead}?"
-        return click.UsageError(message, error.ctx)
-    if "--set" not in known:
-        return error
-    from netdesc.description.overrides import find_keys
+        advice = f"Did you mean {instead}?"
+    elif "--set" in known:
+        from netdesc.description.overrides import find_keys
 
-    keys = find_keys(error.option_name.lstrip("-").replace("-", "_"), _TYPICAL_DOCUMENT)
-    if not keys:
-        return error
-    ways = " or ".join(f"--set {key}=…" for key in keys)
-    message = f"No such option '{error.option_name}'. It is a field of the document: {ways}"
-    return click.UsageError(message, error.ctx)
+        keys = find_keys(error.option_name.lstrip("-").replace("-", "_"), _TYPICAL_DOCUMENT)
+        ways = " or ".join(f"--set {key}=…" for key in keys)
+        advice = ways and f"It is a field of the document: {ways}"
+    message = f"No such option '{error.option_name}'. {advice}"
+    return click.UsageError(message, error.ctx) if advice else error
 
 
 def _escaped(error: click.ClickException) -> click.ClickException:

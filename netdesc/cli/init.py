@@ -30,7 +30,7 @@ _NAME = re.compile(r"\w[\w.-]{0,99}(?<!\.lock)", re.IGNORECASE | re.ASCII)
 @click.command(
     epilog="\b\nExamples:\n  netdesc init first\n  netdesc init mine --template blank --name reach"
 )
-@click.argument("folder", metavar="[FOLDER]", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[FOLDER]", required=False, type=options.PATH)
 @click.option(
     "--template",
     type=click.Choice([*TEMPLATES]),

@@ -18,6 +18,7 @@ overrides = click.option(
     multiple=True,
     help="Override a value of the document, for example training.epochs=50. Repeatable.",
 )
+PATH = click.Path(path_type=Path)
 DOCUMENT = click.Path(path_type=Path, readable=False)
 """The click type of a document's path. It accepts files that cannot be read, because ``validate``
 reports these files and checks the others."""
@@ -28,8 +29,7 @@ def output_path(
     metavar: str, help: str, name: str = "target", **settings: Any
 ) -> Callable[[Command], Command]:
     """Returns the option ``-o`` for the file or folder to write. ``name`` is the parameter."""
-    kind = click.Path(path_type=Path)
-    return click.option("-o", "--output", name, metavar=metavar, type=kind, help=help, **settings)
+    return click.option("-o", "--output", name, metavar=metavar, type=PATH, help=help, **settings)
 
 
 def _output_flag(field: str, *names: str, help: str) -> Callable[[Command], Command]:

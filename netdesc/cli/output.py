@@ -5,11 +5,12 @@ character in it cannot reach the terminal, and a line break in it cannot imitate
 """
 
 import errno
+import io
 import json
 import os
 import stat
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from shutil import get_terminal_size
 from typing import Any, TextIO
 
@@ -69,9 +70,12 @@ class Output:
         for warning in warnings:
             self.error(f"warning: {warning}")
 
-    def print_json(self, result: dict[str, Any]) -> None:
-        """Prints the object of ``--json`` in ASCII, which every terminal and encoding takes."""
-        text = json.dumps(result, indent=2, allow_nan=False)
+    def print_json(self, *objects: dict[str, Any], **fields: Any) -> None:
+        """Prints the object of ``--json`` in ASCII, which every terminal and encoding takes.
+
+        The arguments are those of ``dict``.
+        """
+        text = json.dumps(dict(*objects, **fields), indent=2, allow_nan=False)
         self._write(sys.stdout, text.replace("\x7f", "\\u007f"))  # which JSON leaves as it is
 
     def print_document(self, text: str) -> None:
@@ -80,6 +84,14 @@ class Output:
         if stream.isatty():
             text = "\n".join(escape(line.expandtabs(4)) for line in text.split("\n"))
         self._write(stream, text)
+
+    def print_csv(self, rows: Iterable[Sequence[object]]) -> None:
+        """Prints a result as comma-separated values."""
+        import csv  # few commands need it
+
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self.print_document(text.getvalue().rstrip("\n"))
 
     def print_table(
         self, headings: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[str] = ()

@@ -14,7 +14,7 @@ from netdesc.cli.output import Output
     "  netdesc report runs/first --csv --slayer-logs\n"
     "  netdesc report runs/first runs/second -o first_second.html"
 )
-@click.argument("runs", metavar="RUN...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", type=options.PATH, nargs=-1, required=True)
 @options.output_path(
     "FILE.html",
     "The file to write. Default: report.html in the run's folder, or comparison.html here.",

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: netdesc run runs/first data/oxford/input.bs1 -o runs/output.bs1")
-@click.argument(
-    "network", metavar="RUN|FILE.json|FILE.net|FILE.nir", type=click.Path(path_type=Path)
-)
-@click.argument("input", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("network", metavar="RUN|FILE.json|FILE.net|FILE.nir", type=options.PATH)
+@click.argument("input", metavar="INPUT", type=options.PATH)
 @options.output_path(
     "OUT", "File for the output spikes. In .npy it has the values of graded outputs, too."
 )
@@ -92,15 +90,13 @@ def run(
         _write(target, result)
     if output.as_json:
         output.print_json(
-            {
-                "arithmetic": arithmetic,
-                "steps": result.steps,
-                "layers": [asdict(layer) for layer in result.layers],
-                "comparison": result.comparison and asdict(result.comparison),
-                "classification": result.classification and asdict(result.classification),
-                "output": target and str(target),
-                "warnings": result.warnings,
-            }
+            arithmetic=arithmetic,
+            steps=result.steps,
+            layers=[asdict(layer) for layer in result.layers],
+            comparison=result.comparison and asdict(result.comparison),
+            classification=result.classification and asdict(result.classification),
+            output=target and str(target),
+            warnings=result.warnings,
         )
         return
     _print(output, result)

@@ -1,8 +1,6 @@
 """``netdesc runs``."""
 
 import contextlib
-import csv
-import io
 import math
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +18,7 @@ _MAX_COLUMNS = 6
     epilog="\b\nExamples:\n  netdesc runs\n"
     "  netdesc runs sweeps/digits --sort validation_accuracy\n  netdesc runs --csv > runs.csv"
 )
-@click.argument("folder", type=click.Path(path_type=Path), default="runs")
+@click.argument("folder", type=options.PATH, default="runs")
 @click.option("--sort", metavar="METRIC", help="The best first, by a metric; otherwise the oldest.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table of comma-separated values.")
 @options.json_and_quiet
@@ -30,21 +28,13 @@ def runs(output: Output, folder: Path, sort: str | None, as_csv: bool) -> None:
     A line has the status of a run, its epochs, its age, the metrics of its best epoch (losses per
     sample), and the values of the document in which the listed runs differ.
     """
+    from netdesc.runs import listing
     from netdesc.runs.errors import RunError
-    from netdesc.runs.listing import (
-        ListedRun,
-        differing,
-        find_runs,
-        read_run,
-        short_names,
-        shown_metrics,
-        value_text,
-    )
 
-    listed, damaged = list[ListedRun](), list[str]()
-    for path in find_runs(folder, damaged.append):
+    listed, damaged = list[listing.ListedRun](), list[str]()
+    for path in listing.find_runs(folder, damaged.append):
         try:
-            listed.append(read_run(path))
+            listed.append(listing.read_run(path))
         except RunError as error:
             damaged.append(str(error))
     metrics = list(dict.fromkeys(name for run in listed for name in run.metrics))
@@ -54,7 +44,7 @@ def runs(output: Output, folder: Path, sort: str | None, as_csv: bool) -> None:
             raise click.UsageError(f"--sort {sort}: no run has it; they have {', '.join(metrics)}")
         sign = -1 if "accuracy" in sort or "confidence" in sort else 1
         listed.sort(key=lambda run: sign * run.metrics.get(sort, sign * math.inf))
-    paths = differing(listed)
+    paths = listing.differing(listed)
     rows = [
         {
             "run": str(run.path),
@@ -78,20 +68,16 @@ def runs(output: Output, folder: Path, sort: str | None, as_csv: bool) -> None:
         ]
         output.print_json({"runs": objects, "differing": paths, "damaged": damaged})
     elif as_csv:
-        text = io.StringIO()
         names = [*(rows[0] if rows else []), *metrics, *paths]
-        writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for row, run in zip(rows, listed, strict=True):
-            writer.writerow(run.values | run.metrics | row)
-        output.print_document(text.getvalue().rstrip("\n"))
+        found = [run.values | run.metrics | row for row, run in zip(rows, listed, strict=True)]
+        output.print_csv([names, *([each.get(name, "") for name in names] for each in found)])
     elif not listed:
         output.info(f"{folder} has no runs")
     else:
-        short = short_names(paths, {path for run in listed for path in run.values})
+        short = listing.short_names(paths, {path for run in listed for path in run.values})
         widest = sorted(paths, key=lambda path: sum(path not in run.values for run in listed))
         columns = [path for path in paths if path in widest[:_MAX_COLUMNS]]
-        shown = shown_metrics(metrics)
+        shown = listing.shown_metrics(metrics)
         headings = ["run", "status", "epochs", "started", *shown, *(short[p] for p in columns)]
         cells = [
             [
@@ -100,7 +86,7 @@ def runs(output: Output, folder: Path, sort: str | None, as_csv: bool) -> None:
                 f"{run.record.epochs_done:,} of {run.epochs:,}",
                 _age(run.record.started),
                 *(f"{run.metrics[name]:,.4g}" if name in run.metrics else "" for name in shown),
-                *(value_text(run.values.get(path, "")) for path in columns),
+                *(listing.value_text(run.values.get(path, "")) for path in columns),
             ]
             for run in listed
         ]

@@ -50,9 +50,7 @@ class Overview:
     epilog="\b\nExamples:\n  netdesc show examples/oxford.json --set layers.hidden.units=512\n"
     "  netdesc show runs/first --target loihi2\n  netdesc show runs/oxford.net"
 )
-@click.argument(
-    "source", metavar="FILE.json|RUN|FILE.net|FILE.nir", type=click.Path(path_type=Path)
-)
+@click.argument("source", metavar="FILE.json|RUN|FILE.net|FILE.nir", type=options.PATH)
 @options.overrides
 @click.option(
     "--target",

@@ -1,8 +1,6 @@
 """``netdesc sweep``."""
 
 import collections
-import csv
-import io
 import json
 import os
 import threading
@@ -22,8 +20,6 @@ from netdesc.stop_signals import PARENT
 
 if TYPE_CHECKING:
     from netdesc.runs.sweep_table import SweepTable, TrialRow
-
-_FOLDER = click.Path(path_type=Path)
 
 
 class _SweepGroup(click.Group):
@@ -59,7 +55,7 @@ def sweep() -> None:
     "--dir",
     "folder",
     metavar="S",
-    type=_FOLDER,
+    type=options.PATH,
     required=True,
     help="Folder of the sweep. The same command starts it, joins it from another machine that sees "
     "the folder, and goes on after an interruption. Then FILE.json may be left out.",
@@ -224,7 +220,7 @@ def _table_cell(value: Any) -> object:
 
 
 @sweep.command("list", epilog="Example: netdesc sweep list sweeps/digits --csv > trials.csv")
-@click.argument("folder", metavar="S", type=_FOLDER)
+@click.argument("folder", metavar="S", type=options.PATH)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table of comma-separated values.")
 @options.json_and_quiet
 def list_trials(output: Output, folder: Path, as_csv: bool) -> None:
@@ -256,15 +252,13 @@ def list_trials(output: Output, folder: Path, as_csv: bool) -> None:
         texts = [*map(cell, numbers), *[row.variant] * has_variants, *map(cell, values)]
         rows.append([row.number, row.status, *texts, row.reason])
     if as_csv:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([headings, *rows])
-        output.print_document(text.getvalue().rstrip("\n"))
+        output.print_csv([headings, *rows])
     else:
         output.print_table(headings, rows, right=[*metrics, *spreads])
 
 
 @sweep.command(epilog="Example: netdesc sweep best sweeps/digits > best.json")
-@click.argument("folder", metavar="S", type=_FOLDER)
+@click.argument("folder", metavar="S", type=options.PATH)
 @options.json_and_quiet
 def best(output: Output, folder: Path) -> None:
     """Print the document of the best trial in S, which netdesc train trains again.
@@ -283,7 +277,7 @@ def best(output: Output, folder: Path) -> None:
 
 
 @sweep.command(epilog="Example: netdesc sweep report sweeps/digits")
-@click.argument("folder", metavar="S", type=_FOLDER)
+@click.argument("folder", metavar="S", type=options.PATH)
 @options.json_and_quiet
 def report(output: Output, folder: Path) -> None:
     """Write S/sweep.html, which shows all trials, also while they run.

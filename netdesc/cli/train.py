@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from netdesc.training.setup import TrainingOptions
 
 _OPTIONS = (
-    click.argument("file", metavar="[FILE.json]", required=False, type=click.Path(path_type=Path)),
+    click.argument("file", metavar="[FILE.json]", required=False, type=options.PATH),
     options.overrides,
     click.option(
         "--run-dir",
-        type=click.Path(path_type=Path),
+        type=options.PATH,
         help="Folder of the run: a new or empty one, except with --resume-or-start. Default: "
         "runs/NAME/DATE-TIME-RANDOM.",
     ),
@@ -43,7 +43,7 @@ _OPTIONS = (
     click.option(
         "--resume",
         metavar="RUN",
-        type=click.Path(path_type=Path),
+        type=options.PATH,
         help="Resume the run in this folder, which contains everything that it needs. With --set "
         "training.epochs=N it trains longer, also if it is done; the learning rate, schedule, "
         "early_stopping and gradient_clip may change, too. A cosine schedule is "
@@ -129,15 +129,10 @@ def compile_command(output: Output, file: Path, overrides: tuple[str, ...], engi
     done = time.perf_counter()
     if output.as_json:
         output.print_json(
-            {
-                **graph_record(compiled.graph),
-                "engines": [
-                    {"layer": report.name, "engine": report.engine, "path": report.path}
-                    for report in reports
-                ],
-                "build_s": round(built - start, 3),
-                "kernels_s": round(done - built, 3),
-            }
+            graph_record(compiled.graph),
+            engines=[{"layer": r.name, "engine": r.engine, "path": r.path} for r in reports],
+            build_s=round(built - start, 3),
+            kernels_s=round(done - built, 3),
         )
         return
     print_graph(output, compiled.graph)
@@ -212,9 +207,8 @@ def _train_here(
         run, weights = quote(str(resume)), quote(str(resume / BEST_WEIGHTS))
         raise click.UsageError(
             "--resume continues a run; it excludes FILE.json, --seed, --seeds and --run-dir. To "
-            "train "
-            f"longer: netdesc train --resume {run} --set training.epochs=N. To start a new run "
-            f"from its weights: netdesc train FILE.json --set weights.path={weights}"
+            f"train longer: netdesc train --resume {run} --set training.epochs=N. To start a new "
+            f"run from its weights: netdesc train FILE.json --set weights.path={weights}"
         )
     else:
         settings["overrides"] = overrides
@@ -240,16 +234,12 @@ def _train_seeds(
     """Trains with one seed after another, and prints medians and spreads of the best metrics."""
     from netdesc.api.train import train_network
     from netdesc.description.load import check_changed, require_valid
-    from netdesc.runs.folder import make_default
 
-    folder, ranks = options.run_dir, options.ranks
-    if folder is None:
-        name = description.document.name
-        folder = ranks.broadcast(make_default(name) if ranks.is_first else None)
+    folder = options.folder_for(description.document.name)
     first, runs, values = description.document.training.seed, list["Run"](), dict[str, Any]()
     for number in range(seeds):
         changed = require_valid(check_changed(description, {"training.seed": first + number}))
-        run = train_network(changed, replace(options, run_dir=Path(folder, f"seed{number}")))
+        run = train_network(changed, replace(options, run_dir=folder / f"seed{number}"))
         if run.status == "interrupted":
             return run.exit_code
         runs.append(run)
@@ -276,17 +266,15 @@ def _print_result(output: Output, run: "Run", folder: Path) -> None:
     exported = network if network.exists() else None
     if output.as_json:
         output.print_json(
-            {
-                "status": run.status,
-                "exit_code": run.exit_code,
-                "message": run.message,
-                "run": str(folder),
-                "network": exported and str(exported),
-                "report": str(report) if report.exists() else None,
-                "best": run.best,
-                "final": run.final,
-                "test": run.test,
-            }
+            status=run.status,
+            exit_code=run.exit_code,
+            message=run.message,
+            run=str(folder),
+            network=exported and str(exported),
+            report=str(report) if report.exists() else None,
+            best=run.best,
+            final=run.final,
+            test=run.test,
         )
         return
     lines = {"report": str(report), "network": str(exported or folder)}

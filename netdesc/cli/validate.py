@@ -70,9 +70,7 @@ def validate(
     with_files = not flags["without_data"]
     results = [check(file, overrides, with_files=with_files) for file in files]
     diagnostics = [diagnostic for _, own in results for diagnostic in own]
-    unchecked = [
-        note for description, _ in results if description for note in description.unchecked
-    ]
+    unchecked = [note for checked, _ in results if checked for note in checked.unchecked]
     if form == "github":
         _print_for_github(output, diagnostics, len(files))
     elif output.as_json:

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n  netdesc verify runs/first\n"
     "  netdesc verify runs/oxford.net --input data/oxford/input.bs1"
 )
-@click.argument(
-    "network", metavar="RUN|FILE.json|FILE.net|FILE.nir", type=click.Path(path_type=Path)
-)
+@click.argument("network", metavar="RUN|FILE.json|FILE.net|FILE.nir", type=options.PATH)
 @click.option(
     "--input",
     metavar="INPUT",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Events or an array, as in netdesc run. Default: the first sample of the validation, test "
     "or training data, or random spikes, for which the output is not that for silence.",
 )

@@ -140,9 +140,8 @@ class ArrayChecks:
         actual = hints.KIND_NAMES.get(kind, str(header.dtype)) + width
         hint = hints.SPLIT_VALUES if field == "split" else ""
         if field == "labels":
-            values = (
-                self._values(field, name, header) if kind == "f" and header.holds_numbers else None
-            )
+            are_floats = kind == "f" and header.holds_numbers
+            values = self._values(field, name, header) if are_floats else None
             hint = hints.for_conversion(name, header, self.spec.classes, values)
         self._add("ND312", field, f"{subject} contains {actual}; expected: {expected}", hint=hint)
         return None

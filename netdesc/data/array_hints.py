@@ -15,12 +15,10 @@ SPLIT_VALUES = "0 is for training, 1 for validation, 2 for testing"
 JOIN = "join the parts: "
 KIND_NAMES = {
     "b": "booleans",
-    "i": "integers",
-    "u": "integers",
+    **dict.fromkeys("iu", "integers"),
     "f": "floats",
     "c": "complex numbers",
-    "S": "text",
-    "U": "text",
+    **dict.fromkeys("SU", "text"),
     "M": "dates",
     "m": "time spans",
     "V": "records",

@@ -26,7 +26,7 @@ from netdesc.data.array_files import (
 from netdesc.data.data_context import DataContext
 from netdesc.data.data_errors import DataError
 from netdesc.data.encoding import Code
-from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
+from netdesc.data.samples import Indices, Rngs, Samples, SampleSpec
 from netdesc.description.json.tree import Parts
 from netdesc.description.models import Arrays
 from netdesc.description.models.data import PARTS
@@ -38,7 +38,7 @@ MAX_CHECKED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySamples(RowSamples):
+class ArraySamples(Samples):
     """The samples ``rows`` of a part of arrays, with labels or values; ``dense`` encodes inputs.
 
     ``inputs`` [all samples, …] are in memory in the compact form of ``code`` (see ``encoding``) or,
@@ -119,9 +119,7 @@ def build_parts(checks: ArrayChecks) -> dict[str, ArraySamples]:
     if split is None:
         return {"train": samples}
     parts = {name: np.flatnonzero(split == number) for number, name in enumerate(PARTS)}
-    return {
-        name: replace(samples, part=part, rows=np.arange(len(part))) for name, part in parts.items()
-    }
+    return {name: replace(samples, part=at, rows=np.arange(len(at))) for name, at in parts.items()}
 
 
 def is_mapped(values: NDArray) -> bool:
@@ -167,7 +165,7 @@ def read_idx(context: DataContext) -> dict[str, ArraySamples]:
     for name, part in data.parts.items():
         paths = {"images": resolve(part.images.path), "labels": resolve(part.labels.path)}
         at: Parts = ("data",) if name == "train" else ("data", name)
-        places = {field: (*at, files, "path") for field, files in _IDX_FIELDS.items()}
+        places = {"inputs": (*at, "images", "path"), "labels": (*at, "labels", "path")}
         source = IdxFiles(paths, context.spec.input_shape)
         files = {"inputs": part.images.path, "labels": part.labels.path}
         checks = _check(context, data.arrays(part), source, files, places)
@@ -177,9 +175,6 @@ def read_idx(context: DataContext) -> dict[str, ArraySamples]:
         if context.for_training and not context.has_error:
             samples[name] = build_samples(checks)
     return samples
-
-
-_IDX_FIELDS = {"inputs": "images", "labels": "labels"}
 
 
 def _check(

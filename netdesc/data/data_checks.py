@@ -116,11 +116,17 @@ def _check_weights(description: Description, graph: Graph) -> Iterator[Problem]:
         yield Problem("ND309", ("weights", "path"), message)
         return
     problems = list[str]()
-    for name, shape in _weight_shapes(graph):
+    needed = {
+        f"layers.{node.name}.{name}": [*part.weight_shape]
+        for node in graph.neuron_layers
+        for part in filter(None, (node, node.recurrent))
+        for name in part.weight_names
+    }
+    for name, shape in needed.items():
         if name not in shapes:
             problems.append(f"{name} is missing")
-        elif shapes[name] != list(shape):
-            problems.append(f"{name} has shape {shapes[name]}; the network's is {list(shape)}")
+        elif shapes[name] != shape:
+            problems.append(f"{name} has shape {shapes[name]}; the network's is {shape}")
     layers = tuple(f"layers.{node.name}." for node in graph.layers)
     others = [name for name in shapes if name.startswith("layers.") and not name.startswith(layers)]
     problems += [f"{name} has no place in this network" for name in others]
@@ -128,10 +134,3 @@ def _check_weights(description: Description, graph: Graph) -> Iterator[Problem]:
         problems[_MAX_WEIGHTS:] = ["…"] if len(problems) > _MAX_WEIGHTS else []
         message = f"{weights.path} does not fit the network: {'; '.join(problems)}"
         yield Problem("ND309", ("weights", "path"), message)
-
-
-def _weight_shapes(graph: Graph) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for node in graph.neuron_layers:
-        for part in filter(None, (node, node.recurrent)):
-            for name in part.weight_names:
-                yield f"layers.{node.name}.{name}", part.weight_shape

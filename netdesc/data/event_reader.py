@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -51,21 +51,19 @@ class Grid(NamedTuple):
         return f"the {size} {side} and {self.steps * self.step_ms:g} ms of the network"
 
 
-@dataclass(slots=True)
 class EventReader:
     """Reads and checks event files. A file that several samples share is read once.
 
     Events outside of the network's steps or shape are left out.
     """
 
-    context: DataContext
-    _seen: dict[object, tuple[SparseSpikes | None, list[Problem]]] = field(
-        default_factory=dict[object, "tuple[SparseSpikes | None, list[Problem]]"]
-    )
-    _dropped: dict[str, tuple[int, int]] = field(default_factory=dict[str, "tuple[int, int]"])
-    """Name of a file -> the number of its events outside, and of all its events."""
-    _warnings: dict[str, Problem] = field(default_factory=dict[str, Problem])
-    """Name of a file with events outside -> the warning (ND308)."""
+    def __init__(self, context: DataContext) -> None:
+        self.context = context
+        self._seen: dict[object, tuple[SparseSpikes | None, list[Problem]]] = {}
+        self._dropped: dict[str, tuple[int, int]] = {}
+        """Name of a file -> the number of its events outside, and of all its events."""
+        self._warnings: dict[str, Problem] = {}
+        """Name of a file with events outside -> the warning (ND308)."""
 
     def read(
         self, path: Path, name: str, parts: Parts, binning: Any, is_target: bool = False
@@ -78,9 +76,8 @@ class EventReader:
         spec, context = self.context.spec, self.context
         grid = Grid(spec.steps, spec.step_ms, spec.input_shape, "input")
         if is_target:
-            grid = Grid(
-                spec.output_steps, spec.step_ms * spec.decimation, spec.output_shape, "output"
-            )
+            step_ms = spec.step_ms * spec.decimation
+            grid = Grid(spec.output_steps, step_ms, spec.output_shape, "output")
         key = (path, is_target, binning.rounding, binning.duplicates)
         if key not in self._seen:
             self._seen[key] = self._check(path, name, grid, binning)

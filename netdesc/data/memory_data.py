@@ -22,7 +22,6 @@ from netdesc.description.load import check_value
 from netdesc.description.models.arrays import LEARNT_FROM, NETWORK_INPUTS, Arrays, DataSection
 from netdesc.description.models.data import PARTS
 from netdesc.description.models.document import FORMAT
-from netdesc.description.models.loss import LearnsFrom
 from netdesc.description.overrides import json_text
 from netdesc.events.npy_header import ArrayHeader
 from netdesc.events.numbers import number_array
@@ -65,11 +64,8 @@ class MemoryData:
         known = (*PARTS, *_SETTINGS)
         if unknown := [name for name in data if name not in known]:
             raise DataError(f'data has no part "{unknown[0]}"; there are {", ".join(known)}')
-        pairs = {
-            name: _pair(name, data[name], reader or DatasetReader())
-            for name in PARTS
-            if name in data
-        }
+        reader = reader or DatasetReader()
+        pairs = {name: _pair(name, data[name], reader) for name in PARTS if name in data}
         if not pairs:
             raise DataError('data holds no samples: {"train": (inputs, labels)} is needed')
         return cls(pairs, {name: data[name] for name in _SETTINGS if name in data})
@@ -133,16 +129,13 @@ class MemoryData:
         digest = hashlib.sha256(repr(settings).encode())
         for name, pair in self.parts.items():
             for array in pair:
-                if array is None:
-                    continue
-                digest.update(f"{name} {array.dtype} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+                if array is not None:
+                    digest.update(f"{name} {array.dtype} {array.shape}".encode())
+                    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return {**settings, "sha256": digest.hexdigest()}
 
 
 class _ArraysInMemory:
-    """Arrays as a source of ``ArrayChecks``."""
-
     def __init__(self, arrays: Mapping[str, NDArray]) -> None:
         self.names, self._arrays = list(arrays), arrays
 
@@ -156,9 +149,7 @@ class _ArraysInMemory:
         return True
 
 
-_FIELDS: dict[LearnsFrom, str] = {
-    learnt: field for field, kinds in LEARNT_FROM.items() for learnt in kinds
-}
+_FIELDS = {learnt: field for field, kinds in LEARNT_FROM.items() for learnt in kinds}
 """What a loss learns from -> the field of the section ``data`` that names such an array."""
 
 

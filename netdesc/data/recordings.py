@@ -16,7 +16,7 @@ from netdesc import machine
 from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.data_errors import DataError, MissingDataError
 from netdesc.data.event_reader import EventReader, SparseSpikes, bin_event, dense_spikes
-from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
+from netdesc.data.samples import Indices, Rngs, Samples, SampleSpec
 from netdesc.description.json.tree import Parts
 from netdesc.events import Event, read_events
 from netdesc.events.files import EVENT_SUFFIXES, RECORD_BYTES
@@ -26,7 +26,7 @@ RESERVED_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class RecordedSamples(RowSamples):
+class RecordedSamples(Samples):
     """The recordings ``rows`` of a list, with the class of each recording of the list.
 
     ``read`` returns a recording of the list by its number. ``binning`` is the section of the

@@ -1,8 +1,8 @@
-"""The interface of samples in a compact form, and the specification that samples must match."""
+"""The base class of samples in a compact form, and the specification that samples must match."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,25 +70,35 @@ class SampleSpec:
         )
 
 
-class RowSamples:
-    """Base class of dataclasses of the samples ``rows`` of a list (see ``Samples``)."""
+class Samples:
+    """The samples ``rows`` of a list in a compact form. The base class of dataclasses.
+
+    Indexing with a slice or an array of indices selects samples.
+    """
 
     rows: Indices
+    """The number of each sample in its part of the data, before ``validation_split`` and any
+    selection; random inputs depend on it."""
 
     @property
     def is_random(self) -> bool:
+        """Whether inputs are random, and drawn again in every epoch."""
         return False
 
     @property
     def reads_files(self) -> bool:
+        """Whether ``loaded`` reads files."""
         return False
 
     @property
-    def indices(self) -> Indices:
-        return self.rows
+    def labels(self) -> NDArray | None:
+        """Classes [samples] or [samples, steps]; None if samples have targets."""
+        raise NotImplementedError
 
-    def loaded(self) -> Self:
-        return self
+    @property
+    def indices(self) -> Indices:
+        """The number of each sample in the arrays, or in the list of its part."""
+        return self.rows
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -96,43 +106,9 @@ class RowSamples:
     def __getitem__(self, which: slice | Indices) -> Self:
         return replace(cast("Any", self), rows=self.rows[which])
 
-
-class Samples(Protocol):
-    """Samples in a compact form. Indexing with a slice or an array of indices selects samples."""
-
-    @property
-    def is_random(self) -> bool:
-        """Whether inputs are random, and drawn again in every epoch."""
-        ...
-
-    @property
-    def reads_files(self) -> bool:
-        """Whether ``loaded`` reads files."""
-        ...
-
-    @property
-    def labels(self) -> NDArray | None:
-        """Classes [samples] or [samples, steps]; None if samples have targets."""
-        ...
-
-    @property
-    def rows(self) -> Indices:
-        """The number of each sample in its part of the data, before ``validation_split`` and any
-        selection; random inputs depend on it."""
-        ...
-
-    @property
-    def indices(self) -> Indices:
-        """The number of each sample in the arrays, or in the list of its part."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, which: slice | Indices) -> Self: ...
-
     def loaded(self) -> Self:
         """Returns these samples with all that ``dense`` needs of files in memory."""
-        ...
+        return self
 
     def dense(self, rngs: Rngs) -> tuple[NDArray[np.float32], NDArray]:
         """Returns the inputs, float32 [steps, samples, *input shape], and targets of all samples.
@@ -142,4 +118,4 @@ class Samples(Protocol):
         inputs are drawn from ``rngs``, one a sample. Targets that are the inputs are the same
         array.
         """
-        ...
+        raise NotImplementedError

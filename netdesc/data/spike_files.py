@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from netdesc.data.data_context import DataContext, TrainingSet
 from netdesc.data.event_reader import NO_SPIKES, EventReader, SparseSpikes, dense_spikes
-from netdesc.data.samples import Indices, Rngs, RowSamples, SampleSpec
+from netdesc.data.samples import Indices, Rngs, Samples, SampleSpec
 
 MAX_PROBLEMS = 200
 """Reading ends after this many problems."""
 
 
 @dataclass(frozen=True, eq=False)
-class SpikeSamples(RowSamples):
+class SpikeSamples(Samples):
     """The samples ``rows`` of spike files, with output spikes or labels [all samples]."""
 
     spec: SampleSpec

@@ -7,6 +7,8 @@ itself always has one entry per line.
 import json
 from typing import Any, cast
 
+from netdesc.description.json_pointer import members
+
 WIDTH = 100
 """Largest number of characters in a line that holds a whole object or list."""
 _INDENT = "  "
@@ -22,15 +24,10 @@ def _lay_out(value: object, indent: str, used: int) -> str:
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
     if not value or not isinstance(value, dict | list) or used + len(line) <= WIDTH:
         return line
-    if isinstance(value, dict):
-        keys = [f"{json.dumps(key, ensure_ascii=False)}: " for key in cast("dict[str, Any]", value)]
-        entries = list(cast("dict[str, Any]", value).values())
-    else:
-        entries = cast("list[Any]", value)
-        keys = [""] * len(entries)
-    inner, last = indent + _INDENT, len(entries) - 1
-    lines = [
-        f"{inner}{key}{_lay_out(entry, inner, len(inner) + len(key) + (index < last))}"
-        for index, (key, entry) in enumerate(zip(keys, entries, strict=True))
-    ]
+    inner, last = indent + _INDENT, len(cast("list[Any]", value)) - 1
+    lines: list[str] = []
+    for index, (key, entry) in enumerate(members(value).items()):
+        name = f"{json.dumps(key, ensure_ascii=False)}: " if isinstance(value, dict) else ""
+        start = inner + name
+        lines.append(start + _lay_out(entry, inner, len(start) + (index < last)))
     return "\n".join([line[0], ",\n".join(lines), indent + line[-1]])

@@ -14,7 +14,7 @@ from netdesc.description.diagnostics.diagnostic import Diagnostic
 from netdesc.description.diagnostics.render import render_text
 from netdesc.description.file_references import locked_files
 from netdesc.description.json.reader import parse
-from netdesc.description.json.tree import Node, Parts
+from netdesc.description.json.tree import Parts
 from netdesc.description.json_pointer import ABSENT, leaves, member, pointer
 from netdesc.description.model_errors import diagnose
 from netdesc.description.model_validation import InvalidDocumentError, validate_document
@@ -210,9 +210,8 @@ def check_text(
     root = parse(source)
     if isinstance(root, Diagnostic):
         return None, [root]
-    description, diagnostics = _check_document(
-        source, root, path.absolute(), arguments, check_files
-    )
+    source_map = SourceMap(source, root, root.value)
+    description, diagnostics = _check(source_map, path.absolute(), arguments, check_files)
     if isinstance(member(root.value, "lock"), dict):
         # Resuming needs the lock of a run unchanged, so it gets no fixes.
         diagnostics = [replace(diagnostic, fix=None) for diagnostic in diagnostics]
@@ -229,21 +228,21 @@ def check_changed(
 
     File paths in these overrides are relative to the document.
     """
-    before, path = description.source_map, description.path
-    arguments = override_arguments(overrides)
-    changes = apply_overrides(before.data, arguments, before.source.name, str(path.parent))
-    data, changed, diagnostics = changes
-    source_map = replace(before, data=data, overridden={**before.overridden, **changed})
-    return _check_data(source_map, path, diagnostics, check_files)
+    path, arguments = description.path, override_arguments(overrides)
+    return _check(description.source_map, path, arguments, check_files, str(path.parent))
 
 
-def _check_document(
-    source: Source, root: Node, path: Path, overrides: Sequence[str], check_files: CheckFiles | None
+def _check(
+    source_map: SourceMap,
+    path: Path,
+    overrides: Sequence[str],
+    check_files: CheckFiles | None,
+    folder: str = "",
 ) -> Checked:
-    """Applies the overrides and checks the data. Returns what ``_check_data`` returns."""
-    data = root.value
-    source_map = SourceMap(source, root, data)
-    diagnostics: list[Diagnostic] = []
+    """Applies the overrides, whose file paths are relative to ``folder``, and checks the structure
+    (models) and, if it is right, the meaning (rules) and the files. Returns all diagnostics, those
+    of overrides first, and the description if the structure is right."""
+    data, diagnostics = source_map.data, list[Diagnostic]()
     if isinstance(data, dict):
         written = cast("dict[str, Any]", data)
         version = written.get("format")
@@ -251,30 +250,18 @@ def _check_document(
             what = "written for" if version > FORMAT else "there is no"
             message = f"{what} format {version}; this netdesc reads {FORMAT}"
             return None, [source_map.diagnostic("ND110", ("format",), message)]
-        data, changed, diagnostics = apply_overrides(written, overrides, source.name)
-        source_map = SourceMap(source, root, data, changed)
-    return _check_data(source_map, path, diagnostics, check_files)
-
-
-def _check_data(
-    source_map: SourceMap, path: Path, diagnostics: list[Diagnostic], check_files: CheckFiles | None
-) -> Checked:
-    """Checks the structure (models) and, if it is right, the meaning (rules) and the files. Returns
-    all diagnostics, those of overrides first, and the description if the structure is right."""
+        name = source_map.source.name
+        data, changed, diagnostics = apply_overrides(written, overrides, name, folder)
+        overridden = {**source_map.overridden, **changed}
+        source_map = replace(source_map, data=data, overridden=overridden)
     try:
         document = validate_document(source_map.data)
     except InvalidDocumentError as invalid:
         return None, diagnostics + diagnose(invalid, source_map)
-    lock = document.lock
+    lock, unlocked = document.lock, document.model_copy(update={"lock": None})
     files = locked_files(lock, path.parent) if lock is not None else {}
-    description = Description(
-        document=document.model_copy(update={"lock": None}),
-        path=path,
-        text=source_map.source.text,
-        source_map=source_map,
-        lock=lock,
-        files=files,
-    )
+    text = source_map.source.text
+    description = Description(unlocked, path, text, source_map, lock=lock, files=files)
     diagnostics += check_rules(document, source_map)
     if check_files is not None:
         is_valid = not any(diagnostic.is_error for diagnostic in diagnostics)

@@ -88,8 +88,7 @@ def diagnose(
             diagnostic = replace(diagnostic, hint=diagnostic.hint or error.fix.title)
             diagnostic = source_map.add_fix(diagnostic, error.fix)
         diagnostics.append(diagnostic)
-    for (parent, kind), names in foreign.items():
-        diagnostics.append(_fields_of_other_type(parent, kind, names, source_map))
+    diagnostics += [_fields_of_other_type(*at, keys, source_map) for at, keys in foreign.items()]
     diagnostics.sort(key=lambda shown: (shown.line or 0, shown.column or 0))
     if invalid.hidden:
         noun = "error is" if invalid.hidden == 1 else "errors are"
@@ -108,15 +107,11 @@ def _fields_of_other_type(
         belong, them = (f"fields {', '.join(before)} and {last} belong", "them")
     related = [RelatedPath((*parent, "type"), "the type")]
     related += [RelatedPath((*parent, name), f'of "{other}", too', "key") for name in names[1:]]
+    message = f'{belong} to type "{other}", and {subject} has type "{kind}"'
+    at, notes = (*parent, names[0]), _known_names(parent, source_map)
+    hint = _hint_for_parameter(at, source_map) or f'leave {them} out, or use the type "{other}"'
     return source_map.diagnostic(
-        "ND105",
-        (*parent, names[0]),
-        f'{belong} to type "{other}", and {subject} has type "{kind}"',
-        hint=_hint_for_parameter((*parent, names[0]), source_map)
-        or f'leave {them} out, or use the type "{other}"',
-        notes=_known_names(parent, source_map),
-        on="key",
-        related=tuple(related),
+        "ND105", at, message, hint=hint, notes=notes, on="key", related=tuple(related)
     )
 
 
@@ -136,14 +131,9 @@ def _unknown_field(error: model_validation.LocatedError, source_map: SourceMap) 
     present = suggest_field(key, structure.fields_at(parent, source_map.data))
     if not hint and present is not None:
         hint = f'leave it out: {subject} has "{present.name}" already'
-    return source_map.diagnostic(
-        "ND101",
-        error.parts,
-        f'unknown field "{cut(key)}" in {subject}',
-        hint=hint or hint_for_unsupported(key) or _hint_for_parameter(error.parts, source_map),
-        notes=_known_names(parent, source_map),
-        on="key",
-    )
+    hint = hint or hint_for_unsupported(key) or _hint_for_parameter(error.parts, source_map)
+    message, notes = f'unknown field "{cut(key)}" in {subject}', _known_names(parent, source_map)
+    return source_map.diagnostic("ND101", error.parts, message, hint=hint, notes=notes, on="key")
 
 
 def _hint_for_parameter(parts: Parts, source_map: SourceMap) -> str:

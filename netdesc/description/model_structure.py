@@ -34,24 +34,22 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
 
 def branches(annotation: Any) -> Iterator[Any]:
     """Yields the members of a union, nested unions included, with their ``Annotated`` metadata."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in (Union, UnionType):
-        for member in arguments:
-            yield from branches(member)
-    elif origin is Annotated and get_origin(arguments[0]) in (Union, UnionType):
-        yield from branches(arguments[0])
-    else:
+    members = _union_members(annotation)
+    for each in members:
+        yield from branches(each)
+    if not members:
         yield annotation
+
+
+def _union_members(annotation: Any) -> tuple[Any, ...]:
+    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return get_args(inner) if get_origin(inner) in (Union, UnionType) else ()
 
 
 def tagged_members(annotation: Any) -> dict[str | int, Any]:
     """Maps the tags of a union, which pydantic adds to locations of errors, to its members."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) not in (Union, UnionType):
-        return {}
     found: dict[str | int, Any] = {}
-    for inner in get_args(annotation):
+    for inner in _union_members(annotation):
         tags = [each.tag for each in get_args(inner) if isinstance(each, Tag)]
         tags += type_names(inner) if inner in models(annotation) else ()
         found |= dict.fromkeys(tags, inner) or tagged_members(inner)
@@ -127,9 +125,8 @@ def _objects(annotation: Any) -> Iterator[tuple[Model, str]]:
     """Yields the models in an annotation, each with the path to it, such as ``.NAME`` or ``[]``."""
     for each in alternatives(annotation):
         origin, arguments = get_origin(each), get_args(each)
-        if isinstance(each, type) and issubclass(each, Section):
-            yield each, ""
-        elif origin is dict:
+        yield from ((model, "") for model in models(each))
+        if origin is dict:
             yield from ((model, f".NAME{more}") for model, more in _objects(arguments[1]))
         elif origin is tuple:
             yield from ((model, f"[]{more}") for model, more in _objects(arguments[0]))
@@ -145,9 +142,9 @@ def member_annotations(annotation: Any, part: str | int, value: Any) -> list[Any
         elif isinstance(part, int) and origin is tuple:
             # All items have the same type, also in a list of fixed length.
             members += arguments[:1] if arguments[-1] is Ellipsis or part < len(arguments) else ()
-    model = choose_model(models(annotation), value) if isinstance(part, str) else None
-    if model is not None and isinstance(part, str) and part in fields(model):
-        members.append(fields(model)[part].annotation)
+    model = choose_model(models(annotation), value)
+    if model is not None and part in fields(model):
+        members.append(fields(model)[str(part)].annotation)
     return members
 
 
@@ -219,7 +216,7 @@ def limits(metadata: Sequence[Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(each, FieldInfo):
             yield from limits(each.metadata)
         for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "pattern"):
-            if not isinstance(each, FieldInfo) and (value := getattr(each, name, None)) is not None:
+            if (value := getattr(each, name, None)) is not None:
                 yield name, value
 
 

@@ -91,12 +91,11 @@ def _first_entries(value: Any) -> Any:
     held = members(value)
     if not held:
         return value
-    few = {
-        key: inner
+    cut = {
+        key: _first_entries(inner)
         for number, (key, inner) in enumerate(held.items())
         if number < _MAX_FIRST_ENTRIES or key in _NAMES
     }
-    cut = {key: _first_entries(inner) for key, inner in few.items()}
     if len(cut) == len(held) and all(cut[key] is inner for key, inner in held.items()):
         return value
     return list(cut.values()) if isinstance(value, list) else cut
@@ -122,7 +121,6 @@ def _locate(details: ErrorDetails, data: Any) -> LocatedError:
 
 
 def _without_union_tags(location: Parts, data: Any) -> Parts:
-    """Removes the tags of unions from pydantic's location of an error."""
     parts: Parts = ()
     annotations: list[Any] = []
     for part in location:

@@ -86,9 +86,12 @@ def _parameter_record(neuron: NeuronSection, name: str, kind: ParameterKind) -> 
     limits = dict(_limits(info))
     if own and kind in SHARE_RANGES:
         limits["ge"], limits["le"] = SHARE_RANGES[kind]
+    bounds = ", ".join(f"{_SIGNS[sign]} {bound:g}" for sign, bound in limits.items())
+    if limits.keys() == {"ge", "le"}:
+        bounds = f"{limits['ge']:g} to {limits['le']:g}"
     return {
         "unit": extra["x-unit"],
-        "range": _range_text(limits),
+        "range": bounds,
         "text": _TEXTS["kinds"][kind] if own else extra["x-text"],
         "learnt_range": neuron.learnable().get(name),
     }
@@ -98,13 +101,6 @@ def _limits(info: FieldInfo) -> Iterator[tuple[str, float]]:
     """Yields the limits of a number. The field may also take a range of it, or null."""
     yield from structure.limits(info.metadata)
     yield from structure.limits(get_args(next(structure.branches(info.annotation)))[1:])
-
-
-def _range_text(limits: dict[str, float]) -> str:
-    """Returns limits in words: ``0 to 1``, or each of them: ``> 0, ≤ 131072``."""
-    if limits.keys() == {"ge", "le"}:
-        return f"{limits['ge']:g} to {limits['le']:g}"
-    return ", ".join(f"{_SIGNS[sign]} {bound:g}" for sign, bound in limits.items())
 
 
 def neuron_text(neuron: NeuronSection, *, is_example: bool, width: int = 80) -> str:

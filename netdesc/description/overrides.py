@@ -36,13 +36,13 @@ class OverrideError(ValueError):
 
 
 def apply_overrides(
-    data: dict[str, Any], arguments: Sequence[str], file: str, folder: str = ""
+    data: dict[str, Any], arguments: Sequence[str], file: str, folder: str
 ) -> tuple[dict[str, Any], dict[Parts, str], list[Diagnostic]]:
     """Applies ``--set`` arguments to a copy of the data.
 
     Returns the changed data, a mapping of each changed path to its argument, and the diagnostics of
     arguments that cannot be applied. ``file`` is the document's name in diagnostics. File paths in
-    arguments are relative to ``folder``, by default the working directory.
+    arguments are relative to ``folder``; "" is the working directory.
     """
     changed: dict[Parts, str] = {}
     diagnostics: list[Diagnostic] = []
@@ -121,14 +121,15 @@ def _resolve_part(holder: Any, part: str, parts: Parts, data: Any, path: list[st
     where = dotted(parts) or "the document"
     if isinstance(holder, list):
         items = cast("list[Any]", holder)
-        size, names = len(items), indices_by_name(items)
+        size, names = len(items), [member(item, "name") for item in items]
         if part in names:
-            return names[part]
+            return names.index(part)
         if not re.fullmatch("0|[1-9][0-9]{0,8}", part, re.ASCII) or int(part) >= size:
             message = f"{where} has no item {part}"
+            known = dict.fromkeys(name for name in names if isinstance(name, str))
             note = f"items are numbered from 0 to {size - 1}" if size else "the list is empty"
-            note += f"; their names are {', '.join(names)}" if names else ""
-            raise OverrideError("ND112", message, did_you_mean(part, names), note)
+            note += f"; their names are {', '.join(known)}" if known else ""
+            raise OverrideError("ND112", message, did_you_mean(part, known), note)
         return int(part)
     if not isinstance(holder, dict):
         raise OverrideError("ND112", f"{where} has no parts: it is {json.dumps(holder)}")
@@ -154,16 +155,6 @@ def find_keys(name: str, data: Any) -> list[str]:
     """Returns at most three dotted paths of fields that netdesc or another tool calls ``name``."""
     names = [name, *(meant.name for meant in FIELDS.get(normalise_name(name), ()))]
     return [dotted(parts) for parts in structure.find_fields(names, data)][:_MAX_SUGGESTIONS]
-
-
-def indices_by_name(items: Sequence[Any]) -> dict[str, int]:
-    """Maps each name in a list of layers to its index, a repeated name to its first index."""
-    indices: dict[str, int] = {}
-    for index, item in enumerate(items):
-        name = member(item, "name")
-        if isinstance(name, str):
-            indices.setdefault(name, index)
-    return indices
 
 
 def _default(data: Any, parts: Parts) -> Any:

@@ -83,11 +83,8 @@ def _annotation(annotation: Any, definitions: dict[str, Schema]) -> Schema:
     if annotation is Any:
         return {}
     if origin is dict:
-        key = _annotation(arguments[0], definitions)
-        schema: Schema = {
-            "type": "object",
-            "additionalProperties": _annotation(arguments[1], definitions),
-        }
+        key, value = (_annotation(each, definitions) for each in arguments)
+        schema: Schema = {"type": "object", "additionalProperties": value}
         return schema | ({"propertyNames": key} if key != {"type": "string"} else {})
     if origin is tuple:
         items: Schema = {"type": "array", "items": _annotation(arguments[0], definitions)}

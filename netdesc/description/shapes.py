@@ -3,7 +3,8 @@
 ``rules`` report the problems. ``graph``, which is built from a valid document, uses the shapes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,9 +29,9 @@ class InputProblem:
 
     kind: InputProblemKind
     layer: int
-    position: int | None
+    position: int | None = None
     """Index of the source in the list ``from``; ``None`` if ``from`` is not a list."""
-    source: str
+    source: str = ""
     shapes: tuple[Shape, ...] = ()
     correction: str | None = None
     """For an unknown source: the known name that it misspells; ``None`` if none is certain."""
@@ -73,16 +74,35 @@ def wire(document: Document) -> Wiring:
         wiring.sources.append(sources)
         shape = _input_shape(index, layer, sources, names, known, wiring.problems)
         wiring.inputs.append(shape)
-        wiring.outputs.append(_output_shape(index, layer, shape, wiring.problems))
+        output = layer.output_shape_of_any
+        if shape is not None:
+            with _noting(index, wiring.problems, shape):
+                output = layer.output_shape(shape)
+        wiring.outputs.append(output)
         lengths = {steps[name]: name for name in sources if name in steps}
-        wiring.steps.append(_output_steps(index, layer, lengths, document, wiring.problems))
+        length = next(iter(lengths), document.time.steps)
+        with _noting(index, wiring.problems):
+            if len(lengths) > 1:
+                shown = " and ".join(f'{each} steps of "{name}"' for each, name in lengths.items())
+                raise ShapeError(f"cannot join {shown}", "join layers of equal steps", "from")
+            length = layer.output_steps(length)
+        wiring.steps.append(length)
         decimation = layer.decimation * next((decimations[each] for each in lengths.values()), 1)
         wiring.decimations.append(decimation)
         if layer.name != INPUT:
             decimations[layer.name] = decimation
-            known[layer.name], steps[layer.name] = wiring.outputs[-1], wiring.steps[-1]
+            known[layer.name], steps[layer.name] = output, length
         before = layer.name
     return wiring
+
+
+@contextmanager
+def _noting(index: int, problems: list[InputProblem], *shapes: Shape) -> Generator[None]:
+    """Ends the block at a ShapeError, which becomes a problem of the layer ``index``."""
+    try:
+        yield
+    except ShapeError as error:
+        problems.append(InputProblem("shape", index, shapes=shapes, error=error))
 
 
 def _input_shape(
@@ -120,42 +140,9 @@ def _input_shape(
             fits = False
     if not (shapes and is_known and fits):
         return None
-    try:
+    with _noting(index, problems):
         return layer.input_shape(shapes)
-    except ShapeError as error:
-        problems.append(InputProblem("shape", index, None, "", error=error))
-        return None
-
-
-def _output_shape(
-    index: int, layer: Layer, shape: Shape | None, problems: list[InputProblem]
-) -> Shape | None:
-    if shape is None:
-        return layer.output_shape_of_any
-    try:
-        return layer.output_shape(shape)
-    except ShapeError as error:
-        problems.append(InputProblem("shape", index, None, "", (shape,), error=error))
-        return layer.output_shape_of_any
-
-
-def _output_steps(
-    index: int,
-    layer: Layer,
-    lengths: Mapping[int, str],
-    document: Document,
-    problems: list[InputProblem],
-) -> int:
-    """Returns the steps of the output. ``lengths`` maps those of the inputs to a name each."""
-    steps = next(iter(lengths), document.time.steps)
-    try:
-        if len(lengths) > 1:
-            shown = " and ".join(f'{each} steps of "{name}"' for each, name in lengths.items())
-            raise ShapeError(f"cannot join {shown}", "join layers of equal steps", "from")
-        return layer.output_steps(steps)
-    except ShapeError as error:
-        problems.append(InputProblem("shape", index, None, "", error=error))
-        return steps
+    return None
 
 
 _FIRST_SHOWN, _LAST_SHOWN = 2, 3

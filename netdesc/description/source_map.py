@@ -59,20 +59,11 @@ class SourceMap:
         A missing field is shown at the object that should have it. Related paths that the document
         lacks are dropped, such as the path of a field that has its default value.
         """
-        diagnostic = Diagnostic(
-            code,
-            severity,
-            self.source.name,
-            message,
-            pointer(parts),
-            hint=hint,
-            notes=notes,
-            related=tuple(place for each in related if (place := self._related(each)) is not None),
-            override=self._override(parts),
-        )
-        if diagnostic.override is not None:
-            return diagnostic
-        return self.source.locate(diagnostic, *self.span(parts, on))
+        diagnostic = Diagnostic(code, severity, self.source.name, message, pointer(parts))
+        places = tuple(place for each in related if (place := self._related(each)) is not None)
+        override = self._override(parts)
+        whole = replace(diagnostic, hint=hint, notes=notes, related=places, override=override)
+        return whole if override is not None else self.source.locate(whole, *self.span(parts, on))
 
     def _inside(self, span: Span, characters: Span) -> Span:
         """Returns the span of some characters of the string at ``span``, which may have escapes."""
@@ -121,14 +112,12 @@ class SourceMap:
         return self._inside(span, on) if isinstance(on, tuple) else span
 
     def _related(self, related: RelatedPath) -> Related | None:
-        parts = related.parts
-        override = self._override(parts)
-        if override is None and self.root.find(parts) is None:
-            return None
+        parts, override = related.parts, self._override(related.parts)
         place = Related(related.message, self.source.name, pointer(parts), override=override)
         if override is not None:
             return place
-        return self.source.locate(place, *self.span(parts, related.on))
+        is_written = self.root.find(parts) is not None
+        return self.source.locate(place, *self.span(parts, related.on)) if is_written else None
 
     def _override(self, parts: Parts) -> str | None:
         for length in range(len(parts), 0, -1):

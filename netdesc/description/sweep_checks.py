@@ -54,9 +54,8 @@ def check_sweep(
     if not diagnostics:
         space = sweep_space(description)
         diagnostics = [*_paths(space, report)] or _values(space, report, check_files)
-    return sorted(
-        first_diagnostics(diagnostics, MAX_DIAGNOSTICS), key=lambda issue: issue.line or 0
-    )
+    first = first_diagnostics(diagnostics, MAX_DIAGNOSTICS)
+    return sorted(first, key=lambda issue: issue.line or 0)
 
 
 def _entries(sweep: Sweep, report: _Report) -> _Found:
@@ -107,12 +106,10 @@ def _fault(values: SweptValues, is_grid: bool) -> tuple[Parts, str, str]:
         return (form,), f"the lower end {low:g} is not below the upper end {high:g}", ""
     if form == "log" and low <= 0:
         return (form, 0), f"a logarithmic range begins above 0, not at {low:g}", 'write "range"'
-    message = "a grid needs the number of values of a range"
-    return (
-        (form,),
-        message if is_grid and values.steps is None else "",
-        'write "steps": 5 beside it',
-    )
+    if is_grid and values.steps is None:
+        message = "a grid needs the number of values of a range"
+        return (form,), message, 'write "steps": 5 beside it'
+    return (), "", ""
 
 
 def _objectives(document: Document, sweep: Sweep, report: _Report) -> _Found:
@@ -159,9 +156,8 @@ def _paths(space: SweepSpace, report: _Report) -> _Found:
             if refusal is not None:
                 message, notes = refusal.message + of, refusal.notes
                 is_shared = of and at[1] == "over"
-                hint = refusal.hint or (
-                    "write it in the variants that have it" if is_shared else ""
-                )
+                elsewhere = "write it in the variants that have it" if is_shared else ""
+                hint = refusal.hint or elsewhere
             elif inner is None or "=" in path:
                 message = f"{path} is no path, or another entry replaces its values{of}"
             elif inner[0] in _FIXED:

@@ -28,14 +28,13 @@ def sections() -> dict[str, list[Model]]:
 
     If a section of the document itself has the name, deeper ones are left out.
     """
-    found: dict[str, dict[int, list[Model]]] = {}
+    found: dict[str, dict[bool, list[Model]]] = {}
     for model, paths in structure.model_paths().items():
         for path in paths:
-            parents = path.removesuffix("[]").removesuffix(".NAME").split(".")
-            name = parents.pop()
-            by_depth = found.setdefault(name, {}).setdefault(min(1, len(parents)), [])
-            if model not in by_depth:
-                by_depth.append(model)
+            *parents, name = path.removesuffix("[]").removesuffix(".NAME").split(".")
+            models = found.setdefault(name, {}).setdefault(bool(parents), [])
+            if model not in models:
+                models.append(model)
     return {name: by_depth[min(by_depth)] for name, by_depth in found.items() if name}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +95,7 @@ def write_animation(
     times_us = event.microseconds()
     order = np.argsort(times_us, kind="stable")
     order = order[times_us[order] >= 0]
-    y = None if event.y is None else event.y[order]
-    shown = EventColumns(event.x[order], y, event.p[order], event.t[order])
+    shown = event.part(order)
     if not len(shown):
         raise PictureError("there are no events from time 0 on, so there is nothing to draw")
     frame_us, count = _frame_length(int(shown.microseconds()[-1]) + 1, step_ms, frames)
@@ -124,24 +123,19 @@ def write_animation(
     return Animation(count, frame_us / _US_PER_MS, len(event) - len(shown) + drawn.outside)
 
 
-def _writer(suffix: str, fps: float) -> "AbstractMovieWriter":
+def _writer(suffix: str, fps: Any) -> "AbstractMovieWriter":  # a float, where types say int
     from matplotlib.animation import FFMpegWriter, HTMLWriter, PillowWriter
 
     if suffix == ".gif":
-        return PillowWriter(fps)  # pyright: ignore[reportArgumentType]
+        return PillowWriter(fps)
     if suffix == ".html":
-        return HTMLWriter(
-            fps,  # pyright: ignore[reportArgumentType]
-            embed_frames=True,
-            default_mode="once",
-            embed_limit=_MAX_PAGE_MB,
-        )
+        return HTMLWriter(fps, embed_frames=True, default_mode="once", embed_limit=_MAX_PAGE_MB)
     if not FFMpegWriter.isAvailable():
         raise MissingProgramError(
             "an .mp4 file requires the program ffmpeg, which is not on the PATH; install it, or "
             "write a .gif or .html file"
         )
-    return FFMpegWriter(fps)  # pyright: ignore[reportArgumentType]
+    return FFMpegWriter(fps)
 
 
 def _prepare_raster(

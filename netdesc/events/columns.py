@@ -81,7 +81,7 @@ class EventColumns:
     def __len__(self) -> int:
         return len(self.t)
 
-    def part(self, rows: slice) -> "EventColumns":
+    def part(self, rows: slice | NDArray[np.integer]) -> "EventColumns":
         """Returns some of the events."""
         y = None if self.y is None else self.y[rows]
         payload = None if self.payload is None else self.payload[rows]

@@ -143,9 +143,8 @@ def _decode_npy(path: Path, file: BinaryIO, size: int) -> Event:
     *places, times = columns
     whole: dict[str, NDArray[np.int32]] = {}
     for name, column in zip(names, places, strict=True):
-        is_whole = (
-            (column >= -_MAX_INTEGER) & (column <= _MAX_INTEGER) & (np.rint(column) == column)
-        )
+        is_small = (column >= -_MAX_INTEGER) & (column <= _MAX_INTEGER)
+        is_whole = is_small & (np.rint(column) == column)
         if not is_whole.all():
             row = int(is_whole.argmin())
             problem = f"has the {name} {column[row]:.10g} in its row {row}, not a whole number"
@@ -185,10 +184,8 @@ def write_events(path: str | Path, event: Event) -> None:
             "netdesc.events.from_dense converts an array of spikes"
         )
     path = Path(path)
-    try:
+    with _file_errors(path):
         content = _ENCODERS[_suffix(path)](event)
-    except ValueError as error:
-        raise EventFileError(path, str(error)) from error
     with atomic_output_path(path) as temporary:
         temporary.write_bytes(content)
 

@@ -87,30 +87,17 @@ class Raster:
     def draw(self, axes: "Axes") -> None:
         """Draws a dot for each bin with a spike, with names of the axes, a title and a legend."""
         grid = self.grid
+        diameter = min(_MAX_POINTS, max(_MIN_POINTS, _DOT_SIZE * _HEIGHT_POINTS / grid.neurons))
+        dots = {"markersize": diameter, "markeredgewidth": 0}
         for bins, colour, name in self._dot_series():
             step, neuron = grid.dots(bins)
-            axes.plot(
-                step * grid.step_ms,
-                neuron,
-                linestyle="",
-                marker="o",
-                markersize=self._diameter,
-                markeredgewidth=0,
-                color=colour,
-                label=name,
-                rasterized=len(step) > MAX_VECTOR_DOTS,
-            )
+            is_large = len(step) > MAX_VECTOR_DOTS
+            style: dict[str, Any] = {"color": colour, "label": name, "rasterized": is_large, **dots}
+            axes.plot(step * grid.step_ms, neuron, "o", **style)
         axes.set_xlim(-0.5 * grid.step_ms, (grid.steps - 0.5) * grid.step_ms)
         axes.set_ylim(-0.5, grid.neurons - 0.5)
-        axes.set_xlabel("time (ms)")
-        axes.set_ylabel("neuron")
-        axes.set_title(" against ".join(self._names))
-        _add_legend(axes, markerscale=_LEGEND_POINTS / self._diameter)
-
-    @property
-    def _diameter(self) -> float:
-        """The diameter of a dot in points."""
-        return min(_MAX_POINTS, max(_MIN_POINTS, _DOT_SIZE * _HEIGHT_POINTS / self.grid.neurons))
+        axes.set(xlabel="time (ms)", ylabel="neuron", title=" against ".join(self._names))
+        _add_legend(axes, markerscale=_LEGEND_POINTS / diameter)
 
     def _dot_series(self) -> list[tuple[Bins, Colour, str]]:
         """Returns bins that are drawn in one colour, the colour, and their name in the legend."""
@@ -171,11 +158,8 @@ class Image:
         visible beside hundreds.
         """
         total_HW = counts_2HW.sum(axis=0)
-        strength_HW = np.where(
-            total_HW > 0,
-            _MIN_STRENGTH + (1 - _MIN_STRENGTH) * np.sqrt(total_HW / max(self.full_strength, 1)),
-            0,
-        )
+        root_HW = np.sqrt(total_HW / max(self.full_strength, 1))
+        strength_HW = np.where(total_HW > 0, _MIN_STRENGTH + (1 - _MIN_STRENGTH) * root_HW, 0)
         share_HW = counts_2HW[1] / np.maximum(total_HW, 1)
         colour_HW3 = share_HW[..., None] * (np.array(BLUE) - ORANGE) + ORANGE
         return np.rint(255 * (1 + strength_HW[..., None] * (colour_HW3 - 1))).astype(np.uint8)
@@ -185,30 +169,22 @@ class Image:
         from matplotlib.patches import Patch
 
         axes.imshow(self.rgb(self._counts_2HW), interpolation="nearest")
-        axes.set_xlabel("x (pixels)")
-        axes.set_ylabel("y (pixels)")
-        axes.set_title(self._name)
-        colours = ((False, ORANGE, "polarity 0"), (True, BLUE, "polarity 1"))
-        shown = [style for polarity, *style in colours if self._counts_2HW[int(polarity)].any()]
-        _add_legend(
-            axes,
-            handles=[Patch(color=colour, label=name) for colour, name in shown],
-            title=f"full colour: {amount(self.full_strength, 'event')} in a pixel",
-        )
+        axes.set(xlabel="x (pixels)", ylabel="y (pixels)", title=self._name)
+        kinds = zip(self._counts_2HW, (ORANGE, BLUE), ("polarity 0", "polarity 1"), strict=True)
+        patches = [
+            Patch(color=colour, label=name) for counts, colour, name in kinds if counts.any()
+        ]
+        title = f"full colour: {amount(self.full_strength, 'event')} in a pixel"
+        _add_legend(axes, patches, title=title)
 
 
 def _add_legend(axes: "Axes", handles: "Sequence[Artist] | None" = None, **settings: Any) -> None:
     """Adds a legend of ``handles``, by default of all artists with a label."""
     handles = handles or axes.get_legend_handles_labels()[0]
     length = sum(len(str(handle.get_label())) for handle in handles)
-    axes.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.12),
-        ncols=len(handles) if length <= _MAX_LEGEND_CHARACTERS else 1,
-        frameon=False,
-        **settings,
-    )
+    columns = len(handles) if length <= _MAX_LEGEND_CHARACTERS else 1
+    settings |= {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12), "frameon": False}
+    axes.legend(handles=handles, ncols=columns, **settings)
 
 
 def make_picture(

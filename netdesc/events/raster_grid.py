@@ -52,17 +52,13 @@ class Grid:
         ``neurons`` and ``until_ms`` set the number of neurons and the end of the grid, if they are
         not None. PictureError if there are no events, or if the grid has too many bins (2⁶²).
         """
-        ends = [
-            (
-                int(chunk.x.max(initial=0)),
-                int(step_numbers(chunk.microseconds(), step_ms, rounding).max(initial=0)),
-            )
-            for event in recordings
-            for chunk in event.chunks()
-        ]
-        if not ends:
+        last_neuron = last_step = -1
+        for chunk in (chunk for event in recordings for chunk in event.chunks()):
+            step = step_numbers(chunk.microseconds(), step_ms, rounding)
+            last_neuron = max(last_neuron, int(chunk.x.max(initial=0)))
+            last_step = max(last_step, int(step.max(initial=0)))
+        if last_step < 0:
             raise PictureError("there are no events, so there is nothing to draw")
-        last_neuron, last_step = (max(column) for column in zip(*ends, strict=True))
         count = 1 + last_neuron if neurons is None else neurons
         steps = 1 + last_step if until_ms is None else math.ceil(until_ms / step_ms)
         if steps * count > _MAX_BINS:
@@ -129,7 +125,6 @@ def compare(first: Bins, second: Bins) -> RasterComparison:
 
 
 def _is_in(bins: Bins, others: Bins) -> NDArray[np.bool_]:
-    """Whether each bin is one of ``others``."""
     is_in = np.zeros(len(bins), bool)
     for start in range(0, len(bins) if len(others) else 0, CHUNK_EVENTS):
         part = slice(start, start + CHUNK_EVENTS)

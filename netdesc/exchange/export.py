@@ -26,7 +26,10 @@ def export_net(model: FoldedModel, path: str | Path) -> list[str]:
 
     Returns the warnings of ``api.export``, which also explains the errors, about layers.
     """
-    require_suffix(path)
+    path = Path(path)
+    if path.suffix.lower() != ".net":
+        name = f"{path.stem or 'network'}.net"
+        raise NetFileNameError(path, f"lava-dl's files end in .net; use {name}")
     net, names = net_of(model, path)
     write_net(path, net)
     warnings, first = netx_warnings(net, netx_problems(net), names), model.graph.layers[0]
@@ -70,15 +73,6 @@ def net_of(model: FoldedModel, path: str | Path) -> tuple[net_record.NetFile, Se
 
 Named = tuple[str, net_record.NetLayer]
 """The name of a layer, and its record."""
-
-
-def require_suffix(path: str | Path) -> None:
-    """Raises NetFileNameError if the name of a file to write does not end in ``.net``."""
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix != ".net":
-        name = f"{path.stem or 'network'}.net"
-        raise NetFileNameError(path, f"lava-dl's files end in .net; use {name}")
 
 
 def _export_input(layer: SynapticNode, weights: Weights) -> net_synapses.InputNeurons:

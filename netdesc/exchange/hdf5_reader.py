@@ -177,9 +177,8 @@ class Hdf5Group:
             if dataset.size is None or dataset.size > most or (string.length or 0) > longest:
                 what = "one short text" if most == 1 else f"at most {most} short texts"
                 raise self.error(name, f"is not {what}")
-            texts = [
-                text.decode() for text in self._read_texts(name, dataset, string.length, longest)
-            ]
+            encoded = self._read_texts(name, dataset, string.length, longest)
+            texts = [text.decode() for text in encoded]
         for text in texts:
             if len(text.encode()) > longest or not text.isprintable():
                 raise self.error(name, "is not one short text" if most == 1 else "is damaged")
@@ -258,7 +257,6 @@ class Hdf5Group:
             return np.asarray(dataset[()])
 
     def _require(self, name: str, values: NDArray, is_valid: NDArray[np.bool_], rule: str) -> None:
-        """Raises NetFileError unless all ``values`` are valid."""
         if not np.all(is_valid):
             raise self.error(name, f"{describe_first_wrong(values, is_valid)}, not {rule}")
 

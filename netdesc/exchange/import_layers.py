@@ -219,11 +219,13 @@ def split_delays(layer: NeuronLayer) -> tuple[NeuronLayer, ...]:
     return delays, replace(layer, delay=None)
 
 
-def stored_values(neuron: NeuronSection, values: Values) -> Values:
-    """Returns the values that are in a state dict: not thresholds that the document gives."""
+def neuron_state(neuron: NeuronSection, values: Values, channels: int) -> Values:
+    """Returns the values that are in a state dict, by their names in that of the layer: not
+    thresholds that the document gives. A shared value is repeated where neurons have their own.
+    """
     kinds, given = neuron.value_kinds(), neuron.values()
     return {
-        name: value
+        f"neuron.{name}": value.repeat(channels) if neuron.per_channel and not value.ndim else value
         for name, value in values.items()
         if kinds.get(name) != "threshold" or name in neuron.learn or isinstance(given[name], tuple)
     }

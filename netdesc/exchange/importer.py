@@ -29,8 +29,8 @@ from netdesc.exchange.import_layers import (
     name_neurons,
     neuron_differences,
     neuron_section,
+    neuron_state,
     split_delays,
-    stored_values,
     to_float,
 )
 from netdesc.exchange.net_notes import LayerNotes
@@ -157,14 +157,13 @@ def import_net(
         "loss": [part.loss for part in parts.values() if part.loss is not None][-1],
     }
     time = net.simulation and {"steps": net.simulation.steps, "step_ms": net.simulation.step_ms}
-    description, is_assumed = describe_network(path, name, chosen_time, time, content)
-    graph = graph_of(path, description)
+    described = describe_network(path, name, chosen_time, time, content)
+    description, graph, assumptions, is_assumed = described
     weights: dict[str, NDArray[np.float32]] = {}
     for (_, record), layer in zip(_neuron_records(net), graph.neuron_layers, strict=True):
         weights |= _layer_state(layer, record)
     return_freed_memory()  # of which large arrays take much
     table = _make_table(net, parts, notes)
-    assumptions = describe_assumptions(description, is_assumed)
     assumptions += _name_neuron_fields(description["neurons"])
     delaying = [f"layers.{layer.name}" for layer in graph.neuron_layers if layer.delay]
     if delaying:
@@ -180,10 +179,12 @@ def describe_network(
     chosen_time: JsonObject,
     stored_time: JsonObject | None,
     content: JsonObject,
-) -> tuple[JsonObject, dict[str, bool]]:
-    """Returns the document of the network in a file, and which fields of its time are assumed.
+) -> tuple[JsonObject, Graph, list[str], dict[str, bool]]:
+    """Returns the document of the network in a file, its graph, a sentence for each value that no
+    file holds, and which fields of its time are assumed.
 
-    ``content`` has the sections that the file says, with neurons in its layers.
+    ``content`` has the sections that the file says, with neurons in its layers. NetFileError if a
+    document cannot have its values.
     """
     name, time = name or network_name(path), (stored_time or DEFAULT_TIME) | chosen_time
     neurons, layers = name_neurons(content["layers"])
@@ -199,22 +200,19 @@ def describe_network(
         "training": TRAINING,
         "weights": {"path": f"{name}.safetensors"},
     }
-    return description, {key: not stored_time and key not in chosen_time for key in DEFAULT_TIME}
+    try:
+        graph = build_graph(Document.model_validate_json(json.dumps(description)))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise NetFileError(path, f"a document cannot have this {field}: {first['msg']}") from error
+    is_assumed = {key: not stored_time and key not in chosen_time for key in DEFAULT_TIME}
+    return description, graph, _describe_assumptions(description, is_assumed), is_assumed
 
 
 def network_name(path: Path) -> str:
     """Returns the name of the network that a file holds, made of the name of the file."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem).lstrip(".-")[:100] or "network"
-
-
-def graph_of(path: Path, description: JsonObject) -> Graph:
-    """Builds the graph of an imported document. NetFileError if it cannot have its values."""
-    try:
-        return build_graph(Document.model_validate_json(json.dumps(description)))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise NetFileError(path, f"a document cannot have this {field}: {first['msg']}") from error
 
 
 def _make_table(
@@ -230,13 +228,12 @@ def _make_table(
             neuron = part.sections[-1]["neuron"] or {"type": "none"}
         types, shapes = (layer.kind, neuron["type"]), (layer.input_shape, layer.output_shape)
         numbers = neuron.get("threshold"), weights
-        texts = note.inferred, note.unknown
-        table.append(ImportedLayer(index, name, *types, *shapes, *numbers, *texts))
+        row = ImportedLayer(index, name, *types, *shapes, *numbers, note.inferred, note.unknown)
+        table.append(row)
     return table
 
 
-def describe_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:
-    """Returns a sentence for each value that no file of a network holds."""
+def _describe_assumptions(description: JsonObject, is_assumed: dict[str, bool]) -> list[str]:
     texts = {
         **{f"time.{name}": text for name, text in TIME_ASSUMED.items() if is_assumed[name]},
         "loss": f"loss {_describe(description['loss'])}",
@@ -346,9 +343,7 @@ def _layer_state(layer: SynapticNode, record: NeuronLayer) -> dict[str, NDArray[
             axes = tuple(range(1, weight.ndim))
             norm = np.sqrt(np.square(weight).sum(axis=axes, keepdims=True))
             state[f"{name.removesuffix('weight')}gain"] = norm
-    for name, value in stored_values(neuron, values).items():
-        shape = (record.channels,) if neuron.per_channel else value.shape
-        state[f"neuron.{name}"] = np.broadcast_to(value, shape).copy()
+    state |= neuron_state(neuron, values, record.channels)
     norm = neuron.norm
     bias = to_float(np.zeros(record.channels, np.int32) if record.bias is None else record.bias)
     if layer.section.learns_bias or (record.bias is not None and not norm):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,13 @@ from netdesc.exchange.errors import NetFileError
 from netdesc.exchange.hdf5_reader import Hdf5Group, escape_name
 from netdesc.exchange.net_neurons import ACTIVATIONS, FORMS, OLD_TYPES, NetNeuron
 from netdesc.exchange.net_record import NetLayer
-from netdesc.exchange.net_synapses import KERNEL_SECTIONS, FirstLayer, KernelLayer, SynapticLayer
+from netdesc.exchange.net_synapses import (
+    KERNEL_SECTIONS,
+    FirstLayer,
+    InputNeurons,
+    KernelLayer,
+    SynapticLayer,
+)
 from netdesc.exchange.netx import NetxProblem, stored_problems
 from netdesc.kernels.fixed_point import DECAY_ONE
 
@@ -51,9 +57,18 @@ def note_layer(group: Hdf5Group, layer: NetLayer, known: Set[str], is_first: boo
 
 
 def _infer_fields(group: Hdf5Group, layer: SynapticLayer) -> Iterator[str]:
-    if layer.form:
-        yield layer.form
-    for name, value in layer.optional_datasets.items():
+    optional: dict[str, Any] = {}  # what a file may leave out, and the value that it then has
+    if isinstance(layer, InputNeurons):
+        optional = {name: layer.fields[name] for name in layer.weight_datasets}
+        if not layer.neuron.is_delta:
+            yield "no axonal delay step, unlike in slayer"
+    elif isinstance(layer, KernelLayer):
+        optional = {"stride": layer.stride, "padding": layer.padding}
+        if layer.is_pool:
+            yield "a pool that adds rows or columns at the end, as conv"
+        elif not layer.has_one_weight:
+            optional |= {"dilation": layer.dilation, "groups": layer.groups}
+    for name, value in optional.items():
         if not group.has(name):
             yield f"{name} {list(value) if isinstance(value, tuple) else f'{value:g}'}"
     if layer.bias is not None:

@@ -96,16 +96,6 @@ class SynapticLayer(Shaped):
     def channels(self) -> int:
         return self.output_shape[0]
 
-    @property
-    def optional_datasets(self) -> dict[str, Any]:
-        """Name of a dataset that a file may leave out -> the value that it then has."""
-        return {}
-
-    @property
-    def form(self) -> str:
-        """How the document's layer differs from the type of layer in the file; or empty."""
-        return ""
-
     def check(self) -> None:
         for dataset, weight in zip(self.weight_datasets, self.weights, strict=True):
             is_valid = (weight >= MIN_WEIGHT) & (weight <= MAX_WEIGHT) & (weight % 2 == 0)
@@ -167,14 +157,6 @@ class InputNeurons(FirstLayer, SynapticLayer):
         """The fields of the layer's section, with those that have defaults only if they differ."""
         weight, bias = (float(each.item()) / WEIGHT_UNIT for each in self.weights)
         return {"weight": weight, "bias": bias, "axonal_delay_step": False}
-
-    @property
-    def optional_datasets(self) -> dict[str, Any]:
-        return {name: self.fields[name] for name in self.weight_datasets}
-
-    @property
-    def form(self) -> str:
-        return "" if self.neuron.is_delta else "no axonal delay step, unlike in slayer"
 
     @property
     def only_delays(self) -> bool:
@@ -311,17 +293,6 @@ class KernelLayer(SynapticLayer):
     @property
     def section_type(self) -> str:
         return KERNEL_SECTIONS[self.kind].type_name()
-
-    @property
-    def optional_datasets(self) -> dict[str, Any]:
-        names = ["stride", "padding"]
-        if not (self.has_one_weight or self.is_pool):
-            names += ["dilation", "groups"]
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def form(self) -> str:
-        return "a pool that adds rows or columns at the end, as conv" if self.is_pool else ""
 
     @property
     def has_one_weight(self) -> bool:

@@ -53,7 +53,6 @@ def _encode(net: NetFile) -> bytes:
 
 
 def _sizes(layer: NetLayer) -> dict[str, Any]:
-    """Returns the datasets of sizes of a layer."""
     if isinstance(layer, FlattenLayer | AverageLayer):
         return {"shape": (layer.outputs, 1, 1)}
     if isinstance(layer, net_synapses.DenseLayer):

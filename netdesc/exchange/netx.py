@@ -100,9 +100,8 @@ def stored_problems(group: Hdf5Group, layer: NetLayer) -> Iterator[NetxProblem]:
         shapes = [group.shape(name) for name in layer.weight_datasets]
         if len(shapes[0]) != 1 and any(len(shape) != 2 for shape in shapes):
             text = " and ".join(str(list(shape)) for shape in shapes)
-            yield _fails(
-                f"the weights have shape {text}; netx loads [outputs, inputs] or flat ones"
-            )
+            rule = "netx loads [outputs, inputs] or flat ones"
+            yield _fails(f"the weights have shape {text}; {rule}")
         if layer.kind == "dense" and not layer.neuron.form.is_complex and group.has("delay"):
             shape = group.shape("delay")
             if shape not in ((), (layer.inputs,), (layer.outputs,)):

@@ -190,13 +190,11 @@ class IntegerNeurons:
         """``parameters`` are integers on the grid (see ``ParameterKind``), [] or [count]."""
         self.definition = definition
         self.is_graded = definition.output is not None
-        arrays = zip(_parameter_arrays(definition), (np.int64, np.float32), strict=True)
-        self._parameters = tuple(
-            np.array([np.broadcast_to(parameters[name], count) for name in names], kind).reshape(
-                -1, count
-            )
-            for names, kind in arrays
-        )
+        arrays: list[NDArray[Any]] = []
+        for names, kind in zip(_parameter_arrays(definition), (np.int64, np.float32), strict=True):
+            rows = [np.broadcast_to(parameters[name], count) for name in names]
+            arrays.append(np.array(rows, kind).reshape(-1, count))
+        self._parameters = tuple(arrays)
         self._names = definition.states
         self._states_SN = np.zeros((len(self._names) + 2, count), np.int64)
         """The states, whether the neuron fired in the step before, and its output then."""

@@ -93,9 +93,7 @@ class Loss(nn.Module):
         """Raises what ``check_output`` raises, and ValueError if no step of the output counts."""
         check_output(output)
         if output.shape[0] <= self.skip_steps:
-            raise ValueError(
-                f"the output has {output.shape[0]} steps; skip_steps is {self.skip_steps}"
-            )
+            raise ValueError(f"the output has {len(output)} steps; skip_steps is {self.skip_steps}")
 
     def drop_skipped_steps(self, values: Tensor) -> Tensor:
         """Returns ``values`` [steps, …] without the first ``skip_steps`` steps."""

@@ -42,9 +42,7 @@ class TotalLoss(nn.Module):
         self.replacement = replacement
         self.losses = nn.ModuleList(losses)
         self._read = [graph.signal_of(section) for section in graph.losses]
-        self._regularized = [
-            (section, graph.regularized(section)) for section in graph.regularizers
-        ]
+        self._regularized = [(each, graph.regularized(each)) for each in graph.regularizers]
         self._needed = [*self._read]
         for _, signals in self._regularized:
             self._needed += signals

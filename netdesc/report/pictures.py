@@ -77,23 +77,20 @@ class Picture:
 
 def raster_picture(title: str, alt: str, raster: SpikeRaster, size: MaxSize) -> Picture:
     """Draws the spikes of one raster. A pixel is dark if any of its bins has a spike."""
-    bins = _bins(raster)
-
-    def draw(size: MaxSize) -> str:
-        return _png_address(_counts(raster, bins, size) > 0, [None, INK])
-
-    return _picture(title, alt, raster, size, draw)
+    bins, colours = _bins(raster), (None, INK)
+    return _picture(
+        title, alt, raster, size, lambda at: _png_address(_counts(raster, bins, at) > 0, colours)
+    )
 
 
 def overlay_picture(
     title: str, alt: str, target: SpikeRaster, output: SpikeRaster, size: MaxSize
 ) -> Picture:
     """Draws target and output into one picture, each in its colour; spikes of both are dark."""
-
-    def draw(size: MaxSize) -> str:
-        return _png_address(_overlay(target, output, size), [None, TARGET, OUTPUT, INK])
-
-    return _picture(title, alt, target, size, draw)
+    colours = None, TARGET, OUTPUT, INK
+    return _picture(
+        title, alt, target, size, lambda at: _png_address(_overlay(target, output, at), colours)
+    )
 
 
 def still_picture(alt: str, raster: SpikeRaster, shape: tuple[int, ...]) -> Picture | None:

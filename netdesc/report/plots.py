@@ -79,18 +79,14 @@ def curves(
     show = format.percent if scale == "percent" else format.number
     data: list[dict[str, Any]] = []
     for index, (name, values, mark) in enumerate(columns):
-        rows = downsample(values, MAX_POINTS)
+        rows, style = downsample(values, MAX_POINTS), line_style(index)
         mode = "lines" if len(rows) > 1 else "markers"
-        data.append(
-            _trace(name, epochs[rows], values[rows], show, mode=mode, line=line_style(index))
-        )
+        data.append(_trace(name, epochs[rows], values[rows], show, mode=mode, line=style))
         if mark is not None:  # downsampling may have left out the point inside the ring
-            rows, line = [mark], {"width": 2.5, "color": line_style(index)["color"]}
-            ring = {"color": "var(--paper)", "size": 10, "line": line}
-            data.append(
-                _trace("best", epochs[rows], values[rows], show, mode="markers", marker=ring)
-                | {"cliponaxis": False, "showlegend": False}
-            )
+            line = {"width": 2.5, "color": style["color"]}
+            marker = {"color": "var(--paper)", "size": 10, "line": line}
+            ring = _trace("best", epochs[[mark]], values[[mark]], show, mode="markers")
+            data.append(ring | {"marker": marker, "cliponaxis": False, "showlegend": False})
     for name, level in levels.items():
         line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
         data.append(_trace(name, epochs[[0, -1]], np.full(2, level), show, mode="lines", line=line))

@@ -142,8 +142,8 @@ class SweepPage:
         x = [n for column in others for n in (*range(1, 1 + len(column), step), math.nan)]
         y = [value for column in others for value in (*column[::step], math.nan)]
         faint = {"mode": "lines", "line": {"color": "var(--faint)", "width": 1}}
-        hidden = scatter("other trials", np.array(x), np.array(y), "", **faint)
-        data = [hidden | {"hoverinfo": "skip", "hovertemplate": None}] * bool(others)
+        faint |= {"hoverinfo": "skip", "hovertemplate": None}
+        data = [scatter("other trials", np.array(x), np.array(y), "", **faint)] * bool(others)
         for index, key in enumerate(best):
             epochs = np.arange(1, 1 + len(columns[key]))
             style = {"mode": "lines" if len(epochs) > 1 else "markers", "line": line_style(index)}

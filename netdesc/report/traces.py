@@ -15,7 +15,7 @@ from netdesc.description.models.loss import SpikeTime
 from netdesc.graph import Graph
 from netdesc.report.coincidence import spike_pairs
 from netdesc.report.format import number
-from netdesc.report.plots import Plot, axis, time_layout
+from netdesc.report.plots import Plot, axis, scatter, time_layout
 from netdesc.report.run import RunData
 from netdesc.runs.activity_file import SpikeRaster
 
@@ -96,14 +96,10 @@ def _plot(loss: SpikeTime, shown_ms: list[float]) -> Plot:
         f"{'' if loss.filter_order == 1 else ', convolved with each other'}. Double-click on the "
         f"figure to see all steps."
     )
-    data: list[dict[str, Any]] = [
-        {
-            "type": "scatter", "mode": "lines", "name": name, "x": [], "y": [], "yaxis": axis,
-            "line": {"color": f"var(--c{colour})", "width": 1.5},
-            "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
-        }
-        for name, colour, axis in (("target", 1, "y"), ("output", 2, "y"), ("difference", 6, "y2"))
-    ]  # fmt: skip
+    data, empty = list[dict[str, Any]](), np.zeros(0)
+    for name, colour, at in (("target", 1, "y"), ("output", 2, "y"), ("difference", 6, "y2")):
+        line = {"color": f"var(--c{colour})", "width": 1.5}
+        data.append(scatter(name, empty, empty, "y:.4g", mode="lines", yaxis=at, line=line))
     layout = time_layout(
         axis("time (ms)", range=shown_ms, anchor="y2"),
         {"title": {"text": "filtered spikes"}, "domain": [0.45, 1]},

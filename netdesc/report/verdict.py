@@ -90,9 +90,8 @@ def headline(run: RunData) -> str:
         )
     sentences = [_describe_output(run), *silence_notes(run, is_worse=True)]
     if "loss" in run.test:
-        sentences.append(
-            f"Of the test samples, the loss{run.loss_unit} is {number(run.test['loss'])}."
-        )
+        loss = number(run.test["loss"])
+        sentences.append(f"Of the test samples, the loss{run.loss_unit} is {loss}.")
     return " ".join(sentences)
 
 

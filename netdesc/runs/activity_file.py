@@ -176,9 +176,7 @@ class Activity:
             for k in range(SHOWN_SAMPLES)
             if any(f"{name}_{k}" in arrays for name in ("input", "output", "values", "label"))
         ]
-        self.rates = {
-            layer.name: arrays.rates(f"rate_{layer.name}", layer.neurons) for layer in layers
-        }
+        self.rates = {each.name: arrays.rates(f"rate_{each.name}", each.neurons) for each in layers}
         self.operations = {
             layer.name: arrays.rates(name, 3)
             for layer in layers

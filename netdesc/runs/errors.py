@@ -14,16 +14,18 @@ class RunError(UserError):
     ``exit_code`` is 3 for what is missing, 2 for a folder in use, and otherwise 1.
     """
 
-    def __init__(self, message: str, exit_code: int = 1) -> None:
+    exit_code: int = 1
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        if exit_code is not None:
+            self.exit_code = exit_code
 
 
 class StorageError(RunError):
     """A file of a run could not be written."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, exit_code=3)
+    exit_code = 3
 
 
 @contextlib.contextmanager

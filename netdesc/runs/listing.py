@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netdesc.atomic_write import failure_reason
+from netdesc.description.json_pointer import ABSENT
 from netdesc.description.source import LOCK
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import RECORD, lock_of, read_text
@@ -79,10 +80,7 @@ def read_run(path: Path) -> ListedRun:
         losses = document["loss"] if isinstance(document["loss"], list) else [document["loss"]]
         main = next((loss for loss in losses if loss["from"] in (None, last)), losses[0])
         scale, epochs = record.scale(main["reduction"]), int(document["training"]["epochs"])
-        files = {
-            file["path"]: os.path.relpath(os.path.join(path, file["location"]))
-            for file in notes["files"]
-        }
+        files = {each["path"]: os.path.relpath(path / each["location"]) for each in notes["files"]}
         leaves = [*_leaves({k: document[k] for k in document if k not in _NOT_COMPARED})]
         origins = notes["origins"]
         found = frozenset(
@@ -154,11 +152,16 @@ def shown_metrics(names: Collection[str]) -> list[str]:
     return [name for name in _METRICS[2 * has_validation :] if name in names]
 
 
+def value_json(value: Any) -> str:
+    """Returns a value of a document as JSON, or says that it is ``ABSENT``."""
+    return "not set" if value is ABSENT else json.dumps(value, ensure_ascii=False)
+
+
 def value_text(value: Any) -> str:
     """Returns a value of a document as the text of a cell: six digits of a number, or JSON."""
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else value_json(value)
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 

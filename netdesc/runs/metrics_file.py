@@ -30,7 +30,7 @@ LOWER_IS_BETTER = ("loss", "validation_loss")
 Column = NDArray[np.float64]
 
 
-class MetricsFile:
+class MetricsFile(contextlib.AbstractContextManager["MetricsFile"]):
     """Writes ``metrics.jsonl``: one JSON object per epoch, buffered in memory.
 
     Opening truncates the file to ``length`` bytes, the length at the checkpoint. If the file is
@@ -66,9 +66,6 @@ class MetricsFile:
         with storing(self._path):
             os.fsync(self._file.fileno())
         return self._file.tell()
-
-    def __enter__(self) -> MetricsFile:
-        return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # if the disk is full, ``flush`` has raised before

@@ -184,11 +184,8 @@ class Scale:
 
     def shown(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Converts the metrics of an epoch as in the run's files: divides losses, counts from 1."""
-        losses = {
-            name: fields[name] / divisor
-            for name, divisor in self.divisors.items()
-            if name in fields
-        }
+        divisors = {name: by for name, by in self.divisors.items() if name in fields}
+        losses = {name: fields[name] / divisor for name, divisor in divisors.items()}
         if "loss_terms" in fields:
             losses["loss_terms"] = [term / self.train for term in fields["loss_terms"]]
         return {**fields, **losses, "epoch": fields["epoch"] + 1}

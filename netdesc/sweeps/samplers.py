@@ -21,7 +21,10 @@ def propose(study: Study, space: SweepSpace, number: int) -> tuple[Variant, dict
     """Begins the trial ``number``, the next one of ``study``; returns its values."""
     study.sampler = _sampler(space, number)
     if space.method in ("grid", "qmc"):
-        variant, values = (_grid_point if space.method == "grid" else _sobol_point)(space, number)
+        if space.method == "grid":
+            variant, values = next(itertools.islice(space.grid(), number, None))
+        else:
+            variant, values = _sobol_point(space, number)
         params: dict[str, Any] = {"variant": variant.name}
         for parameter in variant.parameters:
             value = values[parameter.path]
@@ -32,9 +35,8 @@ def propose(study: Study, space: SweepSpace, number: int) -> tuple[Variant, dict
     assert trial.number == number, "no other process changes the study"
     name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
     variant = space.variants[names.index(name)]
-    return variant, {
-        axis.path: _suggest(trial, space, variant, axis) for axis in variant.parameters
-    }
+    values = {axis.path: _suggest(trial, space, variant, axis) for axis in variant.parameters}
+    return variant, values
 
 
 def _suggest(trial: Trial, space: SweepSpace, variant: Variant, parameter: Parameter) -> Any:
@@ -61,10 +63,6 @@ def _sampler(space: SweepSpace, number: int) -> BaseSampler:
     if space.method == "nsga2":  # a few generations
         return NSGAIISampler(population_size=min(max(space.trials // 4, 4), 50), seed=seed)
     return RandomSampler(seed)
-
-
-def _grid_point(space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any]]:
-    return next(itertools.islice(space.grid(), number, None))
 
 
 def _sobol_point(space: SweepSpace, number: int) -> tuple[Variant, dict[str, Any]]:

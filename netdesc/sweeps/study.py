@@ -152,22 +152,18 @@ class SweepStudy(contextlib.ExitStack):
         return results.read_table(self.folder)
 
     def _change(self, action: Callable[["Study"], Result], is_durable: bool = True) -> Result:
-        """Calls ``action`` in a transaction of the journal."""
         while True:
             try:
                 with results.quiet_optuna(), self._journal.transaction(is_durable):
-                    return action(self._study())
+                    if self._opened is None:
+                        sweep_folder.write(self.space, self.folder)
+                        self._opened = results.load_study(self._journal, self.space)
+                    return action(self._opened)
             except LockLostError:
                 self._opened = None
             except BaseException:
                 self._opened = None  # it contains changes that did not reach the file
                 raise
-
-    def _study(self) -> "Study":
-        if self._opened is None:
-            sweep_folder.write(self.space, self.folder)
-            self._opened = results.load_study(self._journal, self.space)
-        return self._opened
 
     def _has(self, study: "Study", number: int) -> bool:
         """Whether this worker has the trial; not if it has ended, or if another one took it."""

@@ -5,17 +5,17 @@ import importlib.metadata
 import json
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from netdesc import __version__
 from netdesc.atomic_write import is_temporary
-from netdesc.description.json_pointer import ABSENT, dotted, leaves
+from netdesc.description.json_pointer import dotted, leaves
 from netdesc.description.load import check_text, require_valid
 from netdesc.description.overrides import json_text
 from netdesc.description.source import MAX_BYTES, Source
 from netdesc.description.sweep_space import SweepSpace, sweep_space
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import read_text, write_file
+from netdesc.runs.listing import value_json
 
 SWEEP_FILE, JOURNAL, WORKERS, TRIALS = "sweep.json", "journal.log", "workers", "trials"
 FORMAT = 1
@@ -71,15 +71,14 @@ def require_sweep_or_nothing(folder: Path) -> None:
     """Raises RunError if a folder without a sweep has any files."""
     names = {path.name for path in folder.iterdir() if not is_temporary(path.name)}
     if SWEEP_FILE not in names and names - {JOURNAL, "journal.lock", "journal.owner"}:
-        text = f"{folder} is not empty, and holds no sweep; name another folder"
-        raise RunError(text, exit_code=2)
+        raise RunError(f"{folder} is not empty, and holds no sweep; name another folder", 2)
 
 
 def _require_same(old: SweepSpace, new: SweepSpace, folder: Path) -> None:
     a, b = (space.description.source_map.data for space in (old, new))
     pairs = [*leaves(a, b), *((at, value, other) for at, other, value in leaves(b, a))]
     texts = {
-        dotted(at): f"{dotted(at)} is {_json(value)}, but {_json(other)} in the document"
+        dotted(at): f"{dotted(at)} is {value_json(value)}, but {value_json(other)} in the document"
         for at, value, other in pairs
         if value != other
     }
@@ -89,7 +88,3 @@ def _require_same(old: SweepSpace, new: SweepSpace, folder: Path) -> None:
         listed = "; ".join([*texts.values()][:8]) + (" …" if len(texts) > 8 else "")
         text = f"{folder} holds a sweep of another document: {listed}; {way}name another folder"
         raise RunError(text, exit_code=2)
-
-
-def _json(value: Any) -> str:
-    return "not set" if value is ABSENT else json.dumps(value, ensure_ascii=False)

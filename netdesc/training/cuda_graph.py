@@ -68,14 +68,14 @@ class CudaGraphs:
 
 
 class ReplayedWork:
-    """Runs work directly in the first ``warm_up`` calls, then captures it and replays the graph.
+    """Runs work directly in the first ``WARM_UP`` calls, then captures it and replays the graph.
 
     If the work cannot be captured, or ``obstacle`` was set to a reason in words not to do so, it
     always runs directly.
     """
 
-    def __init__(self, work: Work, graphs: CudaGraphs, warm_up: int = WARM_UP) -> None:
-        self._work, self._graphs, self._warm_up = work, graphs, warm_up
+    def __init__(self, work: Work, graphs: CudaGraphs) -> None:
+        self._work, self._graphs = work, graphs
         self._runs = self._bytes = 0
         self._replay: Work | None = None
         self.obstacle: str | None = None
@@ -85,7 +85,7 @@ class ReplayedWork:
         return self._replay is not None
 
     def __call__(self) -> None:
-        if self._replay is None and self.obstacle is None and self._runs >= self._warm_up:
+        if self._replay is None and self.obstacle is None and self._runs >= WARM_UP:
             self._capture()
         if self._replay is not None:
             self._replay()

@@ -32,8 +32,7 @@ _USUAL = {_TRIM_THRESHOLD: 64 << 20, _MMAP_THRESHOLD: 32 << 20, _MMAP_MAX: 65536
 class MemoryShortageError(RunError):
     """Training needs more memory than the device has."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, exit_code=3)
+    exit_code = 3
 
 
 @contextlib.contextmanager

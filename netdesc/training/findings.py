@@ -16,15 +16,8 @@ from netdesc.graph import SynapticNode
 from netdesc.kernels.fixed_point import BIAS_BITS, DECAY_ONE, WEIGHT_UNIT
 from netdesc.runs.activity_file import MIN_SATURATED_RATE, Activity
 from netdesc.runs.run_record import Finding
+from netdesc.training import symptoms
 from netdesc.training.fixes import gradients_through_resets, more_spikes, other_surrogate
-from netdesc.training.symptoms import (
-    GOOD_ACCURACY,
-    LEVEL_EPOCHS,
-    UNSTABLE,
-    WatchedNetwork,
-    find_symptoms,
-    guessing_chance,
-)
 
 MIN_SILENT_SHARE = 0.1
 """Silence is reported if the output is silent for at least this share of the samples."""
@@ -36,7 +29,7 @@ IMPORTANCE = [f"ND4{code}" for code in (13, 15, 10, 23, 14, 18, 11, 20, 21, 22, 
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedNetwork(WatchedNetwork):
+class TrainedNetwork(symptoms.WatchedNetwork):
     """A network at the end of training, with its best weights."""
 
     activity: Activity
@@ -48,15 +41,15 @@ def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Fi
     What has a way out comes first, by importance; the first way out of the first is best.
     What was told during training stays as it was, and is marked as over unless it is still so.
     """
-    symptoms = [*find_symptoms(run)]
-    current_keys = {finding.key for finding in symptoms}
+    current = [*symptoms.find_symptoms(run)]
+    current_keys = {finding.key for finding in current}
     told_keys = {finding.key for finding in known if finding.is_told}
     findings = [
         finding.model_copy(update={"is_over": finding.is_told and finding.key not in current_keys})
         for finding in known
     ]
-    findings += [finding for finding in symptoms if finding.key not in told_keys]
-    findings += _find_at_end(run, {finding.code for finding in symptoms})
+    findings += [finding for finding in current if finding.key not in told_keys]
+    findings += _find_at_end(run, {finding.code for finding in current})
     ranks = {code: rank for rank, code in enumerate(IMPORTANCE)}
     return sorted(findings, key=lambda f: (f.is_over, not f.fixes, ranks.get(f.code, -1)))
 
@@ -64,7 +57,7 @@ def find_problems(run: TrainedNetwork, known: Sequence[Finding] = ()) -> list[Fi
 def _find_at_end(run: TrainedNetwork, codes: Collection[str]) -> Iterator[Finding]:
     """Yields what the codes of symptoms do not say yet. After unstable training, other advice would
     be wrong. The limits of the device are told always."""
-    if UNSTABLE not in codes:
+    if symptoms.UNSTABLE not in codes:
         silent = [*_find_silence(run)]
         yield from silent
         if not silent and "ND410" not in codes:
@@ -104,7 +97,7 @@ def _count_silent_outputs(run: TrainedNetwork) -> tuple[int, int, str]:
 
 
 def _find_guessing(run: TrainedNetwork) -> Iterator[Finding]:
-    chance, accuracy = guessing_chance(run), run.metrics.at_best("accuracy")
+    chance, accuracy = symptoms.guessing_chance(run), run.metrics.at_best("accuracy")
     if chance is not None:
         yield Finding(
             code="ND416",
@@ -117,10 +110,10 @@ def _find_guessing(run: TrainedNetwork) -> Iterator[Finding]:
 def _find_low_accuracy(run: TrainedNetwork) -> Iterator[Finding]:
     """Finds a network that does not even learn the samples that it trains with."""
     metrics, layers = run.metrics, [*run.spiking_layers()]
-    if len(metrics) < LEVEL_EPOCHS or not metrics.has("accuracy") or not layers:
+    if len(metrics) < symptoms.LEVEL_EPOCHS or not metrics.has("accuracy") or not layers:
         return
     best = float(np.nanmax(metrics.columns["accuracy"]))
-    if best < GOOD_ACCURACY:
+    if best < symptoms.GOOD_ACCURACY:
         ways = gradients_through_resets(layers) + other_surrogate(run.setup, layers[0])
         message = f"at most {best:.1%} of the training samples were classified correctly"
         yield Finding(code="ND424", message=message, fixes=ways)
@@ -149,9 +142,7 @@ def _find_decays_at_limit(run: TrainedNetwork, layer: SynapticNode) -> Iterator[
         name, kind = f"layers.{layer.name}.{path}", path.rpartition(".")[2]
         if kinds.get(kind) != "decay" or name not in run.initial:
             continue
-        before, after = (
-            torch.round(DECAY_ONE * tensors[name]).cpu() for tensors in (run.initial, best)
-        )
+        before, after = (torch.round(DECAY_ONE * each[name]).cpu() for each in (run.initial, best))
         for limit, meaning in ((0, "have no leak"), (DECAY_ONE, "lose their state in one step")):
             if count := int(((after == limit) & (before != limit)).sum()):
                 values = amount(after.numel(), kind.replace("_", " "))

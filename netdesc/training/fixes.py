@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from netdesc.description.models.layers.fields import AUTO
 from netdesc.graph import SynapticNode
+from netdesc.training.initial_scales import neuron_path, threshold_path
 from netdesc.training.setup import Setup
 
 MIN_WIDE_TAU_GRAD = 0.3
@@ -75,9 +76,8 @@ def other_threshold(layer: SynapticNode, factor: float) -> list[Fix]:
     if not isinstance(threshold, float):
         return []
     changed = max(factor * threshold, LOWEST_THRESHOLD)
-    path = ".".join((_neuron(layer), *layer.neuron.value_path("threshold")))
     purpose = f"Try a {'lower' if factor < 1 else 'higher'} threshold"
-    return [(purpose, [f"{path}={changed:.3g}"])]
+    return [(purpose, [f"{threshold_path(layer)}={changed:.3g}"])]
 
 
 def room_for_weights(layer: SynapticNode) -> list[Fix]:
@@ -95,7 +95,7 @@ def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None
     """
     if layer.neuron.equations().spike is None:
         return []
-    path, json_pointer = _neuron(layer), "/" + _neuron(layer).replace(".", "/")
+    path, json_pointer = neuron_path(layer), "/" + neuron_path(layer).replace(".", "/")
     if json_pointer.startswith("/layers"):
         index = [other.name for other in setup.graph.layers].index(layer.name)
         json_pointer = f"/layers/{index}/neuron"
@@ -120,7 +120,7 @@ def other_surrogate(setup: Setup, layer: SynapticNode, wider: bool | None = None
 def gradients_through_resets(layers: Iterable[SynapticNode]) -> list[Fix]:
     """Returns the advice to let gradients pass through resets, where there are some."""
     neurons = [
-        _neuron(layer)
+        neuron_path(layer)
         for layer in layers
         if layer.neuron.equations().reset and layer.neuron.reset_gradient == "ignore"
     ]
@@ -144,9 +144,3 @@ def more_spikes(setup: Setup, layer: SynapticNode) -> list[Fix]:
     """Returns what may help a layer that is silent."""
     more_input = [*other_weights(setup, layer, larger=True), *other_threshold(layer, 0.5)]
     return [*more_input, *other_surrogate(setup, layer)]
-
-
-def _neuron(layer: SynapticNode) -> str:
-    """Returns the path of the layer's neurons in the document."""
-    is_named = isinstance(layer.section.neuron, str)
-    return f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"

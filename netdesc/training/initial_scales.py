@@ -115,6 +115,17 @@ def _silent(description: Description, layer: SynapticNode) -> Diagnostic:
     )
 
 
+def neuron_path(layer: SynapticNode) -> str:
+    """Returns the path of the layer's neurons in the document."""
+    is_named = isinstance(layer.section.neuron, str)
+    return f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
+
+
+def threshold_path(layer: SynapticNode) -> str:
+    """Returns the path of the threshold of the layer's neurons in the document."""
+    return ".".join((neuron_path(layer), *layer.neuron.value_path("threshold")))
+
+
 def _problem(layer: SynapticNode, found: initial_scale.FoundScale) -> str:
     if not found.activity:
         return f'layer "{layer.name}" stays silent with any scale of its weights'
@@ -127,8 +138,6 @@ def _problem(layer: SynapticNode, found: initial_scale.FoundScale) -> str:
     threshold = layer.neuron.values().get("threshold")
     way = 'set its "quantization" to null'
     if isinstance(threshold, float):
-        is_named = isinstance(layer.section.neuron, str)
-        path = f"neurons.{layer.neuron_name}" if is_named else f"layers.{layer.name}.neuron"
-        names = ".".join((path, *layer.neuron.value_path("threshold")))
-        way = f"weights are in proportion to the threshold: --set {names}={threshold * factor:.3g}"
+        path = threshold_path(layer)
+        way = f"weights are in proportion to the threshold: --set {path}={threshold * factor:.3g}"
     return f'layer "{layer.name}": {what} of its quantization with the scale found; {way}'

@@ -37,7 +37,6 @@ TAGS = {
 }
 """Metric -> its tag. A metric by layer has a tag for each, such as ``spike_rate/hidden``."""
 
-
 Json = dict[str, Any]
 
 
@@ -257,9 +256,8 @@ class Logs:
             yield logger
         except _failures(type(logger)) as error:
             del self._loggers[name]
-            self._warn(
-                f"{name} gets no more metrics of this run: {_brief(error)}; {logger.offline}"
-            )
+            text = f"{name} gets no more metrics of this run: {_brief(error)}"
+            self._warn(f"{text}; {logger.offline}")
 
     def close(self) -> None:
         record, scale = self._record, self._setup.scale

@@ -123,7 +123,7 @@ class TrainingLoop:
         score = epoch_metrics.score
         progress.row = {"epoch": progress.epoch, "loss": epoch_metrics.loss} | score_fields(score)
         if setup.validation is None:
-            update_best(progress, self.saver, progress.row, setup.best_by)
+            self._update_best()
         self._step.update()
         progress.batch += 1
         if len(epoch_metrics.terms) > 1:
@@ -158,7 +158,7 @@ class TrainingLoop:
             cause = non_finite_weight(setup.network) or f"the validation loss is {value}"
             raise Divergence(progress.epoch, cause)
         progress.row |= {"validation_loss": value} | score_fields(score, "validation_")
-        update_best(progress, self.saver, progress.row, setup.best_by)
+        self._update_best()
         return score
 
     def _end_epoch(self, score: Score | None) -> None:
@@ -174,7 +174,7 @@ class TrainingLoop:
         progress.batch, progress.row, progress.epoch_seconds = 0, {}, 0.0
         progress.seconds += seconds
         self.watch(progress.epoch)
-        call_back(self.callbacks, setup, progress, saver, self.metrics)
+        self._call_back()
         # Only the first process has callbacks.
         saver.stopping.by_callback = bool(setup.ranks.agree(saver.stopping.by_callback))
 
@@ -200,6 +200,35 @@ class TrainingLoop:
                 text = f'a state of layer "{layer.name}" is beyond the 24 bits of the device'
                 display.warn(text)
 
+    def _call_back(self) -> None:
+        """Calls each of ``callbacks`` with the metrics of the last epoch.
+
+        Training ends if one returns True. If one raises, a checkpoint is written if that is
+        possible. TypeError unless each returns None or a boolean of Python, numpy or torch.
+        """
+        setup, progress, saver = self.setup, self.progress, self.saver
+        try:
+            for callback in self.callbacks:
+                answer: Any = callback(copy.deepcopy(setup.scale.shown(progress.last)))
+                if getattr(answer, "ndim", None) == 0:  # a number of numpy or torch
+                    answer = answer.item()
+                if answer is not None and not isinstance(answer, bool):
+                    name = getattr(callback, "__name__", type(callback).__name__)
+                    way = "it must return True to end training, or else False or None"
+                    raise TypeError(f"the callback {name} returned {answer!r}; {way}")
+                saver.stopping.by_callback |= bool(answer)
+        except BaseException:  # Ctrl-C, too, as the epoch is complete; it is passed on
+            with contextlib.suppress(Divergence, RunError):
+                save(setup, progress, saver, self.metrics)
+            raise
+
+    def _update_best(self) -> None:
+        """Stores a copy of the weights if the epoch is the best so far. Its row may still grow."""
+        progress, metric = self.progress, self.setup.best_by
+        if not progress.best or rank(progress.row, metric) < rank(progress.best, metric):
+            progress.best = progress.row
+            self.saver.best.copy_weights()
+
     def _save_or_stop(self, signal: int) -> None:
         """Writes a checkpoint, and raises Interrupted if there is a signal."""
         self._save()
@@ -217,44 +246,6 @@ class TrainingLoop:
                 cause = self._epoch_sum.read_and_reset().non_finite
                 raise Divergence(progress.epoch, cause or "a sum of its metrics is not finite")
         save(self.setup, progress, self.saver, self.metrics, sums)
-
-
-def call_back(
-    callbacks: Sequence[Callback],
-    setup: Setup,
-    progress: Progress,
-    saver: Saver,
-    metrics: MetricsFile,
-) -> None:
-    """Calls each of ``callbacks`` with the metrics of the last epoch.
-
-    Training ends if one returns True. If one raises, a checkpoint is written if that is possible.
-    TypeError unless each returns None or a boolean of Python, numpy or torch.
-    """
-    try:
-        for callback in callbacks:
-            answer: Any = callback(copy.deepcopy(setup.scale.shown(progress.last)))
-            if getattr(answer, "ndim", None) == 0:  # a number of numpy or torch
-                answer = answer.item()
-            if answer is not None and not isinstance(answer, bool):
-                name = getattr(callback, "__name__", type(callback).__name__)
-                way = "it must return True to end training, or else False or None"
-                raise TypeError(f"the callback {name} returned {answer!r}; {way}")
-            saver.stopping.by_callback |= bool(answer)
-    except BaseException:  # Ctrl-C, too, as the epoch is complete; it is passed on
-        with contextlib.suppress(Divergence, RunError):
-            save(setup, progress, saver, metrics)
-        raise
-
-
-def update_best(progress: Progress, saver: Saver, row: dict[str, Any], metric: str) -> None:
-    """Stores a copy of the weights if the epoch of ``row`` is the best so far by ``metric``.
-
-    More metrics can be added to ``row``.
-    """
-    if not progress.best or rank(row, metric) < rank(progress.best, metric):
-        progress.best = row
-        saver.best.copy_weights()
 
 
 def score_fields(score: Score | None, part: str = "") -> dict[str, float]:

@@ -135,9 +135,8 @@ class EpochMetricsSum:
         gradients, rates = pop_values(self._parameters), pop_values(self._counts)
         weights = pop_values(self._parameters)
         score = None if counter is None else counter.score(values)
-        return MeasuredEpoch(
-            loss, terms, gradients, rates, score, _find_non_finite(loss, gradients, weights)
-        )
+        non_finite = _find_non_finite(loss, gradients, weights)
+        return MeasuredEpoch(loss, terms, gradients, rates, score, non_finite)
 
 
 class LayerNorms:

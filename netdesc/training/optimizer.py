@@ -110,11 +110,8 @@ def _without_compiler(kind: type[Any]) -> type[Any]:
     A wrapped method imports the compiler, which takes more than a second in every run. The class
     ``Optimizer`` adds its hooks to the unwrapped ``step`` again.
     """
-    plain = {name: inspect.unwrap(getattr(kind, name)) for name in _WRAPPED}
+    plain = {name: inspect.unwrap(getattr(kind, name)) for name in ("add_param_group", "step")}
     return type(kind.__name__, (kind,), plain | {"step": torch.no_grad()(plain["step"])})
-
-
-_WRAPPED = ("add_param_group", "step")
 
 
 def _make_gradients_contiguous(optimizer: torch.optim.Optimizer, *_: object) -> None:

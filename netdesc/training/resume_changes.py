@@ -1,6 +1,5 @@
 """Which values of its document a run may change when it is resumed."""
 
-import json
 import os
 from pathlib import Path
 from shlex import quote
@@ -17,6 +16,7 @@ from netdesc.description.overrides import Overrides
 from netdesc.description.source import Source
 from netdesc.runs.errors import RunError
 from netdesc.runs.folder import BEST, CHECKPOINTS, LOCK
+from netdesc.runs.listing import value_json
 from netdesc.training.saver import Progress
 from netdesc.training.schedule import Stopping
 
@@ -104,7 +104,7 @@ def require_same_document(description: Description, run: Path, has_data: bool) -
     lock = require_valid(check(run / LOCK))
     new = description.without_data() if has_data else description
     texts = [
-        f"{place} is {_json(value)}, but {_json(new_value)} in the document"
+        f"{place} is {value_json(value)}, but {value_json(new_value)} in the document"
         for place, (value, new_value) in _differences(lock, new).items()
     ]
     if not texts:
@@ -139,7 +139,3 @@ def _values(description: Description) -> dict[Parts, Any]:
     values = {at: value for at, value, _ in leaves(document, None)}
     files = file_references(description.document)
     return values | {file.parts: os.path.realpath(description.resolve(file.path)) for file in files}
-
-
-def _json(value: Any) -> str:
-    return "not set" if value is ABSENT else json.dumps(value, ensure_ascii=False)

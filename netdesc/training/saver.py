@@ -190,9 +190,8 @@ class Saver:
             return Progress(), 0
         notes, tensors = stored
         if notes.lock_sha256 not in locks:
-            raise RunError(
-                f"{path}: network.lock.json is not the one that this checkpoint was trained with"
-            )
+            problem = "network.lock.json is not the one that this checkpoint was trained with"
+            raise RunError(f"{path}: {problem}")
         try:
             self._load_tensors(tensors, notes.progress.epoch)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -19,6 +19,7 @@ from netdesc.kernels.engines import engine_for, engine_name
 from netdesc.losses import LossFunction, PythonLoss, TotalLoss, build_loss
 from netdesc.modules import Network, build
 from netdesc.runs.errors import RunError
+from netdesc.runs.folder import make_default
 from netdesc.runs.run_record import Scale
 from netdesc.training.agreement import require_same_data, require_same_start
 from netdesc.training.class_weights import fill_class_weights
@@ -66,6 +67,12 @@ class TrainingOptions:
     ranks: Ranks = ALONE
     is_trial: bool = False
     counts_spikes: bool = False
+
+    def folder_for(self, name: str) -> Path:
+        """Returns ``run_dir``, or makes a new folder for the network ``name``."""
+        if self.run_dir is not None:
+            return Path(self.run_dir)
+        return self.ranks.broadcast(make_default(name) if self.ranks.is_first else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +122,8 @@ class Setup:
     def layer_records(self) -> list[dict[str, Any]]:
         """Describes each layer's last forward pass (see ``LayerReport``) for ``run.json``."""
         return [
-            {
-                "layer": layer.name,
-                "engine": layer.engine,
-                "path": layer.path,
-                "peaks": dict(layer.peaks),
-            }
-            for layer in self.network.engine_report()
+            {"layer": each.name, "engine": each.engine, "path": each.path, "peaks": {**each.peaks}}
+            for each in self.network.engine_report()
         ]
 
 
@@ -151,8 +153,7 @@ def prepare(
     if not options.ignore_memory:
         require_memory(graph, training, len(splits.train), device, ranks)
     samples = first_samples(splits.train, training.seed)
-    is_fast = options.is_trial and engine_name(device) == "cpu"
-    engine = "cpu" if is_fast else "reference"
+    engine = "cpu" if options.is_trial and engine_name(device) == "cpu" else "reference"
     description = fill_scales(description, samples, warn, ranks, engine)
     description = fill_class_weights(description, lambda: splits.train.labels, warn)
     description = _with_best(description, splits.validation is not None)
@@ -179,7 +180,6 @@ def prepare(
 
     section = document.data if data is None else data.settings
     augmentation = () if section is None else section.augmentation
-
     shards = training.shards
     size = min(training.batch_size or len(splits.train), len(splits.train))
 
@@ -187,9 +187,8 @@ def prepare(
         # Validation takes no larger shards than training, whose memory was checked.
         return Batches(samples, -(-size // shards), device, training.seed)
 
-    train = Batches(
-        splits.train, size, device, training.seed, augmentation, shards, ranks.own(shards)
-    )
+    own = ranks.own(shards)
+    train = Batches(splits.train, size, device, training.seed, augmentation, shards, own)
     if replacement is not None:
         replacement.try_out(graph, next(train.in_order()).target)
     validation = None if splits.validation is None else batches(splits.validation)

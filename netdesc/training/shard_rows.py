@@ -26,7 +26,7 @@ class ShardRows:
     """
 
     def __init__(self, setup: Setup, counter: Counter | None) -> None:
-        self._ranks, self._shards, self._counter = setup.ranks, setup.training.shards, counter
+        self._ranks, self._counter = setup.ranks, counter
         self._blocks = [block for _, block in setup.network.blocks()]
         norms = [block.neuron.norm for block in self._blocks]
         self._statistics = list[tuple[MeanNorm, str]]()

@@ -65,20 +65,19 @@ def build_step(
 
     ``report`` is then called with a message that it is, or why it is not.
     """
-    shards = setup.training.shards
+    shards, engine = setup.training.shards, engine_name(setup.device)
     step = EagerStep(setup, epoch_sum) if shards == 1 else ShardedStep(setup, epoch_sum)
     if setup.device.type != "cuda":
         return step
     if shards > 1:
-        report(_not_captured(f"each batch is computed in {shards} shards"))
-        return step
-    if setup.loss.replacement is not None:  # its Python code would run only once
-        report(_not_captured("a loss of a Python program is called in each step"))
-        return step
-    engine = engine_name(setup.device)
-    if engine == "cuda":
+        obstacle = f"each batch is computed in {shards} shards"
+    elif setup.loss.replacement is not None:  # its Python code would run only once
+        obstacle = "a loss of a Python program is called in each step"
+    elif engine != "cuda":
+        obstacle = f"engine '{engine}' waits for the device"
+    else:
         return CapturedStep(step, CudaGraphs(setup.device), report)
-    report(_not_captured(f"engine '{engine}' waits for the device"))
+    report(_not_captured(obstacle))
     return step
 
 

@@ -273,9 +273,8 @@ def _find_level_loss(run: WatchedNetwork) -> Iterator[Finding]:
     if is_good or not 1 < len(losses) >= min(LEVEL_EPOCHS, run.setup.training.epochs):
         return
     # If the loss of the training samples alone falls, the network overfits.
-    if all(
-        curve.min() >= (1 - MIN_FALL) * curve[0] > 0 for curve in (losses, metrics.columns["loss"])
-    ):
+    curves = losses, metrics.columns["loss"]
+    if all(curve.min() >= (1 - MIN_FALL) * curve[0] > 0 for curve in curves):
         change = max(_changes(run).values(), default=1.0)
         message = (
             f"the {run.loss_name} does not fall: it was {losses[0]:,.6g} in the first epoch, and "

@@ -51,9 +51,7 @@ CASES = [
 def test_one_error_is_found_at_its_position(pointer, text, code, at, words, tmp_path):
     source = with_text(pointer, text)
     found = findings(tmp_path, source)
-    (diagnostic,) = [
-        each for each in found if each.code != "ND202"
-    ]  # the neuron that is now unused
+    (diagnostic,) = [each for each in found if each.code != "ND202"]  # the neuron is unused now
     assert (diagnostic.code, diagnostic.pointer) == (code, at)
     assert words in text_of(diagnostic)
     assert diagnostic.excerpt == source.splitlines()[diagnostic.line - 1]

@@ -98,16 +98,9 @@ KILLER = Path(__file__).parents[1] / "support" / "training_killer.py"
 @pytest.mark.parametrize("stride", [40, pytest.param(1, marks=slow)])
 def test_a_run_killed_at_file_operations_is_bit_identical(tmp_path: Path, stride: int) -> None:
     """Checkpoints are written within epochs, too."""
-    document = write_task(
-        tmp_path / "task",
-        pairs=5,
-        dropout=0.2,
-        epochs=3,
-        batch_size=2,
-        validation_split=0.2,
-        gradient_clip=1.0,
-        schedule={"type": "cosine", "warmup_epochs": 1},
-    )
+    training = {"epochs": 3, "batch_size": 2, "validation_split": 0.2, "gradient_clip": 1.0}
+    schedule = {"type": "cosine", "warmup_epochs": 1}
+    document = write_task(tmp_path / "task", pairs=5, dropout=0.2, schedule=schedule, **training)
     command = [sys.executable, KILLER, document, tmp_path, str(stride)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     result = subprocess.run(

@@ -89,16 +89,9 @@ def resume_until_done(run: Path, batches: int) -> list[SavedProgress]:
 
 def spikes_task(folder: Path) -> Path:
     """Target spikes with dropout, clipping, a schedule, and validation by several batches."""
-    return write_task(
-        folder,
-        pairs=16,
-        dropout=0.2,
-        epochs=4,
-        batch_size=3,
-        validation_split=0.4,
-        gradient_clip=1.0,
-        schedule={"type": "cosine", "warmup_epochs": 1},
-    )
+    training = {"epochs": 4, "batch_size": 3, "validation_split": 0.4, "gradient_clip": 1.0}
+    schedule = {"type": "cosine", "warmup_epochs": 1}
+    return write_task(folder, pairs=16, dropout=0.2, schedule=schedule, **training)
 
 
 def classes_task(folder: Path) -> Path:

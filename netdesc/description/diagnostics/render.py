@@ -165,7 +165,10 @@ class _Page:
             if marks and related.line is not None:
                 marks.append(_mark(related, related.message, "-", "related"))
             else:
-                related_notes.append(_related_note(related))
+                where = related.file if related.line is None else f"{related.file}:{related.line}"
+                if related.override is not None:
+                    where = f"--set {visible(related.override)}"
+                related_notes.append(f"{related.message}: {where}")
         if marks:
             margin = " " * len(str(max(mark.line for mark in marks)))
             lines += self._excerpts(marks, margin)
@@ -236,13 +239,6 @@ class _Page:
         needed = max(longest, min(_MIN_LABEL_WIDTH, cells(mark.label)))
         indent = " " * (start if width - start >= needed else 0)
         return [carets, *(indent + each for each in wrap(mark.label, width - len(indent)))]
-
-
-def _related_note(related: Related) -> str:
-    if related.override is not None:
-        return f"{related.message}: --set {visible(related.override)}"
-    where = f"{related.file}:{related.line}" if related.line is not None else related.file
-    return f"{related.message}: {where}"
 
 
 def _cut(before: str, marked: str, after: str, width: int) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ MAX_INTEGER = (1 << 63) - 1
 Fault = tuple[tuple[int, int], str, str, str | None]
 """The span of what is wrong, a message, a hint, and the text to write there if it is certain."""
 
-_STRING_ERROR = re.compile(
+STRING_ERROR = re.compile(
     r"(?P<control>[\x00-\x1f])"
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 def string_fault(raw: str) -> Fault | None:
     """Returns the first control character or wrong escape of a string."""
-    for match in _STRING_ERROR.finditer(raw):
+    for match in STRING_ERROR.finditer(raw):
         if match["control"]:
             escape = json.dumps(match[0])[1:-1]
             message = f"a control character inside a string, U+{ord(match[0]):04X}"

@@ -90,19 +90,10 @@ class _FoundError(Exception):
 
 def parse(source: Source) -> Node | Diagnostic:
     """Returns the tree of JSON text of 64-bit numbers, or why it is none."""
-    return read_valid(source.text) or _find_error(source)
-
-
-def _find_error(source: Source) -> Diagnostic:
-    scanner = _Scanner(source)
+    if (root := read_valid(source.text)) is not None:
+        return root
     try:
-        if source.text.startswith("\ufeff"):
-            message = "the file starts with a byte order mark"
-            scanner.fail("ND004", (0, 1), message, "save without BOM", write="")
-        if conflict := _CONFLICT.search(source.text):
-            message = "a merge conflict that is not resolved"
-            scanner.fail("ND007", conflict.span(1), message, "keep one side, without the markers")
-        scanner.scan()
+        _Scanner(source).scan()
     except _FoundError as error:
         return error.diagnostic
     raise AssertionError("the text is valid, or has an error")
@@ -120,6 +111,12 @@ class _Scanner:
         self._before = _Token("start", 0, 0, "")
 
     def scan(self) -> None:
+        if self._text.startswith("\ufeff"):
+            message = "the file starts with a byte order mark"
+            self._fail("ND004", (0, 1), message, "save without BOM", write="")
+        if conflict := _CONFLICT.search(self._text):
+            message = "a merge conflict that is not resolved"
+            self._fail("ND007", conflict.span(1), message, "keep one side, without the markers")
         expect: _Read = self._first
         at = 0
         while expect is not None:
@@ -130,7 +127,7 @@ class _Scanner:
             token = _Token(raw if kind == "mark" else kind, *match.span(kind), raw)
             if kind == "comment":
                 hint = 'JSON has no comments; put remarks into "description"'
-                self.fail("ND009", token.span, "a comment", hint)
+                self._fail("ND009", token.span, "a comment", hint)
             expect = expect(token)
             self._before, at = token, token.end
 
@@ -140,39 +137,37 @@ class _Scanner:
         if token.kind in CLOSER_OF:
             return self._value(token)
         if token.kind == "end":
-            self.fail("ND002", (0, min(1, len(self._text))), "the file contains no JSON")
+            self._fail("ND002", (0, min(1, len(self._text))), "the file contains no JSON")
         if token.kind in ("}", "]"):
-            self.fail("ND007", token.span, f"{token.shown} closes nothing", "remove it")
+            self._fail("ND007", token.span, f"{token.shown} closes nothing", "remove it")
         line = self._text[token.start :].partition("\n")[0].rstrip()
         head = line.partition("{")[0].rstrip() or line
         message = f'a document begins with "{{", not with {cut(head)}'
-        return self.fail("ND007", (token.start, token.start + len(head)), message)
+        return self._fail("ND007", (token.start, token.start + len(head)), message)
 
     def _value(self, token: _Token) -> _Read:
+        if token.kind == "]" and self._before.kind == "[":
+            return self._close(token)
         if token.kind in CLOSER_OF:
             self._opened.append(_Bracket(token.kind, token.start))
             if len(self._opened) > MAX_DEPTH:
                 message = f"objects and lists are nested more than {MAX_DEPTH} deep"
-                self.fail("ND006", token.span, message)
-            return self._first_name if token.kind == "{" else self._first_value
+                self._fail("ND006", token.span, message)
+            return self._name if token.kind == "{" else self._value
         if token.kind == "number":
             if not fits_64_bits(token.raw):
                 hint = f"the largest integer is {MAX_INTEGER}, the largest other number about "
                 message = "the number does not fit into 64 bits"
-                self.fail("ND014", token.span, message, hint + "1.8e308")
+                self._fail("ND014", token.span, message, hint + "1.8e308")
         elif token.kind == "string":
             self._check_string(token)
         elif token.kind != "constant":
             self._fail_value(token)
         return self._comma
 
-    def _first_value(self, token: _Token) -> _Read:
-        return self._close(token) if token.kind == "]" else self._value(token)
-
-    def _first_name(self, token: _Token) -> _Read:
-        return self._close(token) if token.kind == "}" else self._name(token)
-
     def _name(self, token: _Token) -> _Read:
+        if token.kind == "}" and self._before.kind == "{":
+            return self._close(token)
         if token.kind != "string":
             self._fail_name(token)
         self._check_string(token)
@@ -182,7 +177,7 @@ class _Scanner:
             message = f"the key {json.dumps(name, ensure_ascii=False)} occurs twice in one object"
             related = first, "the first one is here"
             hint = f"first in line {self._line(first[0])}"
-            self.fail("ND011", token.span, message, hint, related=related)
+            self._fail("ND011", token.span, message, hint, related=related)
         names[name] = token.span
         return self._colon
 
@@ -193,11 +188,11 @@ class _Scanner:
         name = self._before.shown
         if token.kind in ("}", "]", ","):
             last = self._before.end - 1, self._before.end
-            self.fail("ND007", last, f"{name} has no value", 'add ":" and a value')
+            self._fail("ND007", last, f"{name} has no value", 'add ":" and a value')
         self._fail_after_string(token)
         if token.kind == "other":
             message = f"{token.shown} where a colon belongs"
-            self.fail("ND007", token.span, message, "write a colon", write=":")
+            self._fail("ND007", token.span, message, "write a colon", write=":")
         return self._fail_missing('":"', token, "add a colon here")
 
     def _comma(self, token: _Token) -> _Read:
@@ -212,16 +207,16 @@ class _Scanner:
         self._fail_if_closed(token)
         self._fail_after_string(token)
         if token.kind == ":" and closer == "}":
-            self.fail("ND007", token.span, "a colon where a comma or the end belongs")
+            self._fail("ND007", token.span, "a colon where a comma or the end belongs")
         if token.kind == ":":
             start = opened[0].start
             place = (start, start + 1), "this list is not closed"
             message = f"a name in the list that line {self._line(start)} opens"
             hint = 'close the list with "]"'
-            self.fail("ND007", self._before.span, message, hint, related=place)
+            self._fail("ND007", self._before.span, message, hint, related=place)
         if token.kind == "other":
             hint = f'"," or "{closer}" follows a value'
-            self.fail("ND007", token.span, f"{token.shown} does not belong here", hint)
+            self._fail("ND007", token.span, f"{token.shown} does not belong here", hint)
         return self._fail_missing(f'"," or "{closer}"', token, "add a comma here")
 
     def _close(self, token: _Token) -> _Read:
@@ -237,11 +232,11 @@ class _Scanner:
             message, hint = f"{token.shown} closes nothing", "remove it"
         else:
             message, hint = f"{token.shown} after the end of the document", ""
-        self.fail("ND007", token.span, message, hint)
+        self._fail("ND007", token.span, message, hint)
 
     # Errors
 
-    def fail(
+    def _fail(
         self,
         code: str,
         span: Span,
@@ -266,26 +261,26 @@ class _Scanner:
         self._fail_foreign(token)
         if raw in _CONSTANTS:
             hint = "write true, false and null"
-            self.fail("ND007", span, f"JSON has no {raw}", hint, write=_CONSTANTS[raw])
+            self._fail("ND007", span, f"JSON has no {raw}", hint, write=_CONSTANTS[raw])
         if NOT_FINITE.fullmatch(raw):
-            self.fail("ND010", span, f"JSON has no number {raw}", "write a finite number")
+            self._fail("ND010", span, f"JSON has no number {raw}", "write a finite number")
         if token.kind == "word" and _NUMBER_LIKE.match(raw):
             self._fail_number(raw, span)
         if token.kind == "word" and raw.strip("."):
             hint = f"write {json.dumps(raw, ensure_ascii=False)}"
-            self.fail("ND007", span, f"{cut(raw)} without quotes", hint)
+            self._fail("ND007", span, f"{cut(raw)} without quotes", hint)
         if token.kind == "," and self._before.kind in (",", "["):
-            self.fail("ND007", span, "a comma too many", "remove the comma")
-        self.fail("ND007", span, f"a value is missing before {token.shown}")
+            self._fail("ND007", span, "a comma too many", "remove the comma")
+        self._fail("ND007", span, f"a value is missing before {token.shown}")
 
     def _fail_name(self, token: _Token) -> NoReturn:
         raw, span, before = token.raw, token.span, self._before
         self._fail_if_closed(token)
         self._fail_foreign(token)
         if token.kind == ",":
-            self.fail("ND007", span, "a comma too many", "remove the comma", write="")
+            self._fail("ND007", span, "a comma too many", "remove the comma", write="")
         if token.kind == ":":
-            self.fail("ND007", span, f"a name is missing before {token.shown}")
+            self._fail("ND007", span, f"a name is missing before {token.shown}")
         message, hint = f"a name in double quotes belongs here, not {token.shown}", ""
         if token.kind == "word":
             hint = f"write {json.dumps(raw, ensure_ascii=False)}:"
@@ -293,7 +288,7 @@ class _Scanner:
             hint = "a decimal number has a point, and a list stands in brackets: […]"
         elif token.kind in ("number", "constant", "{", "[") and before.kind == "{":
             hint = "a list stands in brackets: […]"
-        self.fail("ND007", span, message, hint)
+        self._fail("ND007", span, message, hint)
 
     def _fail_foreign(self, token: _Token) -> None:
         """Fails at what is the same wrong everywhere: foreign quotes, open strings, brackets."""
@@ -301,20 +296,20 @@ class _Scanner:
         line = self._text[token.start :].partition("\n")[0].rstrip()
         if token.kind == "quote":
             here = token.start, token.start + len(line)
-            self.fail("ND012", here, "a string that is not closed", 'put a " after it')
+            self._fail("ND012", here, "a string that is not closed", 'put a " after it')
         if token.kind == "apostrophes":
             text = None if {*raw[1:-1]} & {*'"\\'} else f'"{raw[1:-1]}"'
             hint = "write double quotes, as json.dump does"
-            self.fail("ND012", span, "a string in apostrophes", hint, write=text)
+            self._fail("ND012", span, "a string in apostrophes", hint, write=text)
         if raw in ("“", "”", "„", "‟", "‘", "’", "‚", "‛", "'", "`"):
-            self.fail("ND012", span, f"{raw} opens no string", "write straight double quotes")
+            self._fail("ND012", span, f"{raw} opens no string", "write straight double quotes")
         if raw in ("(", ")"):
             hint = "write lists in brackets: […]"
             text = "[" if raw == "(" else "]"
-            self.fail("ND007", span, "a list in parentheses", hint, write=text)
+            self._fail("ND007", span, "a list in parentheses", hint, write=text)
         if token.kind == "other" and (raw.isspace() or not raw.isprintable()):
             message = f"U+{ord(raw):04X} outside of a string"
-            self.fail("ND007", span, message, "write a plain space, or nothing", write=" ")
+            self._fail("ND007", span, message, "write a plain space, or nothing", write=" ")
 
     def _fail_if_closed(self, token: _Token) -> None:
         """Fails at the end of the text, at a wrong closing bracket, and at one after a comma."""
@@ -325,14 +320,14 @@ class _Scanner:
             end = len(self._text.rstrip())
             message = f"the file ends, and {name} is not closed"
             hint = "add " + "".join(CLOSER_OF[bracket.mark] for bracket in reversed(self._opened))
-            self.fail("ND007", (end - 1, end), message, hint, related=place)
+            self._fail("ND007", (end - 1, end), message, hint, related=place)
         if token.kind in ("}", "]") and token.kind != CLOSER_OF[opened.mark]:
             message = f"{token.shown} cannot close {name}"
             hint = f'write "{CLOSER_OF[opened.mark]}"'
-            self.fail("ND007", token.span, message, hint, related=place)
+            self._fail("ND007", token.span, message, hint, related=place)
         if token.kind in ("}", "]") and self._before.kind == ",":
             message = f"a comma before {token.shown}"
-            self.fail("ND008", self._before.span, message, "remove the comma", write="")
+            self._fail("ND008", self._before.span, message, "remove the comma", write="")
 
     def _unclosed(self) -> _Bracket:
         """Returns the bracket that is not closed: the first whose closing one is indented less."""
@@ -355,27 +350,27 @@ class _Scanner:
         if token.kind in ("string", "number", "constant", "word", "other"):
             message = f"the string ends here, and {token.shown} follows"
             hint = 'a quote is missing or too many; inside a string write \\" for a quote'
-            self.fail("ND012", (self._before.end - 1, self._before.end), message, hint)
+            self._fail("ND012", (self._before.end - 1, self._before.end), message, hint)
 
     def _fail_missing(self, marks: str, token: _Token, hint: str) -> NoReturn:
         message = f"{marks} is missing before {token.shown}"
-        self.fail("ND007", (self._before.end - 1, self._before.end), message, hint)
+        self._fail("ND007", (self._before.end - 1, self._before.end), message, hint)
 
     def _check_string(self, token: _Token) -> None:
         if (fault := string_fault(token.raw)) is not None:
             (start, end), message, hint, text = fault
-            self.fail("ND012", (token.start + start, token.start + end), message, hint, write=text)
+            self._fail("ND012", (token.start + start, token.start + end), message, hint, write=text)
 
     def _fail_number(self, raw: str, span: Span) -> NoReturn:
         plain, message = plain_number(raw), f"{cut(raw)} is not a number in JSON"
         if plain is not None:
             # 010 is 8 in some languages and 10 in others.
             text = plain if re.match(r"[-+]?0[0-9]", raw) is None else None
-            self.fail("ND013", span, message, f"write {cut(plain)}", write=text)
+            self._fail("ND013", span, message, f"write {cut(plain)}", write=text)
         hint = "write digits, with a point and an exponent if need be: 12, 0.5, 1e-3"
         if _NUMBER_WITH_UNIT.fullmatch(raw):
             hint = "write the number alone: the names of fields state the units"
-        self.fail("ND013", span, message, hint)
+        self._fail("ND013", span, message, hint)
 
     def _line(self, offset: int) -> int:
         return self._text.count("\n", 0, offset) + 1

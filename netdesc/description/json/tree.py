@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, cast
 
-from netdesc.description.json.literals import fits_64_bits
+from netdesc.description.json.literals import STRING_ERROR, fits_64_bits
 from netdesc.description.json_pointer import ABSENT, member, members
 
 Span = tuple[int, int]
@@ -16,10 +16,6 @@ MAX_DEPTH = 64
 """Deepest allowed nesting of objects and lists. A valid document has at most eight levels."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_SURROGATES = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
-)
 _SPAN_DECODER = json.JSONDecoder()
 
 
@@ -97,7 +93,7 @@ def read_valid(text: str) -> Node | None:
         return None
     if _after_space(text, end) < len(text) or _is_too_deep(text, value):
         return None
-    if "\\u" in text and any(match["lone"] for match in _SURROGATES.finditer(text)):
+    if "\\u" in text and any(match["half"] for match in STRING_ERROR.finditer(text)):
         return None
     return Node(value, text, start, end)
 

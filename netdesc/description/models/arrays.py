@@ -128,14 +128,10 @@ class DeltaEncoding(EncodingSection):
     )
 
 
+_OfOneValue = RateEncoding | LatencyEncoding | ConstantEncoding
+ValueEncoding = Annotated[_OfOneValue, Field(discriminator="type")]
 Encoding = Annotated[
-    SpikesEncoding
-    | RateEncoding
-    | LatencyEncoding
-    | ConstantEncoding
-    | SeriesEncoding
-    | DeltaEncoding,
-    Field(discriminator="type"),
+    SpikesEncoding | _OfOneValue | SeriesEncoding | DeltaEncoding, Field(discriminator="type")
 ]
 
 DATA_EXAMPLE = (
@@ -302,11 +298,6 @@ class IdxPart(Section):
 
     images: IdxFile = field("The values of the samples.", example=_IMAGES)
     labels: IdxFile = field("The class of each sample, counted from 0.", example=_LABELS)
-
-
-ValueEncoding = Annotated[
-    RateEncoding | LatencyEncoding | ConstantEncoding, Field(discriminator="type")
-]
 
 
 class Idx(DataSection):

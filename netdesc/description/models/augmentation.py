@@ -6,6 +6,8 @@ from pydantic import Field
 
 from netdesc.sections import Section, field
 
+Steps = Annotated[int, Field(ge=1, le=1_000_000)]
+
 
 class AugmentationSection(Section):
     """Base class of the random changes."""
@@ -20,13 +22,11 @@ class TimeShift(AugmentationSection):
     reach_field = "max_steps"
 
     type: Literal["time_shift"]
-    max_steps: int = field(
+    max_steps: Steps = field(
         "The number of steps is drawn from -max_steps to max_steps. What leaves the sample is "
         "lost.",
         unit="steps",
         example=5,
-        ge=1,
-        le=1_000_000,
     )
 
 
@@ -61,13 +61,11 @@ class TimeJitter(AugmentationSection):
     reach_field = "max_steps"
 
     type: Literal["time_jitter"]
-    max_steps: int = field(
+    max_steps: Steps = field(
         "The number of steps is drawn from -max_steps to max_steps. What leaves the sample is "
         "lost; of values that meet, the largest magnitude stays.",
         unit="steps",
         example=1,
-        ge=1,
-        le=1_000_000,
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from netdesc.sections import Section, field
 
-Beta = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 Epochs = Annotated[int, Field(ge=1, le=10_000_000)]
 
 ParameterKind = Literal["weights", "biases", "decays", "thresholds", "delays"]
@@ -55,7 +55,7 @@ class OptimizerSection(Section):
 class Adaptive(OptimizerSection):
     """Base class of the optimizers that divide by the running size of a gradient."""
 
-    betas: tuple[Beta, Beta] = field(
+    betas: tuple[Share, Share] = field(
         "Shares of the running means of the gradient and of its square that are kept in each step.",
         unit="1",
         default=(0.9, 0.999),
@@ -93,8 +93,8 @@ class Sgd(OptimizerSection):
 
     type: Literal["sgd"]
     learning_rate: float | None = _rate_field("", 0.1)
-    momentum: float = field(
-        "Share of the last step that is added to the next one.", unit="1", default=0.0, ge=0, lt=1
+    momentum: Share = field(
+        "Share of the last step that is added to the next one.", unit="1", default=0.0
     )
     nesterov: bool = field("True computes the step as Nesterov's momentum does.", default=False)
 
@@ -281,13 +281,11 @@ class Training(Section):
         ge=1,
         le=1024,
     )
-    validation_split: float = field(
+    validation_split: Share = field(
         "Share of the training samples that is set aside for validation, rounded to whole samples; "
         "at least one sample.",
         unit="1",
         default=0.0,
-        ge=0,
-        lt=1,
     )
     gradient_clip: float | None = field(
         "Largest L2 norm of the gradient of all parameters together; a larger gradient is scaled "

@@ -14,10 +14,10 @@ def layer_shape(context: Context) -> Found:
             layer, source = document.layers[problem.layer], wiring.sources[problem.layer][0]
             trace = shapes.trace_source(document, wiring, source)
             message = f'{layer.type} layer "{layer.name}" {error}'
-            shape = problem.shapes[0] if problem.shapes else None
-            if shape is not None:
+            related: tuple[RelatedPath, ...] = ()
+            for shape in problem.shapes:
                 message += f", and its input has the shape {list(shape)}"
-            related = () if shape is None else shapes.shape_locations(document, source, shape)
+                related = shapes.shape_locations(document, source, shape)
             notes = (f"shapes: {trace} → {layer.name} {layer.type}",)
             yield Issue(("layers", problem.layer, error.field), message, error.hint, related, notes)
 
@@ -29,20 +29,14 @@ def sum_of_shapes(context: Context) -> Found:
             document, wiring = context.document, context.wiring
             name = document.layers[problem.layer].name
             first, other = problem.shapes
-            yield Issue(
-                problem.parts,
-                f'layer "{name}" adds "{problem.source}" of shape {list(other)} to the shape '
-                f"{list(first)}",
-                notes=tuple(
-                    f"shapes: {shapes.trace_source(document, wiring, source)}"
-                    for source in (problem.first, problem.source)
-                    if source != shapes.INPUT  # a related place shows the input's shape
-                ),
-                related=(
-                    *shapes.shape_locations(document, problem.first, first),
-                    *shapes.shape_locations(document, problem.source, other),
-                ),
-            )
+            message = f'layer "{name}" adds "{problem.source}" of shape {list(other)} to the shape '
+            message += f"{list(first)}"
+            related, notes = list[RelatedPath](), list[str]()
+            for source, shape in ((problem.first, first), (problem.source, other)):
+                related += shapes.shape_locations(document, source, shape)
+                if source != shapes.INPUT:  # a related place shows the input's shape
+                    notes.append(f"shapes: {shapes.trace_source(document, wiring, source)}")
+            yield Issue(problem.parts, message, related=tuple(related), notes=tuple(notes))
 
 
 MAX_INPUTS = 1 << 24
@@ -64,13 +58,12 @@ def too_large(context: Context) -> Found:
         if layer.feeds_back:
             synapses = max(synapses, math.prod(wiring.outputs[index] or ()) ** 2)
         if synapses > MAX_SYNAPSES:
-            yield Issue(
-                ("layers", index, layer.size_field or "name"),
-                f'layer "{layer.name}" has {synapses:,} weights; at most {MAX_SYNAPSES:,} are '
-                "possible",
-                notes=(f"shapes: {shapes.trace_shape(document, wiring, index)}",),
-                related=shapes.shape_locations(document, wiring.sources[index][0], shape),
-            )
+            message = f'layer "{layer.name}" has {synapses:,} weights; at most {MAX_SYNAPSES:,} '
+            message += "are possible"
+            related = shapes.shape_locations(document, wiring.sources[index][0], shape)
+            notes = (f"shapes: {shapes.trace_shape(document, wiring, index)}",)
+            place = ("layers", index, layer.size_field or "name")
+            yield Issue(place, message, related=related, notes=notes)
 
 
 @rule("ND282")
@@ -90,19 +83,14 @@ def loss_list(context: Context) -> Found:
         if index is None or None in (outputs[index], outputs[-1]):
             continue
         steps = context.wiring.steps[index], context.wiring.steps[-1]
+        name, shape = document.layers[index].name, outputs[index]
         if loss.is_by_step and steps[0] != steps[1]:
-            name = document.layers[index].name
             message = f'layer "{name}" has {steps[0]} steps a sample, and the last layer {steps[1]}'
             yield Issue((*parts, "from"), message)
-        if outputs[index] != outputs[-1]:
-            name, shape = document.layers[index].name, outputs[index]
-            yield Issue(
-                (*parts, "from"),
-                f'{loss.type} reads layer "{name}" of shape {list(shape or ())}; labels and '
-                f"targets fit the last layer, of shape {list(outputs[-1] or ())}",
-                hint=f'add a layer that reads "{name}" and has the shape of the last one',
-                related=(
-                    *shapes.shape_locations(document, name, shape),
-                    *shapes.output_locations(document),
-                ),
-            )
+        if shape != outputs[-1]:
+            message = f'{loss.type} reads layer "{name}" of shape {list(shape or ())}; labels and '
+            message += f"targets fit the last layer, of shape {list(outputs[-1] or ())}"
+            hint = f'add a layer that reads "{name}" and has the shape of the last one'
+            related = shapes.shape_locations(document, name, shape)
+            related += shapes.output_locations(document)
+            yield Issue((*parts, "from"), message, hint, related)

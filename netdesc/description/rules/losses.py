@@ -20,18 +20,13 @@ def time_constant(context: Context) -> Found:
             continue
         step_ms = context.document.time.step_ms * context.wiring.decimations[index]
         length_ms = spike_filter.filter_steps * step_ms
-        if spike_filter.time_constant_ms <= length_ms:
-            continue
-        yield Issue(
-            (*parts, "time_constant_ms"),
-            f"the time constant of {spike_filter.time_constant_ms:g} ms is longer than the filter "
-            f"of {length_ms:g} ms",
-            hint="increase filter_steps",
-            related=(
-                RelatedPath((*parts, "filter_steps"), f"{length_ms:g} ms"),
-                RelatedPath(("time", "step_ms"), "the length of a step"),
-            ),
-        )
+        if (constant_ms := spike_filter.time_constant_ms) > length_ms:
+            message = f"the time constant of {constant_ms:g} ms is longer than the filter of "
+            message += f"{length_ms:g} ms"
+            length = RelatedPath((*parts, "filter_steps"), f"{length_ms:g} ms")
+            step = RelatedPath(("time", "step_ms"), "the length of a step")
+            place, hint = (*parts, "time_constant_ms"), "increase filter_steps"
+            yield Issue(place, message, hint, (length, step))
 
 
 _LOSSES = {
@@ -47,13 +42,10 @@ def target_for_loss(context: Context) -> Found:
     (parts, loss, _), *others = context.losses()
     for place, other, _ in others:
         if other.learns_from != loss.learns_from:
-            yield Issue(
-                (*place, "type"),
-                f"{other.type} learns from {other.learns_from}, and the first loss of the list "
-                f"from {loss.learns_from}",
-                hint=f"use {_LOSSES[loss.learns_from]}",
-                related=(RelatedPath((*parts, "type"), f"learns from {loss.learns_from}"),),
-            )
+            message = f"{other.type} learns from {other.learns_from}, and the first loss of the "
+            message += f"list from {loss.learns_from}"
+            related = (RelatedPath((*parts, "type"), f"learns from {loss.learns_from}"),)
+            yield Issue((*place, "type"), message, f"use {_LOSSES[loss.learns_from]}", related)
             return
     data = context.document.data
     if data is not None and data.pairs:
@@ -64,12 +56,11 @@ def target_for_loss(context: Context) -> Found:
 
 def _check_pairs(parts: Parts, loss: OneLoss, pairs: list[tuple[Parts, Pair]]) -> Found:
     if loss.learns_from in ("target values", "multi-hot labels"):
-        yield Issue(
-            (*parts, "type"),
-            f"{loss.type} learns from {loss.learns_from}, and event files hold spikes or a label",
-            hint=f'use spike_time, or data of the type "arrays" with {_field_of(loss)}',
-            related=(RelatedPath(("data", "type"), "samples of event files"),),
-        )
+        message = f"{loss.type} learns from {loss.learns_from}, and event files hold spikes "
+        message += "or a label"
+        hint = f'use spike_time, or data of the type "arrays" with {_field_of(loss)}'
+        related = (RelatedPath(("data", "type"), "samples of event files"),)
+        yield Issue((*parts, "type"), message, hint, related)
         return
     learns_from_targets = loss.learns_from == "target spikes"
     needed, other = ("target", "label") if learns_from_targets else ("label", "target")
@@ -101,13 +92,10 @@ def _check_data(parts: Parts, loss: OneLoss, data: DataSection) -> Found:
         hint += f', or remove "{field}" from data'
     elif field == "labels" and data.as_arrays is not None:
         hint += f", or add {_field_of(loss)} to data: the array with the {loss.learns_from}"
-    yield Issue(
-        (*parts, "type"),
-        f"{loss.type} learns from {loss.learns_from}, and the samples of {data.type_name()} have "
-        f"{found}",
-        hint=hint,
-        related=(RelatedPath(("data", "type" if field == "labels" else field), found),),
-    )
+    message = f"{loss.type} learns from {loss.learns_from}, and the samples of "
+    message += f"{data.type_name()} have {found}"
+    related = (RelatedPath(("data", "type" if field == "labels" else field), found),)
+    yield Issue((*parts, "type"), message, hint, related)
 
 
 @rule("ND232")

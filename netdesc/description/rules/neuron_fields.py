@@ -26,12 +26,10 @@ def equation_mistake(context: Context) -> Found:
         except EquationError as error:
             for mistake in error.mistakes:
                 place, is_name = mistake.place, mistake.place.part == "parameters"
-                yield Issue(
-                    (*parts, *_path(place, definition)),
-                    mistake.message[:1].lower() + mistake.message[1:].removesuffix("."),
-                    hint=f'write "{mistake.suggestion}"' if mistake.suggestion else "",
-                    on="key" if is_name else (place.column, place.end_column),
-                )
+                message = mistake.message[:1].lower() + mistake.message[1:].removesuffix(".")
+                hint = f'write "{mistake.suggestion}"' if mistake.suggestion else ""
+                on = "key" if is_name else (place.column, place.end_column)
+                yield Issue((*parts, *_path(place, definition)), message, hint, on=on)
 
 
 def _path(place: Place, definition: Definition) -> Parts:

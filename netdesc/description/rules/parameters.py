@@ -41,9 +41,8 @@ def rounding_surprise(context: Context) -> Found:
             exact = stored // 4096
             if stored in surprising and end != exact:
                 effect = _DECAYS[stored] if parameter.kind == "decay" else ""
-                message = (
-                    f'{end:.10g} of the kind "{parameter.kind}" becomes {text} = {stored}{effect}'
-                )
+                result = f"{text} = {stored}{effect}"
+                message = f'{end:.10g} of the kind "{parameter.kind}" becomes {result}'
                 yield Issue(place, message, f"write {exact} if you mean this")
 
 
@@ -89,9 +88,8 @@ def threshold_range(context: Context) -> Found:
         bits = parameter.neuron.unit_bits
         # Of the parameters that netdesc brings, states are compared with the threshold alone.
         is_level = parameter.name == "threshold" or parameter.neuron.has_own_equations
-        for parts, end in (
-            parameter.ends if is_level and parameter.kind in ("threshold", "grid") else ()
-        ):
+        is_level = is_level and parameter.kind in ("threshold", "grid")
+        for parts, end in parameter.ends if is_level else ():
             coarse = 6 if parameter.kind == "threshold" else 12
             if int(abs(end) * 2**coarse) << bits - coarse >= MAX_STATE:
                 message = f"no state of the device reaches {end:g}"

@@ -154,13 +154,10 @@ def unknown_signal(context: Context) -> Found:
             continue  # the neuron is not known
         known = [OUTPUT, *(() if neuron is None else neuron.definition().states)]
         if signal not in known:
-            yield Issue(
-                (*parts, "signal"),
-                f'the neurons of layer "{layer.name}" have no state "{signal}"'
-                if neuron is not None
-                else f'layer "{layer.name}" has no neurons, so it has no states',
-                hint=did_you_mean(signal, known),
-                notes=(allowed_note(known),),
-                meant=certain_name(signal, known),
-                related=(RelatedPath(("layers", index, "name"), "the layer"),),
-            )
+            message = f'the neurons of layer "{layer.name}" have no state "{signal}"'
+            if neuron is None:
+                message = f'layer "{layer.name}" has no neurons, so it has no states'
+            hint, meant = did_you_mean(signal, known), certain_name(signal, known)
+            related = (RelatedPath(("layers", index, "name"), "the layer"),)
+            notes = (allowed_note(known),)
+            yield Issue((*parts, "signal"), message, hint, related, notes, meant=meant)

@@ -118,10 +118,8 @@ def _sections(parts: Parts, value: object) -> Iterator[tuple[Parts, Section]]:
         return
     if isinstance(value, Section):
         yield parts, value
-        members = (
-            (info.alias or name, getattr(value, name))
-            for name, info in type(value).model_fields.items()
-        )
+        fields = type(value).model_fields.items()
+        members = ((info.alias or name, getattr(value, name)) for name, info in fields)
     elif isinstance(value, tuple):
         members = enumerate(cast("tuple[object, ...]", value))
     elif isinstance(value, dict):

@@ -20,8 +20,7 @@ def zero_weights(context: Context) -> Found:
         if layer.weight_init == "normal":
             continue  # a few weights are far larger than the others
         scales = {"weight_scale": (layer.weight_scale, layer.weight_shape(shape)[1:])}
-        own = layer.recurrent_synapses
-        if own is not None:
+        if (own := layer.recurrent_synapses) is not None:
             scales["recurrent_weight_scale"] = own.weight_scale, outputs
         for field, (scale, inputs) in scales.items():
             if isinstance(scale, str):  # it is found with the first batch
@@ -34,14 +33,12 @@ def zero_weights(context: Context) -> Found:
                 ample = _round_up(root * half_step * 4)
                 narrower = ", or a smaller range of quantization" if half_step > 1 / 64 else ""
                 source = context.wiring.sources[index][0]
-                yield Issue(
-                    ("layers", index, field),
-                    f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, so all '
-                    f"of them become 0 on the grid of steps of {2 * half_step:g}",
-                    hint=f'use a "{field}" above {least:g}{narrower}',
-                    notes=(f"with {ample:g} three quarters of the weights are not 0",),
-                    related=shape_locations(context.document, source, shape),
-                )
+                message = f'the initial weights of layer "{layer.name}" are within ±{bound:.3g}, '
+                message += f"so all of them become 0 on the grid of steps of {2 * half_step:g}"
+                hint = f'use a "{field}" above {least:g}{narrower}'
+                notes = (f"with {ample:g} three quarters of the weights are not 0",)
+                related = shape_locations(context.document, source, shape)
+                yield Issue(("layers", index, field), message, hint, related, notes)
 
 
 def _round_up(number: float) -> float:
@@ -58,12 +55,10 @@ def weight_range(context: Context) -> Found:
         lowest = 2**grid.bits / 64
         if not lowest <= grid.range or math.frexp(grid.range)[0] != 0.5:
             nearest = 2.0 ** round(math.log2(max(grid.range, lowest)))
-            yield Issue(
-                ("layers", index, "quantization", "range"),
-                f"weights of {grid.bits} bits have no range of {grid.range:g}: it is a power of "
-                f"two from {lowest:g} to 4",
-                hint=f"the nearest is {nearest:g}",
-            )
+            message = f"weights of {grid.bits} bits have no range of {grid.range:g}: it is a power "
+            message += f"of two from {lowest:g} to 4"
+            place = ("layers", index, "quantization", "range")
+            yield Issue(place, message, f"the nearest is {nearest:g}")
 
 
 @rule("ND260")
@@ -74,12 +69,11 @@ def recurrent_norm(context: Context) -> Found:
             parts: Parts = ("layers", index, "neuron")
             if isinstance(layer.neuron, str):
                 parts = ("neurons", layer.neuron)
-            yield Issue(
-                (*parts, "norm"),
-                f'layer "{layer.name}" is {layer.type_name()}, and its neurons cannot have a norm',
-                hint='set "norm" to null, or use a dense layer',
-                related=(RelatedPath(("layers", index), "reads its own spikes"),),
-            )
+            message = f'layer "{layer.name}" is {layer.type_name()}, and its neurons cannot have '
+            message += "a norm"
+            related = (RelatedPath(("layers", index), "reads its own spikes"),)
+            hint = 'set "norm" to null, or use a dense layer'
+            yield Issue((*parts, "norm"), message, hint, related)
 
 
 @rule("ND261")

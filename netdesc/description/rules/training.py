@@ -52,11 +52,10 @@ def empty_group(context: Context) -> Found:
             kinds = " or ".join(group.parameters or ("numbers",))
             where = "of these layers " if group.layers else ""
             free = sorted({kind for _, kind in ungrouped})
-            yield Issue(
-                ("training", "groups", index),
-                f"the group is empty: no {kinds} {where}are trained, or earlier groups have them",
-                notes=(f"trained: {', '.join(free) or 'none left'}",),
-            )
+            message = f"the group is empty: no {kinds} {where}are trained, or earlier groups "
+            message += "have them"
+            notes = (f"trained: {', '.join(free) or 'none left'}",)
+            yield Issue(("training", "groups", index), message, notes=notes)
         ungrouped -= members
 
 

@@ -144,18 +144,15 @@ def _write_layers(
 ) -> tuple[list[str], Source]:
     """Writes the layers that the output depends on, with a function for each. Returns the
     statements that call them in a step of the input, and the list of its output."""
-    texts, needed = list[str](), {graph.layers[-1].name}
+    texts, needed, prefix = list[str](), {graph.layers[-1].name}, program.prefix
     for layer in reversed(graph.layers):
         needed |= {*layer.inputs} if layer.name in needed else set()
     signals: dict[str, tuple[Source, ...]] = {INPUT: (source,)}
     shapes, ready = {INPUT: graph.input_shape}, {INPUT: ""}
 
     def call(job: LayerJob, condition: str) -> None:
-        views, events = (
-            "".join(f", {source.view}" for source in job.sources),
-            f"{program.prefix}_events",
-        )
-        result = f"{program.prefix}_{job.tag}(s{views});"
+        views = "".join(f", {source.view}" for source in job.sources)
+        events, result = f"{prefix}_events", f"{prefix}_{job.tag}(s{views});"
         text = f"const {events} {job.tag} = {result}"
         if condition:
             text = f"{events} {job.tag} = {{0, 0, 0}};\nif ({condition}) {job.tag} = {result}"

@@ -85,10 +85,8 @@ class NeuronLayer:
         output = 0
         for _ in range(MOST_ROUNDS):
             fed = [self._fed_back(at, output) for at in range(len(self.synapses.sums))]
-            sums, arriving = (
-                list(map(sum, zip(bounds, fed, strict=True)))
-                for bounds in (self.synapses.sums, self.synapses.bounds)
-            )
+            sums = map(sum, zip(self.synapses.sums, fed, strict=True))
+            arriving = map(sum, zip(self.synapses.bounds, fed, strict=True))
             inputs = [bound << max(0, self.shift) >> max(0, -self.shift) for bound in arriving]
             names = dict(zip(self.neuron.definition.inputs, inputs, strict=True))
             most, reached = step_bounds(self.neuron, self.parameters, names)

@@ -101,9 +101,9 @@ class LayerJob(NamedTuple):
             for at, source in enumerate(self.sources)
         ]  # fmt: skip
 
-    def sum_up(self, x: str, num: str, unit: int, index: str = "i") -> list[str]:
+    def sum_up(self, x: str, num: str, unit: int) -> list[str]:
         """Returns text that adds the values of events, in 1/``unit``, to an array of the input."""
-        return self.loops(num, lambda source: f"{x}[{index}] += {source.value(unit)};")
+        return self.loops(num, lambda source: f"{x}[i] += {source.value(unit)};")
 
 
 class CProgram:

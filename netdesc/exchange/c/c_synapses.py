@@ -72,10 +72,8 @@ def kernel(job: LayerJob, weights: Sequence[Integers], unit: int) -> Synapses:
     tables, bounds = list[str](), list[int]()
     for at, weight in enumerate(weights):
         whole = np.broadcast_to(weight, (shape.groups, 1, *size)) if weight.ndim == 1 else weight
-        grouped = whole.reshape(
-            shape.groups, -1, *whole.shape[1:]
-        )  # [groups, outputs, inputs, ...]
-        table = grouped.transpose(0, 2, 3, 4, 1)
+        grouped = whole.reshape(shape.groups, -1, *whole.shape[1:])
+        table = grouped.transpose(0, 2, 3, 4, 1)  # [groups, inputs, *kernel, outputs]
         tables.append(job.program.table(f"{job.tag}_weights{at}", table))
         bounds.append(sum_bound(whole, job.sources, unit))
     first, step = np.array(shape.padding), -np.array(shape.dilation)

@@ -41,10 +41,8 @@ def run_euler(graph: NirGraph, input_TN: NDArray[Any], dt: float, fires_at: Fire
     for source, target in graph.edges:
         sources[target].append(source)
     runs = {name: _make_run(node, dt, fires_at) for name, node in graph.nodes.items()}
-    outputs, (end,) = (
-        list[Values](),
-        (n for n, node in graph.nodes.items() if node.type == "Output"),
-    )
+    (end,) = (name for name, node in graph.nodes.items() if node.type == "Output")
+    outputs: list[Values] = []
     values: dict[str, Values] = {}
     most = max(_values_per_step(node) for node in graph.nodes.values())
     chunk = 1 if is_cyclic else max(1, min(CHUNK_STEPS, CHUNK_NUMBERS // most))
@@ -111,11 +109,7 @@ class _Neurons:
     """Neurons: a current that is filtered, if the type has one, and a voltage."""
 
     def __init__(self, node: NirNode, dt: float, fires_at: FiresAt) -> None:
-        fields = {
-            name: np.asarray(value, np.float64)
-            for name, value in node.fields.items()
-            if not isinstance(value, str)
-        }
+        fields = {name: np.asarray(value, np.float64) for name, value in node.fields.items()}
         tau = fields.get("tau_mem", fields.get("tau"))
         # I and IF have no leak: dv/dt = r·input.
         self._share = dt if tau is None else dt / tau
@@ -161,11 +155,11 @@ def _pair(value: Any) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def _windows(values_T: Values, size: Any, fields: Fields) -> Values:
-    """Returns [steps, channels, height, width, *kernel], the windows that kernels of a size see."""
-    (rows, columns), strides, dilation = _pair(size), _pair(fields["stride"]), (1, 1)
-    if "dilation" in fields:
-        dilation = _pair(fields["dilation"])
+def _windows(values_T: Values, fields: Fields) -> Values:
+    """Returns [steps, channels, height, width, *kernel], the windows that the kernel sees."""
+    size = fields["kernel_size"] if "kernel_size" in fields else np.shape(fields["weight"])[2:]
+    (rows, columns), strides = _pair(size), _pair(fields["stride"])
+    dilation = _pair(fields.get("dilation", 1))
     spans = dilation[0] * (rows - 1) + 1, dilation[1] * (columns - 1) + 1
     padding = fields["padding"]
     edges = [((span - 1) // 2, span // 2) for span in spans]
@@ -180,14 +174,10 @@ def _windows(values_T: Values, size: Any, fields: Fields) -> Values:
 
 def _convolve(values_T: Values, fields: Fields) -> Values:
     weight, groups = np.asarray(fields["weight"], np.float64), _pair(fields["groups"])[0]
-    windows = _windows(values_T, weight.shape[2:], fields)
-    parts = zip(np.split(windows, groups, 1), np.split(weight, groups, 0), strict=True)
+    windows = np.split(_windows(values_T, fields), groups, 1)
+    parts = zip(windows, np.split(weight, groups, 0), strict=True)
     sums = [np.tensordot(part, kernel, ((1, 4, 5), (1, 2, 3))) for part, kernel in parts]
     return np.moveaxis(np.concatenate(sums, 3), 3, 1) + np.reshape(fields["bias"], (-1, 1, 1))
-
-
-def _pool(values_T: Values, fields: Fields) -> Values:
-    return _windows(values_T, fields["kernel_size"], fields)
 
 
 def _flatten(values_T: Values, fields: Fields) -> Values:
@@ -207,8 +197,8 @@ STATELESS: dict[str, Callable[[Values, Fields], Values]] = {
     "Scale": lambda values_T, fields: values_T * fields["scale"],
     "Threshold": lambda values_T, fields: (values_T > fields["threshold"]).astype(np.float64),
     "Conv2d": _convolve,
-    "SumPool2d": lambda values_T, fields: _pool(values_T, fields).sum(axis=(4, 5)),
-    "AvgPool2d": lambda values_T, fields: _pool(values_T, fields).mean(axis=(4, 5)),
+    "SumPool2d": lambda values_T, fields: _windows(values_T, fields).sum(axis=(4, 5)),
+    "AvgPool2d": lambda values_T, fields: _windows(values_T, fields).mean(axis=(4, 5)),
     "Flatten": _flatten,
 }
 """Type of a node without states -> what it computes of steps, and its fields."""

@@ -58,15 +58,12 @@ class Export:
         for number, end in enumerate(ends):
             source, steps = end.node, end.early - min(other.early for other in ends)
             if steps:
-                source, delay = (
-                    f"{layer.name}_align{number}",
-                    np.full(layer.input_shape, steps * self.dt),
-                )
+                source = f"{layer.name}_align{number}"
+                delay = np.full(layer.input_shape, steps * self.dt)
                 self.nodes[source] = NirNode("Delay", {"delay": delay})
                 self.edges.append((end.node, source))
-                self.warn(
-                    layer, f"reads paths of different lengths: a Delay of {steps} aligns them"
-                )
+                text = f"reads paths of different lengths: a Delay of {steps} aligns them"
+                self.warn(layer, text)
             self.edges.append((source, name))
 
     def end(self, layer: LayerNode, early: int) -> None:

@@ -12,11 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from netdesc.description.models.layers import Layer, ShapeError
 from netdesc.description.models.layers.fields import MAX_DELAY
+from netdesc.exchange.import_layers import JsonObject
 from netdesc.exchange.nir.nir_layers import Draft, draft_layers
 from netdesc.exchange.nir.nir_neurons import Dynamics, Reals, Shape, channel_values, read_dynamics
 from netdesc.exchange.nir.nir_record import LayerNote, NirGraph, NirNode, Notes
 
-JsonObject = dict[str, Any]
 _LAYERS: TypeAdapter[Any] = TypeAdapter(Layer)
 
 

@@ -74,10 +74,6 @@ class LayerValues:
     input_scale: float = 1.0
 
     @property
-    def threshold(self) -> NDArray[np.float64]:
-        return np.asarray(self.parameters["threshold"] / WEIGHT_UNIT)
-
-    @property
     def input_bias(self) -> NDArray[np.float32] | None:
         """The bias as one of what arrives; None if that is not the same, or there is none."""
         is_immediate = np.all(self.parameters.get("current_decay", DECAY_ONE) == DECAY_ONE)
@@ -275,7 +271,7 @@ def _membrane(export: Export, layer: SynapticNode, values: LayerValues) -> Field
     if values.bias is not None and values.input_bias is None:
         rest = values.bias * steps
         export.warn(layer, "has a bias behind a current, which is v_leak in NIR: no tool reads it")
-    return {"r": steps, "v_leak": rest, "tau": steps * export.dt}
+    return {"tau_mem": steps * export.dt, "r": steps, "v_leak": rest}
 
 
 def _synapse(export: Export, values: LayerValues) -> Fields:
@@ -287,23 +283,22 @@ def _synapse(export: Export, values: LayerValues) -> Fields:
 
 def _lif(export: Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
     membrane, synapse = _membrane(export, layer, values), _synapse(export, values)
-    tau, shift = membrane.pop("tau"), export.adaptation.threshold_shift
-    if shift:
+    if shift := export.adaptation.threshold_shift:
         export.note(threshold_shift=shift)
-    membrane["v_threshold"] = values.threshold + shift  # nir reads v_reset 0, before 1.0.6 no other
+    # nir reads v_reset 0, before 1.0.6 no other
+    membrane["v_threshold"] = values.parameters["threshold"] / WEIGHT_UNIT + shift
     if export.adaptation.needs_lif:
         if np.any(synapse["tau_syn"] != export.dt):
             hint = 'train with "current_decay": 1, or the neuron "lif"'
             raise LayerError("", "has a current, which sinabs does not read", hint=hint)
         membrane["r"] = membrane["r"] * values.input_scale
-        return "LIF", {"tau": tau, **membrane}
-    return "CubaLIF", {"tau_mem": tau, **membrane, **synapse}
+        return "LIF", {"tau": membrane.pop("tau_mem"), **membrane}
+    return "CubaLIF", membrane | synapse
 
 
 def _integrator(export: Export, layer: SynapticNode, values: LayerValues) -> tuple[str, Fields]:
     export.warn(layer, "hands on its voltage (CubaLI): no tool reads that without loss")
-    membrane = _membrane(export, layer, values)
-    return "CubaLI", {"tau_mem": membrane.pop("tau"), **membrane, **_synapse(export, values)}
+    return "CubaLI", _membrane(export, layer, values) | _synapse(export, values)
 
 
 NEURONS = {"cuba": _lif, "lif": _lif, "integrator": _integrator}

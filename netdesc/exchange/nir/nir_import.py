@@ -14,22 +14,16 @@ from netdesc.exchange.import_layers import (
     NUMBERS_LOSS,
     SPIKE_LOSS,
     ImportedNeuron,
+    JsonObject,
     neuron_section,
-    stored_values,
+    neuron_state,
 )
-from netdesc.exchange.importer import (
-    ImportedLayer,
-    ImportedNetwork,
-    check_time,
-    describe_assumptions,
-    describe_network,
-    graph_of,
-)
-from netdesc.exchange.nir.nir_builder import Builder, JsonObject, NirLayer
+from netdesc.exchange.importer import ImportedLayer, ImportedNetwork, check_time, describe_network
+from netdesc.exchange.nir.nir_builder import Builder, NirLayer
 from netdesc.exchange.nir.nir_neurons import RESETS, Reals, make_neuron
 from netdesc.exchange.nir.nir_reader import read_graph
 from netdesc.exchange.nir.nir_record import DT, read_notes
-from netdesc.graph import Graph
+from netdesc.graph import Graph, build_graph
 from netdesc.kernels.fixed_point import DECAY_ONE, MAX_BIAS, WEIGHT_UNIT, weight_limits
 from netdesc.neurons.models.integrator import IDENTITY
 
@@ -92,13 +86,13 @@ def import_nir(
         "loss": loss if weighted[-1].threshold is None else SPIKE_LOSS,
     }
     name = name or (notes and notes.name)
-    description, is_assumed = describe_network(path, name, chosen_time, time, content)
-    graph_of(path, description)
-    assumptions = describe_assumptions(description, is_assumed)
+    described = describe_network(path, name, chosen_time, time, content)
+    description, _, assumptions, is_assumed = described
     if notes is None:
         assumptions.append(_SURROGATE)
         if dt is None and "dt" not in graph.metadata:
-            assumptions.append(f"{_STEP} of {DT:g} s (import with --dt)")
+            text = f"time constants are divided by steps of {DT:g} s (import with --dt)"
+            assumptions.append(text)
         if reset is None and any(layer.threshold is not None for layer in weighted):
             assumptions.append(_RESET)
     weights = {key: value for part in parts for key, value in part.state.items()}
@@ -111,7 +105,6 @@ def import_nir(
 
 
 _SURROGATE = "neurons that training does not change, with netdesc's default surrogate gradient"
-_STEP = "time constants are divided by steps"
 _RESET = (
     "spikes set voltages to v_reset, as NIR knows no other reset (import with --reset subtract or, "
     "for snnTorch's default, --reset subtract_delayed)"
@@ -198,10 +191,7 @@ def _import_layer(layer: NirLayer, scale: float, bits: int | None) -> _LayerImpo
         section["neuron"] = neuron.section
     if note is None and bits is None and neuron.section["type"] == "integrator" and layer.dynamics:
         neuron.section["fine_units"] = True
-    parsed = neuron_section(neuron.section)
-    for name, value in stored_values(parsed, neuron.values).items():
-        shape = (channels,) if parsed.per_channel else ()
-        state[f"neuron.{name}"] = np.broadcast_to(value, shape)
+    state |= neuron_state(neuron_section(neuron.section), neuron.values, channels)
     if layer.bias.any() or (note is not None and note.bias):
         section["bias"] = True
         state["neuron.bias"] = np.broadcast_to(layer.bias * scale, (channels,))
@@ -257,17 +247,18 @@ def read_nir_weights(
     or the shapes of weights differ. If neurons differ, calls ``warn`` once.
     """
     path, imported = Path(path), import_nir(path)
-    layers, own_layers = graph_of(path, imported.description).neuron_layers, graph.neuron_layers
-    kinds = [
-        [(node.section.type_name(), node.weight_shape, node.section.learns_bias) for node in one]
-        for one in (layers, own_layers)
-    ]
-    if kinds[0] != kinds[1]:
-        texts = [
-            ", ".join(f"{kind} {list(shape)}" + " with bias" * bias for kind, shape, bias in one)
-            for one in kinds
+    layers, own_layers = build_graph(imported.document).neuron_layers, graph.neuron_layers
+    texts, own_texts = (
+        [
+            f"{node.section.type_name()} {[*node.weight_shape]}"
+            + " with bias" * node.section.learns_bias
+            for node in nodes
         ]
-        raise NetFileError(path, f"has the layers {texts[0]}; {graph.name} has {texts[1]}")
+        for nodes in (layers, own_layers)
+    )
+    if texts != own_texts:
+        rule = f"{graph.name} has {', '.join(own_texts)}"
+        raise NetFileError(path, f"has the layers {', '.join(texts)}; {rule}")
     state: dict[str, NDArray[np.float32]] = {}
     differences: list[str] = []
     for layer, other in zip(own_layers, layers, strict=True):

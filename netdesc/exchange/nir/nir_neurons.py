@@ -65,9 +65,8 @@ def read_dynamics(draft: Draft, shape: Shape, dt: float, reset: str) -> Dynamics
     voltage, current = decays.get("tau_mem", decays.get("tau", zero)), decays.get("tau_syn", one)
     gain, r = one, fields["r"]
     if decays:
-        gain = np.asarray(
-            r * voltage * (fields.get("w_in", one) * current if len(decays) > 1 else 1)
-        )
+        factor = fields.get("w_in", one) * current if len(decays) > 1 else one
+        gain = np.asarray(r * voltage * factor)
     elif ((np.abs(r * dt - 1) > 1e-4) & (r != 1)).any():  # Norse writes 1
         problem = f"has r = {r.flat[0]:g}; neurons without a leak have r = 1 or r = 1/dt"
         raise draft.error("neuron", f"{problem}, which is {1 / dt:g}", "give the right --dt")
@@ -110,10 +109,8 @@ def make_neuron(dynamics: Dynamics, scale: float, reset: str, kind: str | None) 
             del numbers["current_decay"]
         elif reset != "zero":  # which no type of neurons has
             late = " - where(before(spike), threshold, 0)" if reset == "subtract_delayed" else ""
-            step = [
-                "u = decay(u, current_decay) + x",
-                f"v = decay(v, voltage_decay) + norm(u){late}",
-            ]
+            voltage = f"v = decay(v, voltage_decay) + norm(u){late}"
+            step = ["u = decay(u, current_decay) + x", voltage]
             lines = ["v = v - threshold"] if reset == "subtract" else []
             section = {"type": "equations", "step": step, "spike": "v > threshold", "reset": lines}
     values = {name: np.asarray(value, np.float32) for name, value in numbers.items()}

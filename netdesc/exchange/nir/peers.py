@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,22 +35,16 @@ class Tool(NamedTuple):
 
     name: str
     call: str
-    fires_at: FiresAt | None
     fatal: Mapping[str, str]
-    other: Mapping[str, str]
-    adaptation: Adaptation
+    other: Mapping[str, str] = MappingProxyType({})
+    fires_at: FiresAt | None = None
+    adaptation: Adaptation = Adaptation()
 
 
-def _read_tool(fields: dict[str, Any]) -> Tool:
-    adaptation = Adaptation(**fields.pop("adaptation", {}))
-    return Tool(**({"fires_at": None, "other": {}} | fields), adaptation=adaptation)
-
-
+_TEXT = Path(__file__).with_name("tools.toml").read_text("utf-8")
 TOOLS = {
-    name: _read_tool(fields)
-    for name, fields in tomllib.loads(
-        Path(__file__).with_name("tools.toml").read_text("utf-8")
-    ).items()
+    name: Tool(**{**fields, "adaptation": Adaptation(**fields.get("adaptation", {}))})
+    for name, fields in tomllib.loads(_TEXT).items()
 }
 """Name as ``--for`` takes it -> the tool."""
 

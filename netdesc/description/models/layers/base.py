@@ -51,6 +51,13 @@ class ShapeError(ValueError):
         self.hint, self.field = hint, field
 
 
+def require_vector(shape: Shape) -> None:
+    """Raises ShapeError unless the input has one dimension."""
+    if len(shape) != 1:
+        hint = 'add a layer of type "flatten" before it'
+        raise ShapeError("needs an input of one dimension", hint)
+
+
 class LayerSection(Section):
     """Base class of the sections of layers."""
 

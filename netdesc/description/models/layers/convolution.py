@@ -20,10 +20,8 @@ _MAX_CHANNELS = 4  # a last axis of at most this length may be that of the chann
 def require_image(shape: Shape) -> None:
     """Raises ShapeError unless the input has channels, height and width."""
     if len(shape) != 3:
-        raise ShapeError(
-            "needs an input of three dimensions, [channels, height, width]",
-            'give the input such a shape, or add a layer of type "reshape" before it',
-        )
+        hint = 'give the input such a shape, or add a layer of type "reshape" before it'
+        raise ShapeError("needs an input of three dimensions, [channels, height, width]", hint)
 
 
 def window_counts(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
@@ -219,11 +217,8 @@ class ConvTranspose(Convolution):
     def output_shape(self, shape: Shape) -> Shape:
         limits = (max(pair) for pair in zip(self.strides, self.dilations, strict=True))
         if any(extra >= limit for extra, limit in zip(self.output_paddings, limits, strict=True)):
-            raise ShapeError(
-                "has an output padding that is not smaller than its stride or dilation",
-                "choose a smaller output padding",
-                "output_padding",
-            )
+            message = "has an output padding that is not smaller than its stride or dilation"
+            raise ShapeError(message, "choose a smaller output padding", "output_padding")
         return super().output_shape(shape)
 
 
@@ -274,12 +269,10 @@ class SumPool(OneWeight):
             rest = length + self.paddings[axis] - ((count - 1) * stride + spans[axis])
             if rest > 0:
                 what = ("row", "column")[axis] + ("s" if rest > 1 else "")
-                raise ShapeError(
-                    f"has a stride of {stride}, which does not divide its input of {length} "
-                    f"{('rows', 'columns')[axis]}: it would not read the last {rest} {what}",
-                    "choose another kernel, stride or padding",
-                    "stride" if self.stride is not None else "kernel",
-                )
+                message = f"has a stride of {stride}, which does not divide its input of {length} "
+                message += f"{('rows', 'columns')[axis]}: it would not read the last {rest} {what}"
+                wrong = "stride" if self.stride is not None else "kernel"
+                raise ShapeError(message, "choose another kernel, stride or padding", wrong)
         return outputs
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from netdesc.description.models.layers.base import Shape, ShapeError, SynapticSection
+from netdesc.description.models.layers.base import Shape, SynapticSection, require_vector
 from netdesc.description.models.layers.fields import AUTO, WeightScale
 from netdesc.sections import field
 
@@ -15,9 +15,7 @@ class FullyConnected(SynapticSection):
     units: int = field("Number of neurons.", unit="neurons", ge=1, le=1 << 20, example=128)
 
     def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 1:
-            hint = 'add a layer of type "flatten" before it'
-            raise ShapeError("needs an input of one dimension", hint)
+        require_vector(shape)
         return (self.units,)
 
     def weight_shape(self, shape: Shape) -> Shape:
@@ -56,9 +54,8 @@ class Recurrent(RecurrentSection):
 
     @property
     def recurrent_synapses(self) -> Dense:
-        fields: dict[str, Any] = {
-            name: getattr(self, name) for name in SynapticSection.model_fields
-        }
+        names = SynapticSection.model_fields
+        fields: dict[str, Any] = {name: getattr(self, name) for name in names}
         fields |= {"units": self.units, "weight_scale": self.recurrent_weight_scale}
         fields["mask"] = None  # a mask has the shape of the weights from the input
         return Dense.model_construct(None, type="dense", **fields)

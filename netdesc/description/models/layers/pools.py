@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from netdesc.description.models.layers.base import PlainSection, Shape, ShapeError
+from netdesc.description.models.layers.base import PlainSection, Shape, ShapeError, require_vector
 from netdesc.description.models.layers.convolution import (
     Count,
     CountOrZero,
@@ -76,9 +76,7 @@ class PopulationAverage(PlainSection):
     )
 
     def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 1:
-            hint = 'add a layer of type "flatten" before it'
-            raise ShapeError("needs an input of one dimension", hint)
+        require_vector(shape)
         if shape[0] % self.units:
             raise ShapeError(f"cannot divide {shape[0]} neurons into {self.units}", "", "units")
         return (self.units,)

@@ -64,11 +64,8 @@ class Concat(PlainSection):
             raise ShapeError(f"has the axis {axis}, and {list(first)} has no such axis", "", "axis")
         for shape in shapes:
             if (shape[:axis], shape[axis + 1 :]) != (first[:axis], first[axis + 1 :]):
-                raise ShapeError(
-                    f"cannot join {list(first)} and {list(shape)} along axis {axis}",
-                    "all other axes are equal",
-                    "from",
-                )
+                message = f"cannot join {list(first)} and {list(shape)} along axis {axis}"
+                raise ShapeError(message, "all other axes are equal", "from")
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
 

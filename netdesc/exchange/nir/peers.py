@@ -115,7 +115,7 @@ def reading_notes(
         texts += [text for name, text in tool.other.items() if PROPERTIES[name](graph)]
         call = tool.call.format(file=f'"{path}"', dt=tool.adaptation.dt)
         if tool.fires_at is None:
-            texts.insert(0, "runs, but not equal")
+            texts.insert(0, "not equal")
         elif sample is not None and is_equal:
             different, wanted, what = count_differences(graph, sample, early, tool.fires_at)
             texts.insert(0, f"{different:,} of {wanted:,} {what} differ")

@@ -106,7 +106,7 @@ MAX_LINES = 400
 MAX_PARAMETERS = 8
 """Of a function: what belongs together travels as one named tuple."""
 
-MAX_PACKAGE_LINES = 55_401
+MAX_PACKAGE_LINES = 54_890
 MAX_TEST_LINES = 39_423
 
 

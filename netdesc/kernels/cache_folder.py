@@ -157,7 +157,6 @@ def write_checked(path: Path, content: bytes) -> None:
 
 
 def _digest(path: Path, content: bytes) -> bytes:
-    """Returns the digest of a file's name and content."""
     return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
 
 

@@ -1,5 +1,7 @@
 """Checks the operators' tensors, because kernels index memory without bounds checks."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -62,7 +64,7 @@ def check_signal(name: str, signal_TBN: Tensor) -> None:
         )
 
 
-def check_weight(weight_OI: Tensor, shape: tuple[int, int, int], device: torch.device) -> None:
+def check_weight(weight_OI: Tensor, shape: Sequence[int], device: torch.device) -> None:
     """Raises ValueError unless ``weight_OI`` is float32 [units, inputs] and on ``device``.
 
     ``shape`` is the shape [steps, batch, inputs] of the layer's input.

@@ -59,10 +59,8 @@ def engine_name(device: torch.device) -> str:
             f"engine '{name}' runs on device '{device_types[0]}', "
             f"but the tensors are on '{device.type}'"
         )
-    if name == "cuda":
-        reason = why_unavailable(device)
-        if reason is not None:
-            raise EngineError(f"engine 'cuda' cannot run: {reason}")
+    if name == "cuda" and (reason := why_unavailable(device)) is not None:
+        raise EngineError(f"engine 'cuda' cannot run: {reason}")
     return name
 
 
@@ -117,29 +115,10 @@ def kernel_threads() -> int:
     return _threads.get() or torch.get_num_threads()
 
 
-class _TorchThreads:
-    """Sets torch's number of threads to 1 while any Python thread is in ``torch_on_one_thread``."""
+_torch_threads: list[int] = []
+"""Torch's number of threads, once for each call that is in ``torch_on_one_thread``."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._number = 1
-
-    def enter(self) -> int:
-        with self._lock:
-            if not self._users:  # while there are users, torch's number is 1
-                self._number = torch.get_num_threads()
-            self._users += 1
-            torch.set_num_threads(1)
-            return self._number
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            torch.set_num_threads(self._number)
-
-
-_torch_threads = _TorchThreads()
+_torch_lock = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -150,9 +129,16 @@ def torch_on_one_thread() -> Iterator[None]:
     their work is done, so if the pools take turns, each finds its cores occupied by the other. In
     training, torch's own operations are too small to need more threads.
     """
-    token = _threads.set(_torch_threads.enter())
+    with _torch_lock:
+        # Torch's number is 1 while another call is in this function.
+        number = _torch_threads[0] if _torch_threads else torch.get_num_threads()
+        _torch_threads.append(number)
+        torch.set_num_threads(1)
+    token = _threads.set(number)
     try:
         yield
     finally:
-        _torch_threads.leave()
+        with _torch_lock:
+            _torch_threads.pop()
+            torch.set_num_threads(number)
         _threads.reset(token)

@@ -278,9 +278,8 @@ def check_weights(weights_NN: Sequence[Tensor], neurons: KernelNeurons, input_TB
         raise ValueError(
             f"{len(weights_NN)} recurrent weights do not fit; the neuron has the inputs {known}"
         )
-    steps, batch, inputs = input_TBN.shape
     for weight_NN in weights_NN:
-        check_weight(weight_NN, (steps, batch, inputs), input_TBN.device)
+        check_weight(weight_NN, input_TBN.shape, input_TBN.device)
         if len(weight_NN) != count:
             shape = list(weight_NN.shape)
             raise ValueError(f"recurrent weights have shape {shape}; [{count}, {count}] is needed")

@@ -167,8 +167,7 @@ def _scale(exponent: int) -> float:
 
 def _smallest(activity: Callable[[float], float], target: float) -> float:
     """Returns the smallest scale whose activity reaches the target; 1 if none has any."""
-    most = activity(_scale(MAX_EXPONENT))
-    if not most:
+    if not (most := activity(_scale(MAX_EXPONENT))):
         return 1.0
     low, high, target = MIN_EXPONENT - 1, MAX_EXPONENT, min(target, SATURATED_SHARE * most)
     while high - low > 1:

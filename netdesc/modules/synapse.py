@@ -11,7 +11,6 @@ from netdesc.graph import SynapticNode, layers
 from netdesc.kernels import operators
 from netdesc.kernels.fixed_point import BIAS_BITS, DEVICE_BITS, WEIGHT_UNIT
 from netdesc.kernels.grid import quantize
-from netdesc.kernels.operators import quantize_weight
 from netdesc.modules.values import places
 
 _MIN_NORM = 1e-12
@@ -187,11 +186,9 @@ RECURRENT: dict[type[layers.LayerSection], Callable[..., Any]] = {
 """Class of a section -> what makes its recurrent synapses, from the layer and a generator."""
 
 
-def _drive(section: layers.WinnerTakeAll, threshold: Tensor) -> Tensor:
-    return quantize_weight(threshold * section.drive_share, BIAS_BITS)
-
-
 DRIVE: dict[type[layers.LayerSection], Callable[[Any, Tensor], Tensor]] = {
-    layers.WinnerTakeAll: _drive
+    layers.WinnerTakeAll: lambda section, threshold: operators.quantize_weight(
+        threshold * section.drive_share, BIAS_BITS
+    )
 }
 """Class of a section -> what arrives at its neurons in every step, from their thresholds."""

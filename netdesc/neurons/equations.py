@@ -98,8 +98,7 @@ class _DefinitionReader(Reader):
 
     def _spike(self, text: str) -> expressions.Expression | None:
         """Returns the spike: a comparison or a phase, and conditions joined to it by ``and``."""
-        tree = self.parse(EquationSource.of("spike", 0, text))
-        if tree is None:
+        if (tree := self.parse(EquationSource.of("spike", 0, text))) is None:
             return None
         first, *further = _terms(tree)
         fires = self._first_term(first)
@@ -118,8 +117,7 @@ class _DefinitionReader(Reader):
             if isinstance(node, ast.BoolOp):
                 message += ": write 'max(a, b) > 0' for 'a > 0 or b > 0'"
             return None if self.read(node) is None else self.fail(node, f"{message}.")
-        fires = self.read_as(node, BOOL)
-        if fires is None:
+        if (fires := self.read_as(node, BOOL)) is None:
             return None
         a, b = fires.arguments
         if a.type is not GRID:

@@ -153,8 +153,7 @@ def _text_mistake(source: EquationSource) -> Mistake | None:
     for notation, message in _NOTATIONS:
         if found := re.search(notation, source.text):
             return Mistake(source.span(*found.span()), message)
-    foreign = _FOREIGN.search(source.text)
-    if foreign is not None:
+    if foreign := _FOREIGN.search(source.text):
         message = f"{foreign.group()!r} is not allowed in an equation."
         letter = _GREEK.fullmatch(unicodedata.name(foreign.group()[0], ""))
         meant = _MEANT.get(foreign.group(), letter[1].lower() if letter else None)

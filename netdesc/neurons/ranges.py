@@ -133,8 +133,7 @@ def near_limit(neuron: Neuron, stored: Iterable[Expression]) -> tuple[int, tuple
     """Returns ``Program.near_limit``, and the ``Forward.products`` that it goes with."""
     order = in_order([*neuron.roots, *stored], with_gradients=False)
     for bits in range(STATE_LIMIT.bit_length() - 1, -1, -1):
-        products = _products(neuron, order, 1 << bits)
-        if products is not None:
+        if (products := _products(neuron, order, 1 << bits)) is not None:
             return 1 << bits, products
     raise AssertionError("a step of states 0 and 1 leaves 32 bits")
 

@@ -109,8 +109,7 @@ class Reader:
         """Returns the value of a part of the text."""
         if len(self.mistakes) >= MAX_MISTAKES:
             return None
-        read = self._READ.get(type(node))
-        if read is None:
+        if (read := self._READ.get(type(node))) is None:
             return self.fail(node, _REFUSED.get(type(node), "This is not allowed in an equation."))
         value = read(self, node)
         if isinstance(value, Expression):
@@ -248,8 +247,7 @@ class Reader:
         if len(node.ops) > 1:
             message = "A comparison compares two values."
             return self.fail(node, message, " and ".join(self._neighbours(node)))
-        operation = _COMPARISONS.get(type(node.ops[0]))
-        if operation is None:
+        if (operation := _COMPARISONS.get(type(node.ops[0]))) is None:
             message = _REFUSED.get(type(node.ops[0]), "This comparison is not allowed.")
             return self.fail(node, message)
         compared = self.read_alike(node.left, node.comparators[0])

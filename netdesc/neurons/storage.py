@@ -172,7 +172,7 @@ def choose_stored(neuron: Neuron, adjoint: Adjoint) -> tuple[Stored, Adjoint]:
     differences = [a.arguments[0] if a.operation == "absolute" else a for a in differences]
     others = [*inputs, *flags]
     orders = ([*others, *differences, *states], [*others, *states, *differences])
-    chosen = min((_shrunk(_storable(each), derivation) for each in orders), key=len)
+    chosen = min((_least_stored(each, derivation) for each in orders), key=len)
     expressed = iter(derivation.express(chosen))
     return chosen, Adjoint(
         inputs={name: next(expressed) for name in adjoint.inputs},
@@ -181,17 +181,14 @@ def choose_stored(neuron: Neuron, adjoint: Adjoint) -> tuple[Stored, Adjoint]:
     )
 
 
-def _shrunk(stored: Stored, derivation: Derivation) -> Stored:
-    """Returns what is left of a set that suffices if what can be left out is, one by one."""
+def _least_stored(values: Iterable[expressions.Expression], derivation: Derivation) -> Stored:
+    """Returns what is left of the integers that vary and are of this step, without their gradients,
+    if what can be left out is, one by one."""
+    plain = dict.fromkeys(a.arguments[0] if a.operation == "with_gradient" else a for a in values)
+    integers = (a for a in plain if a.type is GRID and not a.is_invariant)
+    stored = tuple(a for a in integers if a.operation != "state")
     for a in stored:
         fewer = tuple(each for each in stored if each is not a)
         if derivation.suffices(fewer):
             stored = fewer
     return stored
-
-
-def _storable(values: Iterable[expressions.Expression]) -> Stored:
-    """Returns the integers that vary and are of this step, once each, without their gradients."""
-    plain = dict.fromkeys(a.arguments[0] if a.operation == "with_gradient" else a for a in values)
-    integers = (a for a in plain if a.type is GRID and not a.is_invariant)
-    return tuple(a for a in integers if a.operation != "state")

@@ -59,6 +59,7 @@ def convolution_backward(
     events = events_of(saved.packed.numpy(), (steps, batch, math.prod(saved.shape)))
     patches = patches_of(array_of(weight), saved.shape, shape)
     grad = grad_z_TBN.reshape(steps * batch, len(weight), patches.height, patches.width)
+    factors = _torch_weight(weight, shape)
     if events is not None:
         grad_weight = torch.from_numpy(convolution_gradient(array_of(grad_z_TBN), events, patches))
     else:
@@ -66,17 +67,12 @@ def convolution_backward(
         images = saved.values_TBCHW.flatten(0, 1)
         with _exact_torch(1):  # with more threads their number would change the order of additions
             _, grad_weight, _ = torch.ops.aten.convolution_backward(
-                grad,
-                images,
-                _torch_weight(weight, shape),
-                None,
-                *_arguments(shape),
-                [False, True, False],
+                grad, images, factors, None, *_arguments(shape), [False, True, False]
             )
         grad_weight = _torch_weight(grad_weight, shape).contiguous()
     if not want_input:
         return grad.new_empty(0), grad_weight
-    grad_images = _convolve_adjoint(grad, _torch_weight(weight, shape), saved.shape, shape)
+    grad_images = _convolve_adjoint(grad, factors, saved.shape, shape)
     return grad_images.reshape(steps, batch, *saved.shape), grad_weight
 
 

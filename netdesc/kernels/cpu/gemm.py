@@ -74,9 +74,8 @@ def multiply_tile(context: Any, left: Any, right: Any, out: Any, at: Any, depth:
         sums = _sum_up(builder, (first, to_row, to_term), data(right, right_value), depth)
         out_numbers, _, by_row, _ = unpack_tuple(builder, out_value)
         tile_pointer = builder.gep(data(out[0], out_numbers), [at])
-        _write_tile(
-            builder, sums, tile_pointer, by_row, builder.icmp_signed("!=", add, add.type(0))
-        )
+        is_added = builder.icmp_signed("!=", add, add.type(0))
+        _write_tile(builder, sums, tile_pointer, by_row, is_added)
         return context.get_dummy_value()
 
     return types.void(left, right, out, at, depth, add), build
@@ -213,10 +212,8 @@ def copy_panel(right, term, depth, column, width, panel):
     The panel is flat, [term, column]; columns beyond ``width`` are 0.
     """
     for k in range(depth):
-        at, to = (
-            right.start + (term + k) * right.by_row + column * right.by_column,
-            k * TILE_COLUMNS,
-        )
+        at = right.start + (term + k) * right.by_row + column * right.by_column
+        to = k * TILE_COLUMNS
         if right.by_column == 1:
             store(panel, to, load(right.numbers, at, width), TILE_COLUMNS)
         else:

@@ -39,8 +39,7 @@ def source_for_backward(packed: Tensor, signal_TBI: Tensor | None, shape: Shape)
 
     The input is read from ``packed`` if its spikes are marked as events, else from ``signal_TBI``.
     """
-    events = events_of(packed.numpy(), shape)
-    if events is not None:
+    if (events := events_of(packed.numpy(), shape)) is not None:
         return events
     assert signal_TBI is not None, "without events the input is needed"
     return as_rows(array_of(signal_TBI))

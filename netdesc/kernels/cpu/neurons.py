@@ -65,7 +65,10 @@ def run_neurons(
     shape = inputs[0].shape
     out, memory = layer_forward.float_output(shape), layer_forward.StateMemory()
     if states:
-        memory = _memory_of(states, (len(neurons.program.states) + 2, *shape[1:]))
+        initial = np.zeros((len(neurons.program.states) + 2, *shape[1:]), np.int32)
+        for slot, state in enumerate(states):
+            initial[slot] = state.numpy()
+        memory = layer_forward.StateMemory(initial, allocate(initial.shape, np.int32))
     result = forward(inputs, layer_of(neurons), out, keep, memory)
     return layer_neurons.NeuronsOutput(
         torch.from_numpy(out.values.reshape(shape)),
@@ -78,13 +81,6 @@ def run_neurons(
 def counts_of(result: layer_forward.ForwardResult, path: int) -> Tensor:
     """Returns the counts of a layer; ``path`` is ``PRODUCT`` or ``EVENTS``."""
     return torch.from_numpy(np.array([*result.extents.tolist(), path, result.nonzero]))
-
-
-def _memory_of(states: Sequence[Tensor], shape: tuple[int, ...]) -> layer_forward.StateMemory:
-    initial = np.zeros(shape, np.int32)
-    for slot, state in enumerate(states):
-        initial[slot] = state.numpy()
-    return layer_forward.StateMemory(initial, allocate(shape, np.int32))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # training reports NaN and infinity

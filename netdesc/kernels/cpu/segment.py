@@ -93,9 +93,8 @@ def segment_backward(
         weight_OI, neurons = array_of(layers[number].weight_OI), layer_of(layers[number].neurons)
         packed, stored = saved_tensors[2 * number : 2 * number + 2]
         inputs = weight_OI.shape[1]
-        passed_sources = layers[number].passed
-        if passed_sources:
-            source = passed_sources.pop()
+        if passed := layers[number].passed:
+            source = passed.pop()
         elif number == 0:
             source = source_for_backward(packed, input_TBI, (steps, batch, inputs))
         else:

@@ -62,15 +62,6 @@ def pack(values_TBN: np.ndarray, max_density: float) -> "tuple[np.ndarray, Event
     return packed, events_of(packed, shape, counts)
 
 
-def packed_items(shape: Shape) -> int:
-    """Returns the number of SIMD vectors that hold the neurons of all samples.
-
-    Each sample starts a new vector.
-    """
-    _, batch, neurons = shape
-    return batch * -(-neurons // LANES)
-
-
 def unpack(bitmasks: np.ndarray, shape: Shape) -> np.ndarray:
     """Unpacks bitmasks to float32 [steps, batch, neurons]."""
     values_TBN = allocate(shape, np.float32)

@@ -56,8 +56,7 @@ def _triton_problem() -> str | None:
 
 @functools.cache
 def _card_problem(device: torch.device) -> str | None:
-    missing = _gpu_problem()
-    if missing is not None:
+    if (missing := _gpu_problem()) is not None:
         return missing
     capability = torch.cuda.get_device_capability(device)
     if capability >= MIN_CAPABILITY:

@@ -85,7 +85,8 @@ def start_time_loop(
 
     def run(width: int) -> None:
         grid = (triton.cdiv(columns, width),)
-        start_programs(kernel, grid, *args, **constants, BLOCK=width, num_warps=width // _WARP)
+        sizes = {"STEPS_PER_LOAD": STEPS_PER_LOAD, "BLOCK": width, "num_warps": width // _WARP}
+        start_programs(kernel, grid, *args, **constants, **sizes)
 
     key = (kernel, columns, _first_tensor(args).device, tuple(constants.items()))
     if key not in _fastest and _can_measure():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from netdesc.kernels import layer_neurons
-from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
+from netdesc.kernels.cuda.launch import on_tensor_device, start_time_loop
 from netdesc.kernels.cuda.printer import generate
 from netdesc.kernels.cuda.time_loops import run_adjoints, run_steps
 from netdesc.kernels.fixed_point import STATE_UNIT
@@ -54,7 +54,6 @@ def neurons(
         UNIT=neurons.state_unit,
         OUT_UNIT=1.0 / STATE_UNIT if neurons.is_graded else 1.0,
         DELAY=neurons.delay,
-        STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
     return layer_neurons.NeuronsOutput(out_TBN, counts, final, saved if keep else [])
 
@@ -90,7 +89,6 @@ def neurons_backward(
         CARRIES=len(program.adjoint.carries),
         LEARNT=len(learnable),
         DELAY=neurons.delay,
-        STEPS_PER_LOAD=STEPS_PER_LOAD,
     )
     return layer_neurons.NeuronsGradients(grad_inputs, [], [*grad_LBN.sum(1)] if learnable else [])
 

@@ -56,30 +56,12 @@ def weight_gradient(grad_z_TBO: Tensor, spikes_TBI: Tensor, weight_OI: Tensor) -
     share = cdiv(cdiv(rows, count), _INNER) * _INNER  # rows of a part
     count = cdiv(rows, share)
     parts = grad_z_TBO.new_empty(count, outputs, inputs)
+    kernel, grid, sizes = products.weight_gradient_parts, (*tiles, count), (rows, inputs, outputs)
+    tile = {"ROWS": _INNER, "OUTPUTS": _TILE, "INPUTS": _TILE}
+    start_programs(kernel, grid, grad_z_TBO, spikes_TBI, parts, *sizes, share, **tile)
+    grad_OI, weights = torch.empty_like(weight_OI), outputs * inputs
+    kernel, grid = products.weight_gradient, (cdiv(weights, _WEIGHTS_PER_PROGRAM),)
     start_programs(
-        products.weight_gradient_parts,
-        (*tiles, count),
-        grad_z_TBO,
-        spikes_TBI,
-        parts,
-        rows,
-        inputs,
-        outputs,
-        share,
-        ROWS=_INNER,
-        OUTPUTS=_TILE,
-        INPUTS=_TILE,
-    )
-    grad_OI = torch.empty_like(weight_OI)
-    weights = outputs * inputs
-    start_programs(
-        products.weight_gradient,
-        (cdiv(weights, _WEIGHTS_PER_PROGRAM),),
-        parts,
-        weight_OI,
-        grad_OI,
-        count,
-        weights,
-        BLOCK=_WEIGHTS_PER_PROGRAM,
+        kernel, grid, parts, weight_OI, grad_OI, count, weights, BLOCK=_WEIGHTS_PER_PROGRAM
     )
     return grad_OI

@@ -14,7 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from netdesc.kernels import van_rossum_coefficients
-from netdesc.kernels.cuda.launch import STEPS_PER_LOAD, on_tensor_device, start_time_loop
+from netdesc.kernels.cuda.launch import on_tensor_device, start_time_loop
 from netdesc.kernels.cuda.steps import existing_columns, load_rows_of_each, move_each, zeros_of_each
 from netdesc.kernels.reference import van_rossum as reference
 
@@ -135,11 +135,10 @@ def spike_time(
     constants, has_tail = _recurrence(decay, order, length, device)
     sizes = constants, steps, columns, length
     is_cut = has_tail and length < steps
-    constexprs = {"ORDER": order, "TAIL": is_cut, "STEPS_PER_LOAD": STEPS_PER_LOAD}
     runs = [((output_TBN, target_TBN), f_TBN, False), ((f_TBN,), grad_TBN, True)]
     for signals, filtered, is_backward in runs[: 1 + keep]:
         start_time_loop(
             filter_signal, columns, signals, filtered, squares, *sizes,
-            BACKWARD=is_backward, **constexprs,
+            BACKWARD=is_backward, ORDER=order, TAIL=is_cut,
         )  # fmt: skip
     return squares.sum().to(torch.float32), grad_TBN

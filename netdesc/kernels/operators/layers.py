@@ -74,11 +74,10 @@ def neurons(
     """
     first = inputs_TBN[0]
     check_signal("the first input", first)
-    is_recurrent = len(weights_NN) > 0
-    layer = make_neurons(definition, learn, parameters, first.shape[2], delay, is_recurrent)
+    layer = make_neurons(definition, learn, parameters, first.shape[2], delay, bool(weights_NN))
     check_neurons(inputs_TBN, layer, states, keep)
     engine = engine_for(first.device)
-    if not is_recurrent:
+    if not weights_NN:
         return tuple(engine.neurons(inputs_TBN, layer, states, keep))
     check_weights(weights_NN, layer, first)
     return tuple(engine.recurrent(inputs_TBN, weights_NN, layer, states, keep))
@@ -116,8 +115,7 @@ def neurons_backward(
 @fake("neurons")
 def _(inputs_TBN, weights_NN, parameters, states, definition, delay, learn, keep):
     first = inputs_TBN[0]
-    is_recurrent = len(weights_NN) > 0
-    layer = make_neurons(definition, learn, parameters, first.shape[2], delay, is_recurrent)
+    layer = make_neurons(definition, learn, parameters, first.shape[2], delay, bool(weights_NN))
     shapes = saved_shapes(layer, first.shape, assumed_engine(first.device)) if keep else []
     final_states = state_names(layer) if states else []
     return (

@@ -23,8 +23,7 @@ from netdesc.kernels.registration import fake, gradient, operator
 
 def _check_linear(signal_TBI: Tensor, weight_OI: Tensor) -> None:
     check_signal("an input", signal_TBI)
-    steps, batch, inputs = signal_TBI.shape
-    check_weight(weight_OI, (steps, batch, inputs), signal_TBI.device)
+    check_weight(weight_OI, signal_TBI.shape, signal_TBI.device)
 
 
 @operator(_check_linear)

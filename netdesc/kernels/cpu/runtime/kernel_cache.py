@@ -8,7 +8,7 @@ import functools
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,9 @@ def neuron_kernel(function: Callable[..., Any]) -> Any:
 
 def _compile_later(function: Callable[..., Any], cached: Callable[..., Any]) -> Any:
     """Returns ``function`` as Numba compiles it at its first call, and caches it as ``cached``."""
-    compiled: Any = numba.njit(**_OPTIONS)(function)
+    # In numpy's error model, divisions do not look for 0.
+    options: Any = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    compiled: Any = numba.njit(**options)(function)
     if hasattr(compiled, "stats"):  # NUMBA_DISABLE_JIT returns a plain function
         source = Path(cached.__code__.co_filename)
         is_generated = cached.__module__.startswith(GENERATED)
@@ -75,13 +77,6 @@ def _compile_later(function: Callable[..., Any], cached: Callable[..., Any]) -> 
 @functools.cache
 def _digest(source: Path) -> str:
     return hashlib.sha256(source.read_bytes()).hexdigest()
-
-
-_OPTIONS: Mapping[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",  # divisions do not look for 0
-    "no_cfunc_wrapper": True,
-}
 
 
 @functools.cache

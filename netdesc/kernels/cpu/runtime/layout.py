@@ -5,7 +5,6 @@ Tensors over time are flat and time-first: [steps, batch, neurons].
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 
@@ -28,12 +27,6 @@ class Matrix(NamedTuple):
     start: int
     by_row: int
     by_column: int
-
-
-@numba.njit(inline="always")
-def sample_of(numbers, batch, neurons, sample, neuron, count):
-    """Returns the ``Strided`` of ``count`` neurons of a sample, from ``neuron`` on."""
-    return Strided(numbers, sample * neurons + neuron, batch * neurons, count)
 
 
 def matrix_of(array: np.ndarray) -> Matrix:

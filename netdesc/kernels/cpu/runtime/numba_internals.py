@@ -158,20 +158,6 @@ def thread_count(context: Any) -> Any:
     return types.int64(), build
 
 
-@intrinsic
-def _begin_flush(context: Any) -> Any:
-    return types.int64(), lambda context, builder, signature, arguments: build_flush(builder)
-
-
-@intrinsic
-def _end_flush(context: Any, control: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        build_restore(builder, arguments[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), build
-
-
 def on_threads_of(function: Any) -> Any:
     """Builds a function that calls ``function(*arguments, thread)`` for each number of a thread.
 

@@ -81,9 +81,9 @@ def _define_operator(
 
 def _arithmetic(int_method: str, float_method: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
     def build(builder: Any, lanes: _Lanes, a: Any, b: Any) -> Any:
-        if lanes in (Shorts, Ints):
-            return getattr(builder, int_method)(a, b)
-        return getattr(builder, float_method)(a, b, flags=_FAST)
+        if lanes in (Floats, Doubles):
+            return getattr(builder, float_method)(a, b, flags=_FAST)
+        return getattr(builder, int_method)(a, b)
 
     return build
 
@@ -100,17 +100,12 @@ def _comparison(sign: str) -> Callable[[Any, _Lanes, Any, Any], Any]:
 _define_operator(operator.add, (Shorts, *_NUMBERS), None, _arithmetic("add", "fadd"))
 _define_operator(operator.sub, _NUMBERS, None, _arithmetic("sub", "fsub"))
 _define_operator(operator.mul, _NUMBERS, None, _arithmetic("mul", "fmul"))
-_define_operator(operator.and_, (Ints, Bits), None, lambda builder, _, a, b: builder.and_(a, b))
-_define_operator(operator.or_, (Ints, Bits), None, lambda builder, _, a, b: builder.or_(a, b))
-_define_operator(operator.xor, (Ints,), None, lambda builder, _, a, b: builder.xor(a, b))
-_define_operator(
-    operator.truediv,
-    (Floats, Doubles),
-    None,
-    lambda builder, _, a, b: builder.fdiv(a, b, flags=_FAST),
-)
-_define_operator(operator.lshift, (Ints,), None, lambda builder, _, a, b: builder.shl(a, b))
-_define_operator(operator.rshift, (Ints,), None, lambda builder, _, a, b: builder.ashr(a, b))
+_define_operator(operator.truediv, (Floats, Doubles), None, _arithmetic("", "fdiv"))
+_define_operator(operator.and_, (Ints, Bits), None, _arithmetic("and_", ""))
+_define_operator(operator.or_, (Ints, Bits), None, _arithmetic("or_", ""))
+_define_operator(operator.xor, (Ints,), None, _arithmetic("xor", ""))
+_define_operator(operator.lshift, (Ints,), None, _arithmetic("shl", ""))
+_define_operator(operator.rshift, (Ints,), None, _arithmetic("ashr", ""))
 for _symbol, _sign in (
     (operator.gt, ">"), (operator.lt, "<"), (operator.ge, ">="), (operator.le, "<="),
     (operator.eq, "=="), (operator.ne, "!="),
@@ -133,6 +128,14 @@ VECTOR_OF = {
 """Maps a type of numbers to its vector type."""
 
 
+def instruction(name: str, *more: Any) -> Callable[..., Any]:
+    """Returns what builds the code of an intrinsic: one instruction of its arguments and ``more``.
+
+    ``name`` is that of llvmlite's method.
+    """
+    return lambda context, builder, signature, arguments: getattr(builder, name)(*arguments, *more)
+
+
 @intrinsic
 def broadcast(context: Any, number: Any) -> Any:
     """Returns a vector with ``number`` (int16, int32, float32 or float64) in every lane."""
@@ -145,10 +148,7 @@ def broadcast(context: Any, number: Any) -> Any:
 
 @intrinsic
 def zeros_like(context: Any, lanes: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(signature.return_type.vector, None)
-
-    return lanes(lanes), build
+    return lanes(lanes), lambda *_: ir.Constant(lanes.vector, None)
 
 
 @intrinsic
@@ -156,10 +156,10 @@ def cast_like(context: Any, lanes: Any, other: Any) -> Any:
     """Converts ``Floats`` or ``Doubles`` to the type of ``other``."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if signature.args[0] == signature.args[1]:
+        if lanes == other:
             return arguments[0]
-        change = builder.fpext if signature.args[1] == Doubles else builder.fptrunc
-        return change(arguments[0], signature.return_type.vector)
+        change = builder.fpext if other == Doubles else builder.fptrunc
+        return change(arguments[0], other.vector)
 
     return other(lanes, other), build
 
@@ -167,21 +167,13 @@ def cast_like(context: Any, lanes: Any, other: Any) -> Any:
 @intrinsic
 def where(context: Any, bits: Any, if_set: Any, if_clear: Any) -> Any:
     """Selects ``if_set`` in the lanes whose bit is set, ``if_clear`` in the others."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.select(*arguments)
-
-    return if_set(bits, if_set, if_clear), build
+    return if_set(bits, if_set, if_clear), instruction("select")
 
 
 @intrinsic
 def as_floats(context: Any, lanes: Any) -> Any:
     """Converts ``Ints`` to the nearest ``Floats``."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.sitofp(arguments[0], Floats.vector)
-
-    return Floats(lanes), build
+    return Floats(lanes), instruction("sitofp", Floats.vector)
 
 
 @intrinsic
@@ -190,15 +182,8 @@ def as_ints(context: Any, lanes: Any) -> Any:
 
     The floats must be in the range of 32-bit integers.
     """
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if signature.args[0] == Bits:
-            return builder.zext(arguments[0], Ints.vector)
-        if signature.args[0] == Shorts:
-            return builder.sext(arguments[0], Ints.vector)
-        return builder.fptosi(arguments[0], Ints.vector)
-
-    return Ints(lanes), build
+    name = {Floats: "fptosi", Bits: "zext", Shorts: "sext"}[lanes]
+    return Ints(lanes), instruction(name, Ints.vector)
 
 
 @intrinsic
@@ -216,11 +201,7 @@ def nearest(context: Any, lanes: Any) -> Any:
 @intrinsic
 def bits_of(context: Any, lanes: Any) -> Any:
     """Returns the bits of ``Floats`` as ``Ints``."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], Ints.vector)
-
-    return Ints(lanes), build
+    return Ints(lanes), instruction("bitcast", Ints.vector)
 
 
 def name_of(vector: ir.VectorType) -> str:
@@ -267,38 +248,22 @@ assert LANES == 32, "the spikes of a vector fill a 32-bit bitmask"
 @intrinsic
 def to_bitmask(context: Any, bits: Any) -> Any:
     """Converts ``Bits`` to an int32 bitmask."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(LANES))
-
-    return types.int32(bits), build
+    return types.int32(bits), instruction("bitcast", _INT32)
 
 
 @intrinsic
 def from_bitmask(context: Any, bitmask: Any) -> Any:
     """Converts an int32 bitmask to ``Bits``."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], Bits.vector)
-
-    return Bits(types.int32), build
+    return Bits(types.int32), instruction("bitcast", Bits.vector)
 
 
 @intrinsic
 def count_bits(context: Any, bitmask: Any) -> Any:
     """Counts the bits that are set in an int64."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.int64(types.int64), build
+    return types.int64(types.int64), instruction("ctpop")
 
 
 @intrinsic
 def lowest_bit(context: Any, bitmask: Any) -> Any:
     """Returns the position of the lowest bit that is set in an int64, which must not be 0."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.int64), build
+    return types.int64(types.int64), instruction("cttz", ir.Constant(ir.IntType(1), 1))

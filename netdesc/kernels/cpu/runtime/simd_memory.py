@@ -110,11 +110,9 @@ def store(context: Any, array: Any, at: Any, lanes: Any, count: Any) -> Any:
 @intrinsic
 def first_lanes(context: Any, count: Any) -> Any:
     """Returns ``Bits`` that are set in the first ``count`` lanes."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return lane_mask(builder, arguments[0])
-
-    return Bits(types.int64), build
+    return Bits(types.int64), lambda _, builder, signature, arguments: lane_mask(
+        builder, *arguments
+    )
 
 
 @intrinsic

@@ -18,12 +18,8 @@ from netdesc.kernels.cpu.runtime.simd_memory import build_loads, build_stores, v
 def zero_tuple(context: Any, count: Any) -> Any:
     """Returns ``count`` vectors of ``Ints`` that are 0."""
     kind = types.UniTuple(Ints, count.literal_value)
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        zeros = [ir.Constant(Ints.vector, None)] * kind.count
-        return context.make_tuple(builder, kind, zeros)
-
-    return kind(count), build
+    zeros = [ir.Constant(Ints.vector, None)] * kind.count
+    return kind(count), lambda context, builder, *_: context.make_tuple(builder, kind, zeros)
 
 
 @intrinsic(prefer_literal=True)

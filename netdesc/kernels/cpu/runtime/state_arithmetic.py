@@ -14,7 +14,6 @@ from netdesc.kernels.fixed_point import DECAY_BITS, DECAY_ONE, STATE_LIMIT
 _SHIFT, _LOW, _SIGN = np.int32(DECAY_BITS), np.int32(DECAY_ONE - 1), np.int32(31)
 MAX_NEAR_STATE = (1 << (31 - DECAY_BITS)) - 1
 """Largest state whose product with 4096 fits into 32 bits: 128 in threshold units."""
-_LIMIT = np.int32(STATE_LIMIT)
 _FLOAT_LIMIT = np.float32(STATE_LIMIT)
 _MAX_DISTANCE, _LOG2_E = np.float32(60), np.float32(math.log2(math.e))
 
@@ -50,7 +49,7 @@ def clamp(state, limit):
 @numba.njit(inline="always")
 def saturate(state):
     """Clamps a state to ±2²⁹."""
-    return clamp(state, _LIMIT)
+    return clamp(state, STATE_LIMIT)
 
 
 @numba.njit(inline="always")

@@ -44,7 +44,7 @@ class _Runtime(NamedTuple):
     read_threads: Callable[[], int]
     """Returns the number of threads that Numba uses."""
     guard: ContentionGuard | None
-    """``_contention_guard()`` if the threading layer is OpenMP, otherwise None."""
+    """None unless the threading layer is OpenMP on Linux, and if the user has set how it waits."""
 
 
 @functools.cache
@@ -66,17 +66,12 @@ def _start_runtime() -> _Runtime:
         ) from error
     torch.set_num_threads(torch_threads)  # starting Numba's threads changes the count for torch
     layer = numba.threading_layer()  # pyright: ignore[reportPrivateImportUsage]
-    guard = _contention_guard() if layer == "omp" else None
+    guard = None
+    if layer == "omp" and sys.platform == "linux" and not is_decided(os.environ):
+        guard = ContentionGuard(
+            lambda: team_sizes(len(os.sched_getaffinity(0)), current_call.threads, _MAX_THREADS)
+        )
     return _Runtime(layer, os.getpid(), thread_count_reader(), guard)
-
-
-def _contention_guard() -> ContentionGuard | None:
-    """Returns None on systems other than Linux, and if the user has set how threads wait."""
-    if sys.platform != "linux" or is_decided(os.environ):
-        return None
-    return ContentionGuard(
-        lambda: team_sizes(len(os.sched_getaffinity(0)), current_call.threads, _MAX_THREADS)
-    )
 
 
 def on_threads(function: Callable[_P, _R]) -> Callable[_P, _R]:

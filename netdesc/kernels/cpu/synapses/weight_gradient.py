@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from netdesc.kernels.cpu.runtime.kernel_cache import kernel, share_of
-from netdesc.kernels.cpu.runtime.layout import Strided, sample_of
+from netdesc.kernels.cpu.runtime.layout import Strided
 from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_thread
 from netdesc.kernels.cpu.runtime.numba_internals import jit_no_refcount
 from netdesc.kernels.cpu.runtime.simd import LANES
@@ -69,10 +69,8 @@ def order_by_input(events: Events, inputs: int, neurons: int, length: int) -> Ev
     is_wide = neurons > (_MIN_VECTORS - 1) * LANES
     if not (is_wide and _MIN_EVENTS * slots <= total <= _MAX_EVENTS):
         return ROW_BY_ROW
-    starts, steps = (
-        allocate((slots + 1,), np.int32),
-        allocate((max(1, total),), np.int16).view(np.uint16),
-    )
+    starts = allocate((slots + 1,), np.int32)
+    steps = allocate((max(1, total),), np.int16).view(np.uint16)
     _count_events(events, inputs, length, runs, starts)
     np.cumsum(starts[:-1], out=starts[:-1])
     starts[-1] = total
@@ -180,7 +178,7 @@ def _sum_by_events(grad_z_TBN, events, by_input, weights, scratch, queue, thread
         n = min(LANES, neurons - first)
         sums[:] = 0
         for sample in range(batch):
-            sample_grad_z = sample_of(grad_z, batch, neurons, sample, first, n)
+            sample_grad_z = Strided(grad_z, sample * neurons + first, batch * neurons, n)
             for until in range(steps, 0, -run):
                 steps_of_run = max(0, until - run), until
                 run_grad_z = Strided(copies[thread], -steps_of_run[0] * LANES, LANES, LANES)

@@ -35,18 +35,6 @@ class BackwardActivity(NamedTuple):
     scratch: np.ndarray
 
 
-def _activity(
-    neurons: LayerNeurons, shape: Shape, stored: np.ndarray, scratch: np.ndarray
-) -> BackwardActivity:
-    count = len(neurons.program.adjoint.parameters)
-    grad_parameters = allocate((count, *shape[1:]), np.float32).reshape(-1)
-    return BackwardActivity(stored, grad_parameters, scratch)
-
-
-def _parameter_gradients(activity: BackwardActivity, shape: Shape) -> np.ndarray:
-    return np.add.reduce(activity.grad_parameters.reshape(-1, *shape[1:]), axis=1)
-
-
 def backward_to_current(
     upstream: Upstream, neurons: LayerNeurons, stored: np.ndarray, shape: Shape
 ) -> tuple[list[np.ndarray], np.ndarray]:
@@ -59,10 +47,11 @@ def backward_to_current(
     grads = [allocate(shape, np.float32) for _ in neurons.program.inputs]
     size = work.tile * kernels.SLOTS * LANES
     scratch = allocate_per_thread(work.threads, size, np.float32).reshape(-1)
-    activity, queue = _activity(neurons, shape, stored, scratch), np.zeros(1, np.int64)
-    flat = tuple(each.reshape(-1) for each in grads)
+    grad_parameters = allocate((len(neurons.program.adjoint.parameters), *shape[1:]), np.float32)
+    activity = BackwardActivity(stored, grad_parameters.reshape(-1), scratch)
+    flat, queue = tuple(each.reshape(-1) for each in grads), np.zeros(1, np.int64)
     kernels.backward_to_current(*upstream, neurons.parameters, activity, flat, work, queue)
-    return grads, _parameter_gradients(activity, shape)
+    return grads, np.add.reduce(grad_parameters, axis=1)
 
 
 def backward_with_feedback(
@@ -84,7 +73,8 @@ def backward_with_feedback(
     rows = [allocate((steps * batch + TILE_ROWS, count), np.float32) for _ in weights_NN]
     slots = group * work.vectors * kernels.SLOTS * LANES
     scratch = allocate_per_thread(work.threads, slots, np.float32).reshape(-1)
-    activity = _activity(neurons, shape, stored, scratch)
+    grad_parameters = allocate((len(neurons.program.adjoint.parameters), *shape[1:]), np.float32)
+    activity = BackwardActivity(stored, grad_parameters.reshape(-1), scratch)
     panels = tuple(map(_panels, weights_NN))
     block = TILE_ROWS * len(panels[0]) * TILE_COLUMNS
     numbers = allocate_per_thread(work.threads, block, np.float32)
@@ -94,7 +84,7 @@ def backward_with_feedback(
         tuple(each.reshape(-1) for each in rows), feedback, work, np.zeros(1, np.int64),
     )  # fmt: skip
     grads = [each[: steps * batch].reshape(shape) for each in rows]
-    return grads, _parameter_gradients(activity, shape)
+    return grads, np.add.reduce(grad_parameters, axis=1)
 
 
 def _panels(weight_NN: np.ndarray) -> np.ndarray:

@@ -12,13 +12,12 @@ from netdesc.kernels.cpu.runtime.memory_pool import allocate, allocate_per_threa
 from netdesc.kernels.cpu.runtime.simd import LANES
 from netdesc.kernels.cpu.runtime.threads import current_call
 from netdesc.kernels.cpu.runtime.tiles import MAX_TILE, FeedbackMemory, LayerShape, layer_shape
-from netdesc.kernels.cpu.spikes import Events, Shape, packed_items
+from netdesc.kernels.cpu.spikes import Events, Shape
 from netdesc.kernels.cpu.synapses.weights import integer_sums, integer_vectors
 from netdesc.kernels.cpu.walk.generated import kernels_of
 from netdesc.neurons.program import Program
 
-_NO_BITMASKS, _NO_VALUES = np.empty(0, np.int32), np.empty(0, np.float32)
-_NO_STATES = np.empty(0, np.int32)
+_NO_INTS, _NO_FLOATS = np.empty(0, np.int32), np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +55,8 @@ class ForwardActivity(NamedTuple):
 class OutputMemory(NamedTuple):
     """Memory for a layer's output: bitmasks or floats. The array that is not used is empty."""
 
-    bitmasks: np.ndarray = _NO_BITMASKS
-    values: np.ndarray = _NO_VALUES
+    bitmasks: np.ndarray = _NO_INTS
+    values: np.ndarray = _NO_FLOATS
 
 
 def float_output(shape: Shape) -> OutputMemory:
@@ -81,8 +80,8 @@ class StateMemory(NamedTuple):
     If they are empty, states begin at 0, or are not needed after the last step.
     """
 
-    initial: np.ndarray = _NO_STATES
-    final: np.ndarray = _NO_STATES
+    initial: np.ndarray = _NO_INTS
+    final: np.ndarray = _NO_INTS
 
 
 _FROM_ZERO = StateMemory()
@@ -113,7 +112,8 @@ def _plan(
     kernels = kernels_of(program, unit_bits, "forward")
     work = layer_shape(shape, delay, threads, max_tile)
     stored_steps = shape[0] if keep else 1
-    stored = packed_items(shape) * LANES * stored_steps * len(program.forward.stored)
+    numbers = work.batch * work.vectors * LANES  # each sample starts a new vector
+    stored = numbers * stored_steps * len(program.forward.stored)
     scratch = (kernels.EXTENTS + 1 + work.tile * kernels.SLOTS) * LANES
     return ForwardPlan(kernels, work, stored_steps, stored, scratch)
 

@@ -84,20 +84,14 @@ def forward_source(program: Program, unit_bits: int) -> str:
     unit = f"broadcast(np.float32({2.0**unit_bits!r}))"
     inputs = [f"scale_to_state(values[{index}], {unit})" for index in range(len(program.inputs))]
     values = f"as_floats(output) * broadcast(np.float32({output_unit!r}))"
-    near = replace(printer, texts=_NEAR_TEXTS)
     states, stored = len(program.states), len(forward.stored)
-    return "".join(
-        [
-            _IMPORTS,
-            f"STATES, EXTENTS, STORED = {states}, {states + len(watched)}, {stored}\n",
-            f"NEAR_LIMIT = {program.near_limit}\n",
-            printer.function("to_states", [], {"states": inputs}),
-            printer.function("to_values", [], {"values": values}),
-            write_functions(
-                program, step_results(program, watched), {"step_near": near, "step_far": printer}
-            ),
-        ]
-    )
+    numbers = f"STATES, EXTENTS, STORED = {states}, {states + len(watched)}, {stored}\n"
+    to_states = printer.function("to_states", [], {"states": inputs})
+    to_values = printer.function("to_values", [], {"values": values})
+    printers = {"step_near": replace(printer, texts=_NEAR_TEXTS), "step_far": printer}
+    steps = write_functions(program, step_results(program, watched), printers)
+    limit = f"NEAR_LIMIT = {program.near_limit}\n"
+    return _IMPORTS + numbers + limit + to_states + to_values + steps
 
 
 def _enlarged_by_reset(program: Program) -> Iterator[Expression]:
@@ -117,10 +111,6 @@ def _enlarged_by_reset(program: Program) -> Iterator[Expression]:
 def backward_source(program: Program) -> str:
     """Returns the constants and functions of ``neuron_step`` that a backward pass needs."""
     _, carries, sums = map(len, program.adjoint.roots)
-    return "".join(
-        [
-            _IMPORTS,
-            f"CARRIES, SUMS, STORED = {carries}, {sums}, {len(program.forward.stored)}\n",
-            write_functions(program, adjoint_results(program), {"adjoint": _PRINTER}),
-        ]
-    )
+    numbers = f"CARRIES, SUMS, STORED = {carries}, {sums}, {len(program.forward.stored)}\n"
+    functions = write_functions(program, adjoint_results(program), {"adjoint": _PRINTER})
+    return _IMPORTS + numbers + functions
